@@ -59,8 +59,7 @@ $(BIN)/python:
 
 $(VENV)/.torch: | $(BIN)/python
 	$(PIP) install --quiet -c constraints.txt "$(TORCH)" \
-	  || $(PIP) install --quiet -c constraints.txt "torch==$(TORCH_VERSION)" \
-	       --index-url $(TORCH_CPU_INDEX) --extra-index-url https://pypi.org/simple
+	  || $(PIP) install --quiet -c constraints.txt "$(TORCH)" --extra-index-url $(TORCH_CPU_INDEX)
 	@touch $@
 
 $(VENV)/.ready: pyproject.toml constraints.txt $(VENV)/.torch
