@@ -1,0 +1,4 @@
+"""The hardware side: workloads, architectures, and what running one on the other costs.
+
+Nothing here imports torch.
+"""

@@ -1,0 +1,184 @@
+"""One layer of a network, as hardware sees it: loop bounds, tensors, bits and densities."""
+
+from __future__ import annotations
+
+from math import prod
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, model_validator
+
+from leanspike.errors import InputError
+from leanspike.hardware.spec import Spec
+
+Statistic = Literal["mean", "max"]
+Tensor = Literal["Weights", "Inputs", "Outputs", "State"]
+#: The loop bounds: time steps, batch, input and output channels, output extents, kernel extents.
+DIMENSIONS = ("T", "N", "C", "M", "P", "Q", "R", "S")
+TENSORS: tuple[Tensor, ...] = ("Weights", "Inputs", "Outputs", "State")
+
+Count = Annotated[int, Field(ge=1)]
+Width = Annotated[int, Field(ge=1, le=64)]
+Fraction = Annotated[float, Field(ge=0, le=1)]
+Pair = tuple[Count, Count]
+
+
+class Density(Spec):
+    """Fraction of non-zeros: its mean and its maximum over samples and time steps.
+
+    A plain number stands for both.
+
+    >>> Density(mean=0.1, max=0.3).at("max")
+    0.3
+    >>> Density.model_validate(0.2)
+    Density(mean=0.2, max=0.2)
+    """
+
+    mean: Fraction
+    max: Fraction
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_number(cls, data: Any) -> Any:
+        if isinstance(data, bool) or not isinstance(data, (int, float)):
+            return data
+        return {"mean": data, "max": data}
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Density:
+        if self.mean > self.max:
+            raise InputError(f"the mean {self.mean} is larger than the maximum {self.max}")
+        return self
+
+    def at(self, statistic: Statistic) -> float:
+        """Return the mean or the maximum."""
+        return self.mean if statistic == "mean" else self.max
+
+
+class Densities(Spec):
+    """Density of each tensor; the membrane state has no zeros to skip."""
+
+    weights: Density = Density(mean=1, max=1)
+    inputs: Density = Density(mean=1, max=1)
+    outputs: Density = Density(mean=1, max=1)
+
+
+class Bits(Spec):
+    """Bits of one value of each tensor.
+
+    Spikes are 1 bit. ``partial_sums`` is the width an accumulating output has on its way,
+    ``outputs`` the width it leaves the layer with; ``state`` is the membrane potential's.
+    """
+
+    weights: Width = 8
+    inputs: Width = 1
+    outputs: Width = 1
+    partial_sums: Width = 16
+    state: Width = 16
+
+
+class Layer(Spec):
+    """A weight layer: convolution (2-d, or 1-d with P = R = 1) or dense (P = Q = R = S = 1).
+
+    ``Outputs[T,N,M,P,Q] = sum over C,R,S of Weights[M,C/groups,R,S] * Inputs[T,N,C,H,W]``. R
+    belongs to P and H, S to Q and W; every pair (stride, dilation, padding) is in that order.
+    C and M count all channels, whatever the groups.
+
+    Raises
+    ------
+    InputError
+        When a bound is below 1, a density outside [0, 1], bits outside 1 to 64, or groups do not
+        divide C and M.
+
+    >>> conv = Layer(name="c", T=20, C=2, M=8, P=32, Q=32, R=3, S=3, stride=(1, 2))
+    >>> conv.input_extent
+    (34, 65)
+    >>> conv.accumulates
+    2949120
+    >>> conv.volume("State")
+    8192
+    """
+
+    name: Annotated[str, Field(min_length=1)]
+    T: Count = 1
+    N: Count = 1
+    C: Count
+    M: Count
+    P: Count = 1
+    Q: Count = 1
+    R: Count = 1
+    S: Count = 1
+    stride: Pair = (1, 1)
+    dilation: Pair = (1, 1)
+    padding: tuple[Annotated[int, Field(ge=0)], Annotated[int, Field(ge=0)]] = (0, 0)
+    groups: Count = 1
+    #: Whether a spiking neuron follows, with a membrane state of one value per output.
+    neurons: bool = True
+    bits: Bits = Bits()
+    density: Densities = Densities()
+
+    @model_validator(mode="after")
+    def _divisible(self) -> Layer:
+        for letter in ("C", "M"):
+            if getattr(self, letter) % self.groups:
+                raise InputError(
+                    f"{self.groups} groups do not divide {letter} = {getattr(self, letter)}",
+                    where="groups",
+                )
+        return self
+
+    @property
+    def bounds(self) -> dict[str, int]:
+        """Loop bounds by letter; with groups, C is the channels one output channel sums over."""
+        bounds = {letter: int(getattr(self, letter)) for letter in DIMENSIONS}
+        bounds["C"] //= self.groups
+        return bounds
+
+    @property
+    def input_extent(self) -> tuple[int, int]:
+        """Height and width of the input that the kernels touch, padding included."""
+        height = (self.P - 1) * self.stride[0] + (self.R - 1) * self.dilation[0] + 1
+        width = (self.Q - 1) * self.stride[1] + (self.S - 1) * self.dilation[1] + 1
+        return height, width
+
+    @property
+    def accumulates(self) -> int:
+        """Multiply-accumulates when nothing is skipped, over all T and N."""
+        return prod(self.bounds.values())
+
+    @property
+    def neuron_updates(self) -> int:
+        """Membrane updates: one per neuron and time step."""
+        return self.T * self.volume("State")
+
+    def volume(self, tensor: Tensor) -> int:
+        """Return the number of values in a whole tensor, inputs with their padding.
+
+        State is one value per neuron whatever T is, and none without neurons.
+        """
+        if tensor == "Weights":
+            return self.M * (self.C // self.groups) * self.R * self.S
+        if tensor == "Inputs":
+            return self.T * self.N * self.C * prod(self.input_extent)
+        if tensor == "Outputs":
+            return self.T * self.N * self.M * self.P * self.Q
+        return self.N * self.M * self.P * self.Q if self.neurons else 0
+
+    def density_of(self, tensor: Tensor, statistic: Statistic = "mean") -> float:
+        """Return a tensor's density; the state's is 1."""
+        if tensor == "State":
+            return 1.0
+        density: Density = getattr(self.density, tensor.lower())
+        return density.at(statistic)
+
+    def bits_of(self, tensor: Tensor) -> int:
+        """Return the bits of one value, for Outputs as they leave the layer."""
+        return int(getattr(self.bits, tensor.lower()))
+
+    def replace(self, **changes: Any) -> Layer:
+        """Return a checked copy with the given fields changed."""
+        return Layer(**{**dict(self), **changes})
+
+    def at(self, statistic: Statistic) -> Layer:
+        """Return this layer with one number per density: its mean or its maximum."""
+        chosen = {name: density.at(statistic) for name, density in dict(self.density).items()}
+        return self.replace(density=Densities(**chosen))

@@ -1,0 +1,127 @@
+"""A network as hardware sees it: its weight layers, read from and written to files."""
+
+from __future__ import annotations
+
+from importlib import resources
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import Field, field_validator
+
+from leanspike.errors import InputError
+from leanspike.hardware.layer import Bits as Bits
+from leanspike.hardware.layer import Densities as Densities
+from leanspike.hardware.layer import Density as Density
+from leanspike.hardware.layer import Layer as Layer
+from leanspike.hardware.layer import Statistic as Statistic
+from leanspike.hardware.spec import Spec, parse_spec, read_spec, write_yaml
+from leanspike.hardware.workload_csv import read_rows, write_rows
+
+
+class Workload(Spec):
+    """The weight layers of a network in call order, with where their figures come from.
+
+    Raises
+    ------
+    InputError
+        When there is no layer or two have one name.
+
+    >>> published = Workload.load("published")
+    >>> len(published.layers), published.layers[3].name
+    (11, 'Conv4')
+    """
+
+    name: str = "workload"
+    source: str = ""
+    layers: Annotated[tuple[Layer, ...], Field(min_length=1)]
+
+    @field_validator("layers", mode="after")
+    @classmethod
+    def _distinct(cls, layers: tuple[Layer, ...]) -> tuple[Layer, ...]:
+        seen: set[str] = set()
+        for layer in layers:
+            if layer.name in seen:
+                raise InputError(f"two layers are called {layer.name!r}")
+            seen.add(layer.name)
+        return layers
+
+    def at(self, statistic: Statistic) -> Workload:
+        """Return the workload with one number per density: its mean or its maximum."""
+        return self.replace(layers=tuple(layer.at(statistic) for layer in self.layers))
+
+    def with_weight_bits(self, bits: int) -> Workload:
+        """Return the workload with every layer's weights ``bits`` wide."""
+        layers = (
+            layer.replace(bits=Bits(**{**dict(layer.bits), "weights": bits}))
+            for layer in self.layers
+        )
+        return self.replace(layers=tuple(layers))
+
+    def replace(self, **changes: Any) -> Workload:
+        """Return a checked copy with the given fields changed."""
+        return Workload(**{**dict(self), **changes})
+
+    @classmethod
+    def load(cls, source: str | Path) -> Workload:
+        """Read a workload: our YAML, the study's CSV (``*.csv``), or a bundled one by name.
+
+        Raises
+        ------
+        InputError
+            When the file cannot be read or does not fit; it names file, place and value.
+        """
+        path = Path(source)
+        if str(source) in workload_names():
+            bundled = resources.files("leanspike.hardware") / "workloads" / f"{source}.yaml"
+            with resources.as_file(bundled) as file:
+                return read_spec(cls, file)
+        if path.suffix.lower() == ".csv":
+            return cls.from_csv(path)
+        if not path.suffix and not path.exists():
+            names = ", ".join(workload_names())
+            raise InputError("no such workload", where=str(source), remedy=f"Bundled: {names}")
+        return read_spec(cls, path)
+
+    def save(self, path: str | Path) -> None:
+        """Write our YAML, which keeps everything; fields at their defaults are left out."""
+        data = self.model_dump(mode="json", exclude_defaults=True)
+        for layer, dumped in zip(self.layers, data["layers"], strict=True):
+            for tensor, density in dumped.get("density", {}).items():
+                both: Density = getattr(layer.density, tensor)
+                if both.mean == both.max:
+                    dumped["density"][tensor] = density["mean"]
+        write_yaml(data, Path(path))
+
+    @classmethod
+    def from_csv(cls, path: str | Path) -> Workload:
+        """Read the study's CSV (see :mod:`leanspike.hardware.workload_csv`).
+
+        Raises
+        ------
+        InputError
+            Naming file, row and column.
+        """
+        layers = tuple(read_rows(Path(path)))
+        return parse_spec(cls, {"name": Path(path).stem, "layers": layers}, where=str(path))
+
+    def to_csv(self, path: str | Path, statistic: Statistic = "mean") -> None:
+        """Write the study's CSV with one statistic of the densities.
+
+        Bits and padding have no column there and are lost: :meth:`save` keeps them.
+
+        Raises
+        ------
+        InputError
+            When a layer has a batch, groups or dilation, which would change its counts.
+        """
+        write_rows(self.layers, Path(path), statistic)
+
+
+def workload_names() -> list[str]:
+    """Names of the bundled workloads."""
+    folder = resources.files("leanspike.hardware") / "workloads"
+    return sorted(
+        entry.name.removesuffix(".yaml")
+        for entry in folder.iterdir()
+        if entry.name.endswith(".yaml")
+    )

@@ -1,0 +1,208 @@
+from itertools import product
+from pathlib import Path
+
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+from leanspike.errors import InputError
+from leanspike.hardware.layer import DIMENSIONS, Bits, Densities, Density, Layer
+from leanspike.hardware.workload import Workload, workload_names
+from leanspike.hardware.workload_csv import COLUMNS
+
+densities = st.tuples(
+    st.floats(0, 1, allow_subnormal=False), st.floats(0, 1, allow_subnormal=False)
+).map(lambda pair: Density(mean=min(pair), max=max(pair)))
+small = st.integers(1, 5)
+pairs = st.tuples(small, small)
+
+
+@st.composite
+def layers(draw: st.DrawFn) -> Layer:
+    groups = draw(st.integers(1, 3))
+    bounds = {letter: draw(small) for letter in DIMENSIONS}
+    bounds["C"] *= groups
+    bounds["M"] *= groups
+    return Layer(
+        name=draw(st.text("abc01", min_size=1, max_size=3)),
+        **bounds,
+        stride=draw(pairs),
+        dilation=draw(pairs),
+        padding=draw(st.tuples(st.integers(0, 3), st.integers(0, 3))),
+        groups=groups,
+        neurons=draw(st.booleans()),
+        bits=Bits(weights=draw(st.integers(1, 64)), state=draw(st.integers(1, 64))),
+        density=Densities(weights=draw(densities), inputs=draw(densities)),
+    )
+
+
+@given(layers())
+def test_volumes_and_accumulates_count_what_the_loops_touch(layer: Layer) -> None:
+    touched: dict[str, set[tuple[int, ...]]] = {"Weights": set(), "Inputs": set(), "Outputs": set()}
+    accumulates = 0
+    bounds = layer.bounds
+    ranges = [range(bounds[letter]) for letter in DIMENSIONS if letter not in "TN"]
+    for c, m, p, q, r, s in product(*ranges):
+        group = m // (layer.M // layer.groups)
+        row = p * layer.stride[0] + r * layer.dilation[0]
+        column = q * layer.stride[1] + s * layer.dilation[1]
+        touched["Weights"].add((m, c, r, s))
+        touched["Inputs"].add((group * bounds["C"] + c, row, column))
+        touched["Outputs"].add((m, p, q))
+        accumulates += 1
+    steps = layer.T * layer.N
+    assert layer.accumulates == accumulates * steps
+    assert layer.volume("Weights") == len(touched["Weights"])
+    assert layer.volume("Outputs") == len(touched["Outputs"]) * steps
+    rows = {place[1] for place in touched["Inputs"]}
+    columns = {place[2] for place in touched["Inputs"]}
+    # The tensor holds rows and columns that a stride may jump over.
+    assert layer.input_extent == (max(rows) + 1, max(columns) + 1)
+    assert layer.volume("Inputs") >= len(touched["Inputs"]) * steps
+    assert layer.neuron_updates == (len(touched["Outputs"]) * steps if layer.neurons else 0)
+
+
+@given(st.lists(layers(), min_size=1, max_size=3, unique_by=lambda layer: layer.name))
+def test_our_file_keeps_everything(tmp_path_factory: pytest.TempPathFactory, found: list[Layer]) -> None:  # fmt: skip
+    path = tmp_path_factory.mktemp("workload") / "w.yaml"
+    workload = Workload(name="w", source="a test", layers=tuple(found))
+    workload.save(path)
+    assert Workload.load(path) == workload
+
+
+@given(
+    st.lists(
+        st.builds(
+            Layer,
+            name=st.text("xyz,", min_size=1, max_size=4),
+            **{letter: small for letter in DIMENSIONS if letter != "N"},
+            stride=pairs,
+            density=st.builds(Densities, weights=densities, inputs=densities, outputs=densities),
+        ),
+        min_size=1,
+        max_size=4,
+        unique_by=lambda layer: layer.name,
+    ),
+    st.sampled_from(["mean", "max"]),
+)
+def test_csv_keeps_bounds_strides_and_one_statistic(tmp_path_factory, found, statistic) -> None:
+    path = tmp_path_factory.mktemp("workload") / "w.csv"
+    workload = Workload(name="w", layers=tuple(found))
+    workload.to_csv(path, statistic)
+    assert path.read_text().splitlines()[0] == ",".join(COLUMNS)
+    assert Workload.load(path) == workload.at(statistic)
+
+
+def test_published_rows_are_the_papers() -> None:
+    workload = Workload.load("published")
+    rows = {layer.name: [layer.bounds[x] for x in "TCMPQRS"] for layer in workload.layers}
+    assert rows == {
+        "Conv1": [20, 2, 128, 128, 128, 3, 3],
+        "Conv2": [20, 128, 128, 64, 64, 3, 3],
+        "Conv3": [20, 128, 128, 32, 32, 3, 3],
+        "Conv4": [20, 128, 128, 16, 16, 3, 3],
+        "TCJA11": [20, 20, 20, 1, 256, 1, 4],
+        "TCJA12": [128, 128, 20, 1, 256, 1, 4],
+        "Conv5": [20, 128, 128, 8, 8, 3, 3],
+        "TCJA21": [20, 20, 20, 1, 64, 1, 4],
+        "TCJA22": [128, 128, 20, 1, 64, 1, 4],
+        "Dense1": [20, 2048, 512, 1, 1, 1, 1],
+        "Dense2": [20, 512, 110, 1, 1, 1, 1],
+    }
+    assert "published" in workload_names()
+    assert {layer.stride for layer in workload.layers} == {(1, 1)}
+
+
+def test_statistic_and_weight_bits_are_chosen_for_every_layer() -> None:
+    layer = Layer(name="a", C=2, M=2, density=Densities(inputs=Density(mean=0.1, max=0.4)))
+    workload = Workload(layers=(layer,))
+    at_most = workload.at("max").with_weight_bits(3).layers[0]
+    assert at_most.density_of("Inputs", "mean") == at_most.density_of("Inputs", "max") == 0.4
+    assert at_most.bits_of("Weights") == 3
+    assert at_most.density_of("State") == 1.0
+
+
+ROW = "c1,0.5,0.1,0.2,20,2,8,32,32,3,3,1,1"
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("", "w.csv: has no layer"),
+        (",".join(COLUMNS), "w.csv: has no layer"),
+        (f"{','.join(COLUMNS[:-1])}\n{ROW}", "w.csv, row 1: the column 'WS' is missing"),
+        (f"{','.join(COLUMNS)},extra\n{ROW},1", "w.csv, row 1: unknown column 'extra'"),
+        (f"{','.join(COLUMNS)},T\n{ROW},1", "w.csv, row 1: the column 'T' twice"),
+        ("H" + ROW.replace("0.5", "1.2"), "w.csv, row 2, weights: density 1.2 is not between"),
+        ("H" + ROW.replace("0.1", "nan"), "w.csv, row 2, inputs: density nan is not between"),
+        ("H" + ROW.replace("0.2", "-0.1"), "w.csv, row 2, outputs: density -0.1 is not between"),
+        ("H" + ROW.replace("0.2", "a"), "w.csv, row 2, outputs: found 'a', expected a density"),
+        ("H" + ROW.replace("20", "0"), "w.csv, row 2, T: found 0, expected 1 or more"),
+        ("H" + ROW.replace("20", "2.5"), "w.csv, row 2, T: found '2.5', expected a whole"),
+        ("H" + ROW + ",1", "w.csv, row 2: 14 cells, expected 13"),
+        ("H" + ROW[2:], "w.csv, row 2, name: a layer needs a name"),
+        (f"H{ROW}\n{ROW}", "w.csv, layers: two layers are called 'c1'"),
+    ],
+)
+def test_bad_csv_is_named_by_row_and_column(tmp_path: Path, text: str, said: str) -> None:
+    path = tmp_path / "w.csv"
+    path.write_text(text.replace("H", ",".join(COLUMNS) + "\n", 1) if text[:1] == "H" else text)
+    with pytest.raises(InputError) as caught:
+        Workload.load(path)
+    assert said in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"layers": []}, "w.yaml, layers: "),
+        ({"layer": []}, "w.yaml, layer: unknown key"),
+        ({"layers": [{"name": "a", "C": 0, "M": 1}]}, "w.yaml, layers[0].C: found 0"),
+        ({"layers": [{"name": "a", "C": 1}]}, "w.yaml, layers[0].M: missing"),
+        (
+            {"layers": [{"name": "a", "C": 1, "M": 1, "density": {"inputs": 1.2}}]},
+            "w.yaml, layers[0].density.inputs.mean: found 1.2",
+        ),
+        (
+            {"layers": [{"name": "a", "C": 1, "M": 1, "density": {"inputs": float("nan")}}]},
+            "layers[0].density.inputs.mean: found nan",
+        ),
+        (
+            {"layers": [{"name": "a", "C": 1, "M": 1, "bits": {"weights": 0}}]},
+            "layers[0].bits.weights: found 0",
+        ),
+        ({"layers": [{"name": "a", "C": 3, "M": 2, "groups": 3}]}, "3 groups do not divide M = 2"),
+        (
+            {
+                "layers": [
+                    {"name": "a", "C": 1, "M": 1, "density": {"inputs": {"mean": 0.3, "max": 0.2}}}
+                ]
+            },  # fmt: skip  # noqa: E501
+            "the mean 0.3 is larger than the maximum 0.2",
+        ),
+    ],
+)
+def test_bad_yaml_is_named_by_key(tmp_path: Path, change: dict, said: str) -> None:
+    path = tmp_path / "w.yaml"
+    path.write_text(yaml.safe_dump(change))
+    with pytest.raises(InputError) as caught:
+        Workload.load(path)
+    assert said in str(caught.value)
+
+
+def test_csv_refuses_what_it_has_no_column_for(tmp_path: Path) -> None:
+    layer = Layer(name="a", C=2, M=2, N=2, groups=2)
+    with pytest.raises(InputError, match="N, groups of layer 'a' cannot be written"):
+        Workload(layers=(layer,)).to_csv(tmp_path / "w.csv")
+
+
+def test_unknown_names_and_missing_files_are_said(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="publishd: no such workload.*Bundled: .*published"):
+        Workload.load("publishd")
+    with pytest.raises(InputError, match="no.yaml: cannot be read"):
+        Workload.load(tmp_path / "no.yaml")
+    with pytest.raises(InputError, match="no.csv: cannot be read"):
+        Workload.load(tmp_path / "no.csv")
+    with pytest.raises(InputError, match="cannot be written"):
+        Workload.load("published").to_csv(tmp_path / "no" / "w.csv")
