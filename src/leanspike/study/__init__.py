@@ -1,0 +1,1 @@
+"""The sweep: what to try, running it, keeping it, and the Pareto fronts."""

@@ -1,0 +1,139 @@
+"""The ``leanspike`` command: finds the sub-command, and turns errors into one message."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+from typing import Annotated
+
+import typer
+
+from leanspike import __version__
+from leanspike.cli.commands import COMMANDS, Command
+from leanspike.errors import InputError
+
+#: The extra that brings each optional package (see pyproject.toml).
+_EXTRAS = {
+    "torch": "train",
+    "lightning": "train",
+    "tonic": "train",
+    "safetensors": "train",
+    "sklearn": "train",
+    "optuna": "study",
+    "sqlalchemy": "study",
+    "plotly": "report",
+    "jinja2": "report",
+    "nir": "interop",
+    "nirtorch": "interop",
+}
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"leanspike {__version__}")
+        raise typer.Exit
+
+
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="And exit.")
+    ] = False,
+    debug: Annotated[
+        bool, typer.Option("--debug", help="Show tracebacks; works anywhere.")
+    ] = False,
+) -> None:
+    """Find out what quantizing and pruning a spiking neural network's weights buys on hardware.
+
+    Example: leanspike study --out runs/first
+    """
+
+
+def _placeholder(command: Command) -> Callable[[], None]:
+    def described() -> None:
+        pass
+
+    described.__doc__ = command.summary
+    return described
+
+
+def build_app(wanted: str | None = None) -> typer.Typer:
+    """Return the application with every command listed and only ``wanted`` imported.
+
+    Raises
+    ------
+    ModuleNotFoundError
+        When the wanted command's module needs a package that is not installed.
+    """
+    app = typer.Typer(
+        name="leanspike", no_args_is_help=True, add_completion=False, rich_markup_mode=None
+    )
+    app.callback()(_options)
+    for command in COMMANDS:
+        content = command.load() if command.name == wanted else _placeholder(command)
+        if isinstance(content, typer.Typer):
+            app.add_typer(content, name=command.name)
+        else:
+            app.command(command.name)(content)
+    return app
+
+
+def _fail(message: str, status: int) -> int:
+    print(f"leanspike: {message}", file=sys.stderr)
+    return status
+
+
+def _describe(error: OSError) -> str:
+    reason = error.strerror or str(error) or type(error).__name__
+    return f"{error.filename}: {reason}" if error.filename else reason
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run one command line and return its exit status.
+
+    0 done; 1 the system failed (disk, permission) or an internal error; 2 the input cannot be
+    used; 130 interrupted. ``--debug``, anywhere in the line, lets the traceback through.
+    """
+    arguments = list(arguments)
+    debug = "--debug" in arguments
+    rest = [argument for argument in arguments if argument != "--debug"]
+    wanted = next((argument for argument in rest if not argument.startswith("-")), None)
+    try:
+        build_app(wanted)(args=rest, prog_name="leanspike")
+    except SystemExit as stop:
+        code = stop.code if isinstance(stop.code, int) else int(stop.code is not None)
+        return _fail("interrupted; what is done is kept", 130) if code == 130 else code
+    except KeyboardInterrupt:
+        if debug:
+            raise
+        return _fail("interrupted; what is done is kept", 130)
+    except Exception as error:
+        if debug:
+            raise
+        return _explain(error)
+    return 0
+
+
+def _explain(error: Exception) -> int:
+    if isinstance(error, InputError):
+        return _fail(str(error), 2)
+    if isinstance(error, ModuleNotFoundError) and error.name is not None:
+        package = error.name.split(".")[0]
+        if package in _EXTRAS:
+            extra = _EXTRAS[package]
+            return _fail(
+                f"this command needs the package {package}, which is not installed. "
+                f"Install it with: pip install 'leanspike[{extra}]'",
+                2,
+            )
+    if isinstance(error, OSError):
+        return _fail(_describe(error), 1)
+    return _fail(
+        f"internal error, {type(error).__name__}: {error}. "
+        "Run again with --debug for the traceback, and please report it",
+        1,
+    )
+
+
+def main() -> None:
+    """Entry point of the ``leanspike`` script."""
+    sys.exit(run(sys.argv[1:]))
