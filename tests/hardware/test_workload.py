@@ -64,7 +64,7 @@ def test_volumes_and_accumulates_count_what_the_loops_touch(layer: Layer) -> Non
 
 
 @given(st.lists(layers(), min_size=1, max_size=3, unique_by=lambda layer: layer.name))
-def test_our_file_keeps_everything(tmp_path_factory: pytest.TempPathFactory, found: list[Layer]) -> None:  # fmt: skip
+def test_our_file_keeps_everything(tmp_path_factory, found: list[Layer]) -> None:
     path = tmp_path_factory.mktemp("workload") / "w.yaml"
     workload = Workload(name="w", source="a test", layers=tuple(found))
     workload.save(path)
@@ -178,7 +178,7 @@ def test_bad_csv_is_named_by_row_and_column(tmp_path: Path, text: str, said: str
                 "layers": [
                     {"name": "a", "C": 1, "M": 1, "density": {"inputs": {"mean": 0.3, "max": 0.2}}}
                 ]
-            },  # fmt: skip  # noqa: E501
+            },
             "the mean 0.3 is larger than the maximum 0.2",
         ),
     ],
@@ -198,11 +198,11 @@ def test_csv_refuses_what_it_has_no_column_for(tmp_path: Path) -> None:
 
 
 def test_unknown_names_and_missing_files_are_said(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="publishd: no such workload.*Bundled: .*published"):
+    with pytest.raises(InputError, match=r"publishd: no such workload.*Bundled: .*published"):
         Workload.load("publishd")
-    with pytest.raises(InputError, match="no.yaml: cannot be read"):
+    with pytest.raises(InputError, match=r"no\.yaml: cannot be read"):
         Workload.load(tmp_path / "no.yaml")
-    with pytest.raises(InputError, match="no.csv: cannot be read"):
+    with pytest.raises(InputError, match=r"no\.csv: cannot be read"):
         Workload.load(tmp_path / "no.csv")
     with pytest.raises(InputError, match="cannot be written"):
         Workload.load("published").to_csv(tmp_path / "no" / "w.csv")
