@@ -1,0 +1,25 @@
+"""Neurons, surrogate gradients, fused kernels, attention and networks."""
+
+from leanspike.nn.attention import SameConv1d, attend
+from leanspike.nn.backend import Backend, choose_backend, set_backend
+from leanspike.nn.dynamics import NeuronState
+from leanspike.nn.network import SpikingNetwork, build_network
+from leanspike.nn.network_config import NetworkConfig
+from leanspike.nn.neuron import Neuron
+from leanspike.nn.neuron_config import NeuronConfig
+from leanspike.nn.voting import vote
+
+__all__ = [
+    "Backend",
+    "NetworkConfig",
+    "Neuron",
+    "NeuronConfig",
+    "NeuronState",
+    "SameConv1d",
+    "SpikingNetwork",
+    "attend",
+    "build_network",
+    "choose_backend",
+    "set_backend",
+    "vote",
+]
