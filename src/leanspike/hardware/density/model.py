@@ -1,0 +1,81 @@
+"""What a density model answers: how many non-zeros does a tile of a sparse tensor hold?
+
+Tiles are asked about by size, for whole arrays of sizes at once, so that a search can tabulate
+the answers before it starts.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+Sizes = npt.NDArray[np.int64]
+Reals = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Occupancies:
+    """The distribution of a tile's number of non-zeros.
+
+    ``values`` (ascending, shape [K]) occur with ``probabilities`` (shape [K], summing to 1).
+    """
+
+    values: Sizes
+    probabilities: Reals
+
+    @property
+    def p_empty(self) -> float:
+        """Probability that the tile holds no non-zero."""
+        return float(self.probabilities[self.values == 0].sum())
+
+    @property
+    def expected(self) -> float:
+        """Mean number of non-zeros."""
+        return float(self.values @ self.probabilities)
+
+    @property
+    def maximum(self) -> int:
+        """Largest number of non-zeros that can occur."""
+        return int(self.values[self.probabilities > 0].max(initial=0))
+
+    def expected_largest(self, count: int) -> float:
+        """Mean of the largest of ``count`` independent tiles.
+
+        ``E[max] = sum over x of x (F(x)^count - F(x-1)^count)``, F the distribution function:
+        what processing elements that skip zeros independently wait for.
+
+        >>> coin = Occupancies(np.array([0, 1]), np.array([0.5, 0.5]))
+        >>> coin.expected_largest(2)
+        0.75
+        """
+        below = np.minimum(np.cumsum(self.probabilities), 1.0) ** count
+        return float(self.values @ np.diff(below, prepend=0.0))
+
+
+class DensityModel(ABC):
+    """Where a tensor's non-zeros lie. ``density`` is their fraction of the whole tensor."""
+
+    density: float
+
+    @abstractmethod
+    def p_empty(self, sizes: npt.ArrayLike) -> Reals:
+        """Probability that a tile of each size holds no non-zero; any shape in, same out."""
+
+    @abstractmethod
+    def maximum(self, sizes: npt.ArrayLike) -> Sizes:
+        """Largest number of non-zeros a tile of each size can hold."""
+
+    @abstractmethod
+    def occupancies(self, size: int) -> Occupancies:
+        """Distribution of the number of non-zeros in a tile of one size."""
+
+    def expected(self, sizes: npt.ArrayLike) -> Reals:
+        """Mean number of non-zeros in a tile of each size."""
+        return np.asarray(sizes, dtype=np.float64) * self.density
+
+    def occupancies_of(self, shape: tuple[int, ...]) -> Occupancies:
+        """Distribution for a tile of a shape; only where the shape matters is it looked at."""
+        return self.occupancies(int(np.prod(shape, dtype=np.int64)))
