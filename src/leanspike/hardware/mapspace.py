@@ -1,0 +1,179 @@
+"""The map space: which loop factors and loop orders the constraints leave.
+
+A loop nest is a row of *groups* from the outermost to the innermost: for each storage level its
+temporal loops, then the spatial loops along each axis of the fan-out below it. Every loop bound
+is split exactly into one factor per group, as in Timeloop v3.0.3
+(``src/mapspaces/subspaces.cpp``); a given factor of 0 is the whole bound.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from math import factorial, prod
+
+import numpy as np
+from numpy.typing import NDArray
+
+from leanspike.errors import InputError
+from leanspike.hardware.mapspace_factors import factorizations
+
+
+@dataclass(frozen=True)
+class LoopGroup:
+    """The loops of one place in the nest, and what the constraints say about them.
+
+    Parameters
+    ----------
+    name
+        How messages call it, such as ``DRAM temporal`` or ``global buffer across x``.
+    fixed
+        Factors that are given; 0 is the whole bound.
+    least, most
+        Smallest and largest factor of a dimension.
+    only
+        The dimensions that may have more than one iteration here; None for all.
+    inner, outer
+        Given order, each innermost first: ``inner`` are the innermost dimensions, ``outer`` the
+        outermost. All others are free between them.
+    instances
+        For spatial loops, how many instances there are to spread over; None for temporal loops.
+    """
+
+    name: str
+    fixed: Mapping[str, int] = field(default_factory=dict)
+    least: Mapping[str, int] = field(default_factory=dict)
+    most: Mapping[str, int] = field(default_factory=dict)
+    only: frozenset[str] | None = None
+    inner: tuple[str, ...] = ()
+    outer: tuple[str, ...] = ()
+    instances: int | None = None
+
+    @property
+    def spatial(self) -> bool:
+        """Whether the loops run over instances instead of in time."""
+        return self.instances is not None
+
+    def factor_range(self, dimension: str, bound: int) -> tuple[int | None, int, int]:
+        """Return the given factor (or None), the smallest and the largest of a dimension."""
+        most = self.most.get(dimension, bound)
+        if self.only is not None and dimension not in self.only:
+            most = 1
+        given = self.fixed.get(dimension)
+        return bound if given == 0 else given, self.least.get(dimension, 1), most
+
+    def said(self, dimension: str) -> list[str]:
+        """Return what the constraints say about a dimension, for messages."""
+        parts = [("=", self.fixed), (">=", self.least), ("<=", self.most)]
+        told = [f"{self.name} {dimension}{s}{c[dimension]}" for s, c in parts if dimension in c]
+        if self.only is not None and dimension not in self.only:
+            told.append(f"{self.name} without {dimension}")
+        return told
+
+    def check(self, dimensions: tuple[str, ...]) -> None:
+        """Refuse what no layer could satisfy.
+
+        Raises
+        ------
+        InputError
+            Naming the group, the constraint and what is wrong with it.
+        """
+        order = self.inner + self.outer
+        for name in (*self.fixed, *self.least, *self.most, *(self.only or ()), *order):
+            if name not in dimensions:
+                raise InputError(
+                    f"found the dimension {name!r}, expected one of {', '.join(dimensions)}",
+                    where=self.name,
+                )
+        for name, times in Counter(order).items():
+            if times > 1:
+                raise InputError(f"the order names {name} {times} times", where=self.name)
+        for name, value in (*self.fixed.items(), *self.least.items(), *self.most.items()):
+            if value < 0:
+                raise InputError(f"found the factor {name} = {value}", where=self.name)
+
+
+@dataclass(frozen=True)
+class MapSpace:
+    """All loop nests of a layer that the constraints allow, before capacity is looked at.
+
+    Parameters
+    ----------
+    bounds
+        Loop bound by dimension; its order is the order of every array's last axis.
+    groups
+        Loop groups, outermost first.
+
+    Raises
+    ------
+    InputError
+        When a constraint names what does not exist, or a bound cannot be split as they ask.
+
+    >>> space = MapSpace({"C": 4, "M": 2}, (LoopGroup("DRAM"), LoopGroup("PE")))
+    >>> space.factors("C").tolist()
+    [[1, 4], [2, 2], [4, 1]]
+    >>> space.total
+    10
+    """
+
+    bounds: Mapping[str, int]
+    groups: tuple[LoopGroup, ...]
+
+    def __post_init__(self) -> None:
+        for group in self.groups:
+            group.check(self.dimensions)
+        for dimension, bound in self.bounds.items():
+            if not len(self.factors(dimension)):
+                told = [text for group in self.groups for text in group.said(dimension)]
+                raise InputError(
+                    f"no split of {dimension} = {bound} satisfies {', '.join(told)}",
+                    where="map space",
+                    remedy="Each bound must be the product of its factors over all loop groups",
+                )
+
+    @property
+    def dimensions(self) -> tuple[str, ...]:
+        """Names of the loop bounds."""
+        return tuple(self.bounds)
+
+    def factors(self, dimension: str) -> NDArray[np.int32]:
+        """Every split of one bound that the constraints allow, [splits, groups]."""
+        return self._factors[dimension]
+
+    @cached_property
+    def _factors(self) -> dict[str, NDArray[np.int32]]:
+        return {
+            dimension: factorizations(
+                bound, [group.factor_range(dimension, bound) for group in self.groups]
+            )
+            for dimension, bound in self.bounds.items()
+        }
+
+    @cached_property
+    def total(self) -> int:
+        """Number of distinct loop nests, fan-out and capacity aside.
+
+        That is splits times the orders of temporal loops; a loop of one iteration is nowhere,
+        and the order of spatial loops is none.
+        """
+        temporal = [
+            (g, {d for d in self.dimensions if d not in group.inner + group.outer})
+            for g, group in enumerate(self.groups)
+            if not group.spatial
+        ]
+        # Ways to split the dimensions so far, by how many free loops each temporal group has.
+        ways: Counter[tuple[int, ...]] = Counter({(0,) * len(temporal): 1})
+        for dimension in self.dimensions:
+            moves = Counter(
+                tuple(int(dimension in free and row[g] > 1) for g, free in temporal)
+                for row in self.factors(dimension).tolist()
+            )
+            grown: Counter[tuple[int, ...]] = Counter()
+            for state, count in ways.items():
+                for move, times in moves.items():
+                    after = tuple(a + b for a, b in zip(state, move, strict=True))
+                    grown[after] += count * times
+            ways = grown
+        return sum(count * prod(map(factorial, state)) for state, count in ways.items())
