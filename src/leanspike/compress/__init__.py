@@ -1,0 +1,35 @@
+"""Quantize and prune the weights of any torch network, ready to train and to bake.
+
+``prepare(model, config)`` before training, ``convert(model)`` after it, ``summary(model)`` at any
+time; a `Strategy` says in which order and for how long.
+"""
+
+from leanspike.compress.config import CompressionConfig
+from leanspike.compress.layers import weight_layers
+from leanspike.compress.masks import draw_masks
+from leanspike.compress.preparing import convert, prepare
+from leanspike.compress.quantizers import QUANTIZERS, DuQ, Quantizer
+from leanspike.compress.rounding import ewgs, rounding, straight_through
+from leanspike.compress.strategy import PAPER_STRATEGIES, Phase, Strategy, paper_strategy
+from leanspike.compress.summary import LayerSummary, Summary, summary
+
+__all__ = [
+    "PAPER_STRATEGIES",
+    "QUANTIZERS",
+    "CompressionConfig",
+    "DuQ",
+    "LayerSummary",
+    "Phase",
+    "Quantizer",
+    "Strategy",
+    "Summary",
+    "convert",
+    "draw_masks",
+    "ewgs",
+    "paper_strategy",
+    "prepare",
+    "rounding",
+    "straight_through",
+    "summary",
+    "weight_layers",
+]

@@ -1,0 +1,125 @@
+"""Which modules of a network hold weights worth compressing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from fnmatch import fnmatchcase
+
+import torch
+from torch import nn
+
+from leanspike.errors import InputError
+
+WeightLayer = nn.Conv1d | nn.Conv2d | nn.Conv3d | nn.Linear
+"""The layers with synaptic weights: convolutions and dense layers, subclasses included."""
+
+
+def weight_layers(
+    model: nn.Module, *, only: Sequence[str] = ("*",)
+) -> list[tuple[str, WeightLayer]]:
+    """Name every weight layer of a model, in the order of its definition.
+
+    Parameters
+    ----------
+    model
+        Any torch module.
+    only
+        Shell-style patterns (``"conv*"``); a layer is taken when its name fits one of them.
+
+    Returns
+    -------
+    list of (name, module)
+        The Conv1d, Conv2d, Conv3d and Linear layers.
+
+    Raises
+    ------
+    InputError
+        No weight layer at all, a pattern that fits none, weights shared between two layers (one
+        mask and one scale could not serve both), or a lazy layer not yet initialised.
+
+    >>> [name for name, _ in weight_layers(nn.Sequential(nn.Conv2d(2, 4, 3), nn.Linear(4, 2)))]
+    ['0', '1']
+    """
+    found = [
+        (name, module)
+        for name, module in model.named_modules(remove_duplicate=False)
+        if isinstance(module, WeightLayer)
+    ]
+    if not found:
+        raise InputError(
+            "no weight layer was found",
+            where=type(model).__name__,
+            remedy="A model needs at least one Conv1d, Conv2d, Conv3d or Linear layer",
+        )
+    owner: dict[int, str] = {}
+    for name, module in found:
+        weight = latent_weight(module)
+        if isinstance(weight, nn.parameter.UninitializedParameter):
+            raise InputError(
+                "its weights have no shape yet",
+                where=f"layer {name!r}",
+                remedy="Run one batch through the model before preparing it",
+            )
+        first = owner.setdefault(id(weight), name)
+        if first != name:
+            raise InputError(
+                f"it shares its weights with layer {first!r}",
+                where=f"layer {name!r}",
+                remedy="Give each its own weights, for example with copy.deepcopy",
+            )
+    chosen: set[str] = set()
+    for pattern in only:
+        fits = {name for name, _ in found if fnmatchcase(name, pattern)}
+        if not fits:
+            raise InputError(
+                f"it fits no weight layer; there are {', '.join(name for name, _ in found)}",
+                where=f"pattern {pattern!r}",
+            )
+        chosen |= fits
+    return [(name, module) for name, module in found if name in chosen]
+
+
+def latent_weight(layer: WeightLayer) -> nn.Parameter:
+    """Give the float weights that an optimizer trains, prepared or not.
+
+    Parameters
+    ----------
+    layer
+        A weight layer.
+
+    Returns
+    -------
+    nn.Parameter
+        Its parameter before quantizing and masking.
+    """
+    parametrizations = getattr(layer, "parametrizations", None)
+    if parametrizations is not None and "weight" in parametrizations:
+        original = parametrizations.weight.original
+    else:
+        original = layer.weight
+    assert isinstance(original, nn.Parameter)
+    return original
+
+
+def check_finite(name: str, weight: torch.Tensor) -> None:
+    """Refuse weights that hold NaN or infinity.
+
+    Parameters
+    ----------
+    name
+        The layer, for the message.
+    weight
+        Its weights, any shape.
+
+    Raises
+    ------
+    InputError
+        A value is not finite.
+    """
+    bad = int((~torch.isfinite(weight)).sum())
+    if bad:
+        raise InputError(
+            f"{bad} of its {weight.numel()} weights are NaN or infinite",
+            where=f"layer {name!r}",
+            remedy="The training that made them diverged: start from an earlier checkpoint",
+        )

@@ -1,0 +1,174 @@
+"""prepare, convert: a network made ready to train compressed, and the result baked in."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.utils import parametrize
+
+from leanspike.compress.config import CompressionConfig
+from leanspike.compress.layers import WeightLayer, check_finite, latent_weight, weight_layers
+from leanspike.compress.masks import draw_masks
+from leanspike.compress.parametrization import attach, compressed
+from leanspike.compress.quantizers import QUANTIZERS, Quantizer
+from leanspike.compress.rounding import rounding
+from leanspike.errors import InputError
+
+
+def prepare(
+    model: nn.Module,
+    config: CompressionConfig,
+    *,
+    scores: Mapping[str, Tensor] | None = None,
+) -> nn.Module:
+    """Quantize and prune the weights of a model in place, ready for training.
+
+    On a model prepared before it adds: a mask keeps what it pruned and is drawn tighter only
+    where `config.sparsity` asks for more; a quantizer goes on, or gives way to one of another
+    kind or width. Either every layer is changed or, on an error, none.
+
+    Parameters
+    ----------
+    model
+        Any torch model made of Conv1d, Conv2d, Conv3d and Linear layers. The weights stay the
+        same parameters, so an optimizer over them stays valid; a quantizer adds its own
+        parameters, which an optimizer made before does not know.
+    config
+        What to do.
+    scores
+        Per layer name, the worth of each weight for pruning, of the weights' shape; the
+        magnitude of the latent weights by default.
+
+    Returns
+    -------
+    nn.Module
+        The same `model`.
+
+    Raises
+    ------
+    InputError
+        No weight layer, a pattern that fits none, shared weights, weights that are NaN or all
+        zero, or a mask already tighter than asked for.
+
+    >>> model = prepare(nn.Linear(8, 4), CompressionConfig(weight_bits=2, sparsity=0.5))
+    >>> int((model.weight == 0).sum()) >= 16, len(model.weight.unique()) <= 3
+    (True, True)
+    """
+    layers = weight_layers(model, only=config.layers)
+    for name, layer in layers:
+        check_finite(name, latent_weight(layer))
+    masks = _masks(layers, config, scores)
+    quantizers = _quantizers(layers, config)
+    for name, layer in layers:
+        compression = attach(layer)
+        if name in quantizers:
+            compression.quantizer = quantizers[name]
+        if name in masks:
+            compression.mask = masks[name]
+    _quantize_once_per_forward(model)
+    return model
+
+
+def _masks(
+    layers: list[tuple[str, WeightLayer]],
+    config: CompressionConfig,
+    scores: Mapping[str, Tensor] | None,
+) -> dict[str, Tensor]:
+    before = {
+        name: compression.mask
+        for name, layer in layers
+        if (compression := compressed(layer)) is not None and compression.mask is not None
+    }
+    if config.sparsity == 0:
+        return {}
+    worth: dict[str, Tensor] = {}
+    for name, layer in layers:
+        weight = latent_weight(layer).detach()
+        score = weight.abs() if scores is None else scores.get(name)
+        if score is None or score.shape != weight.shape or not bool(torch.isfinite(score).all()):
+            raise InputError(
+                f"its score must be finite, of the weights' shape {tuple(weight.shape)}",
+                where=f"layer {name!r}",
+            )
+        worth[name] = score
+    return draw_masks(worth, config.sparsity, scope=config.scope, before=before)
+
+
+def _quantizers(
+    layers: list[tuple[str, WeightLayer]], config: CompressionConfig
+) -> dict[str, Quantizer]:
+    if config.weight_bits is None:
+        return {}
+    kind = QUANTIZERS[config.quantizer]
+    made: dict[str, Quantizer] = {}
+    for name, layer in layers:
+        compression = compressed(layer)
+        present = compression.quantizer if compression is not None else None
+        if type(present) is kind and present.bits == config.weight_bits:
+            continue
+        weight = latent_weight(layer)
+        quantizer = kind(config.weight_bits, rounding(config.rounding, delta=config.ewgs_delta))
+        try:
+            quantizer.to(weight).start(weight.detach())
+        except InputError as error:
+            raise InputError(error.what, where=f"layer {name!r}", remedy=error.remedy) from error
+        made[name] = quantizer
+    return made
+
+
+def _quantize_once_per_forward(model: nn.Module) -> None:
+    """Compute each compressed weight once per call of the model, however many time steps it runs.
+
+    torch computes a parametrized weight anew at every access; its cache, switched on for the
+    length of one forward, makes that once.
+    """
+    if "_weight_caches" in model.__dict__:
+        return
+    model.__dict__["_weight_caches"] = []
+    model.register_forward_pre_hook(_open_cache)
+    model.register_forward_hook(_close_cache, always_call=True)
+
+
+def _open_cache(model: nn.Module, _: Any) -> None:
+    cache = parametrize.cached()
+    cache.__enter__()
+    model.__dict__["_weight_caches"].append(cache)
+
+
+def _close_cache(model: nn.Module, *_: Any) -> None:
+    caches = model.__dict__["_weight_caches"]
+    if caches:
+        caches.pop().__exit__(None, None, None)
+
+
+def convert(model: nn.Module) -> nn.Module:
+    """Bake quantized and masked values into plain weights, in place.
+
+    Parameters
+    ----------
+    model
+        A prepared model.
+
+    Returns
+    -------
+    nn.Module
+        The same `model`, without any trace of the preparation; its outputs are unchanged.
+
+    Raises
+    ------
+    InputError
+        No layer of the model was prepared.
+    """
+    prepared = [layer for _, layer in weight_layers(model) if compressed(layer) is not None]
+    if not prepared:
+        raise InputError(
+            "no layer is prepared",
+            where=type(model).__name__,
+            remedy="Call prepare(model, config) first",
+        )
+    for layer in prepared:
+        parametrize.remove_parametrizations(layer, "weight", leave_parametrized=True)
+    return model
