@@ -1,0 +1,148 @@
+"""A layer as a loop nest over tensors: what the counting works on.
+
+A :class:`Problem` is the mathematics of a layer without its densities, bits or hardware: loop
+bounds, and for every tensor how its indices follow from the loop indices.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import prod
+
+import numpy as np
+from numpy.typing import NDArray
+
+from leanspike.errors import InputError
+from leanspike.hardware.layer import Layer
+
+Ints = NDArray[np.int64]
+
+#: A tensor's ranks; each rank's index is a sum of (loop letter, coefficient) terms.
+Projection = tuple[tuple[tuple[str, int], ...], ...]
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Loop bounds and the tensors they index.
+
+    A rank's index is ``sum over loops of coefficient * loop index``, so a tile that covers
+    ``size[d]`` steps of every loop ``d`` spans ``1 + sum(coefficient * (size - 1))`` values of it.
+
+    Attributes
+    ----------
+    dims
+        Loop letters, in the order of every array over loops (D of them).
+    bounds
+        Steps of each loop, int64 [D].
+    tensors
+        Names, in the order of every array over tensors (X of them).
+    coefficients
+        Index coefficients, int64 [X, ranks, D]; ranks a tensor does not have are zero.
+    written
+        Index of the tensor that accumulates (the output).
+
+    >>> conv = Problem.of(Layer(name="c", C=2, M=8, P=32, Q=32, R=3, S=3, stride=(2, 1)))
+    >>> conv.dims
+    ('T', 'N', 'C', 'M', 'P', 'Q', 'R', 'S')
+    >>> conv.volumes()
+    {'Weights': 144, 'Inputs': 4420, 'Outputs': 8192}
+    """
+
+    dims: tuple[str, ...]
+    bounds: Ints
+    tensors: tuple[str, ...]
+    coefficients: Ints
+    written: int
+
+    @classmethod
+    def build(
+        cls,
+        bounds: dict[str, int],
+        projections: dict[str, Projection],
+        *,
+        written: str,
+    ) -> Problem:
+        """Build from loop bounds by letter and each tensor's projection.
+
+        Raises
+        ------
+        InputError
+            When a bound is below 1, a projection names an unknown loop, has a coefficient below
+            1, or no tensor is written.
+        """
+        dims = tuple(bounds)
+        for letter, bound in bounds.items():
+            if bound < 1:
+                raise InputError(f"found {bound}, expected at least 1", where=f"bound {letter}")
+        if written not in projections:
+            raise InputError(f"no tensor {written!r}", remedy=f"Tensors: {', '.join(projections)}")
+        ranks = max(len(projection) for projection in projections.values())
+        coefficients = np.zeros((len(projections), ranks, len(dims)), np.int64)
+        for x, (tensor, projection) in enumerate(projections.items()):
+            for r, rank in enumerate(projection):
+                for letter, coefficient in rank:
+                    if letter not in bounds:
+                        raise InputError(
+                            f"indexed by the unknown loop {letter!r}",
+                            where=tensor,
+                            remedy=f"Loops: {', '.join(dims)}",
+                        )
+                    if coefficient < 1:
+                        raise InputError(
+                            f"found the coefficient {coefficient} of {letter}, expected 1 or more",
+                            where=tensor,
+                        )
+                    coefficients[x, r, dims.index(letter)] += coefficient
+        return cls(
+            dims=dims,
+            bounds=np.array([bounds[d] for d in dims], np.int64),
+            tensors=tuple(projections),
+            coefficients=coefficients,
+            written=list(projections).index(written),
+        )
+
+    @classmethod
+    def of(cls, layer: Layer) -> Problem:
+        """Return the loop nest of a layer.
+
+        With groups there is one more loop, G, over the groups; C and M then run inside a group.
+        """
+        bounds = layer.bounds
+        group: tuple[tuple[tuple[str, int], ...], ...] = ()
+        if layer.groups > 1:
+            bounds = {**bounds, "M": layer.M // layer.groups, "G": layer.groups}
+            group = ((("G", 1),),)
+        rows = (("P", layer.stride[0]), ("R", layer.dilation[0]))
+        columns = (("Q", layer.stride[1]), ("S", layer.dilation[1]))
+        single = {letter: ((letter, 1),) for letter in bounds}
+        return cls.build(
+            bounds,
+            {
+                "Weights": (*group, single["M"], single["C"], single["R"], single["S"]),
+                "Inputs": (single["T"], single["N"], *group, single["C"], rows, columns),
+                "Outputs": (
+                    single["T"], single["N"], *group, single["M"], single["P"], single["Q"],
+                ),
+            },
+            written="Outputs",
+        )  # fmt: skip
+
+    @property
+    def computes(self) -> int:
+        """Multiply-accumulates when nothing is skipped."""
+        return int(prod(int(bound) for bound in self.bounds))
+
+    def tile(self, tensor: int, sizes: Sequence[int] | Ints) -> int:
+        """Return how many values of a tensor a tile of the given loop sizes holds."""
+        extents = 1 + self.coefficients[tensor] @ (np.asarray(sizes, np.int64) - 1)
+        return int(prod(int(extent) for extent in extents))
+
+    def volumes(self) -> dict[str, int]:
+        """Return the number of values in each whole tensor."""
+        return {name: self.tile(x, self.bounds) for x, name in enumerate(self.tensors)}
+
+    def uses(self, tensor: int) -> NDArray[np.bool_]:
+        """Return which loops index a tensor, bool [D]."""
+        used: NDArray[np.bool_] = (self.coefficients[tensor] != 0).any(axis=0)
+        return used
