@@ -1,0 +1,108 @@
+"""Frames on disk, memory-mapped: made once, never again in an epoch, a run or another process."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import numpy as np
+
+from leanspike.errors import InputError
+from leanspike.events.frame_data import FrameSplit
+
+SPLITS = ("train", "validation", "test")
+
+ABOUT = "about.json"
+
+# Frames of each of SPLITS, and the number of classes.
+Splits = tuple[dict[str, FrameSplit], int]
+
+
+def cache_folder() -> Path:
+    """Folder for frames where the user names none: ``$XDG_CACHE_HOME/leanspike/frames``."""
+    base = os.environ.get("XDG_CACHE_HOME")
+    return (Path(base) if base else Path.home() / ".cache") / "leanspike" / "frames"
+
+
+def cached_frames(fingerprint: str, make: Callable[[], Splits], *, folder: Path) -> Splits:
+    """Open the frames kept under `fingerprint`, after making them if there are none.
+
+    Frames are written to a folder of their own and renamed when whole: two processes may make
+    them at once, and a stopped one leaves nothing that is taken for frames.
+
+    Parameters
+    ----------
+    fingerprint
+        Names the content; different content must have another.
+    make
+        Makes the three splits and says how many classes there are; called only where the folder
+        has none.
+    folder
+        Where frames are kept.
+
+    Returns
+    -------
+    The three splits by name, their frames read-only memory maps, and the number of classes.
+
+    Raises
+    ------
+    InputError
+        When the folder cannot be written or the disk is full.
+    """
+    kept = folder / fingerprint
+    opened = _open(kept)
+    if opened is None:
+        made = make()
+        partial: Path | None = None
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            partial = Path(tempfile.mkdtemp(prefix="partial-", dir=folder))
+            _write(partial, *made)
+            if kept.exists():  # what lies there could not be opened
+                shutil.rmtree(kept)
+            partial.rename(kept)
+        except OSError as error:
+            opened = _open(kept)  # another process may have been first
+            if opened is None:
+                raise InputError(
+                    f"cannot keep frames: {error.strerror or error}",
+                    where=str(folder),
+                    remedy="Name another cache folder, or make room",
+                ) from error
+        finally:
+            if partial is not None:
+                shutil.rmtree(partial, ignore_errors=True)
+        opened = opened or _open(kept)
+        if opened is None:
+            raise InputError("frames just written cannot be read", where=str(kept))
+    return opened
+
+
+def _write(folder: Path, splits: Mapping[str, FrameSplit], classes: int) -> None:
+    about: dict[str, object] = {"classes": classes}
+    for name in SPLITS:
+        split = splits[name]
+        np.save(folder / f"{name}.npy", split.frames)
+        np.save(folder / f"{name}_labels.npy", split.labels)
+        about[name] = [*split.frames.shape, str(split.frames.dtype)]
+    (folder / ABOUT).write_text(json.dumps(about))
+
+
+def _open(folder: Path) -> Splits | None:
+    """Open the splits, or None where they are not there or not whole."""
+    try:
+        about = json.loads((folder / ABOUT).read_text())
+        splits = {}
+        for name in SPLITS:
+            frames = np.load(folder / f"{name}.npy", mmap_mode="r", allow_pickle=False)
+            labels = np.load(folder / f"{name}_labels.npy", allow_pickle=False)
+            if [*frames.shape, str(frames.dtype)] != about[name]:
+                return None
+            splits[name] = FrameSplit(frames, labels)
+        return splits, int(about["classes"])
+    except (OSError, ValueError, KeyError, EOFError):
+        return None
