@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from itertools import permutations
@@ -18,7 +19,8 @@ class Reuse:
     tensor an order is known by the *set* of such loops. Where successive tiles overlap (a
     convolution's sliding window) it also matters how the loops follow each other from there to
     the first loop that leaves no overlap. Leader tiles of sparse optimizations grow by the same
-    sets. Orders with equal sets and equal windows are therefore equal in every count.
+    sets, and by the loop that ends them where a target is read in blocks. Orders that agree in
+    these are equal in every count.
 
     Parameters
     ----------
@@ -26,10 +28,13 @@ class Reuse:
         Dimensions that index each tensor.
     slides
         Of those, dimensions whose successive tiles may overlap.
+    ends
+        Tensors of which the loop that ends the set matters too.
     """
 
     moves: Mapping[str, Collection[str]]
     slides: Mapping[str, Collection[str]] = field(default_factory=dict)
+    ends: Collection[str] = ()
 
     def kind(self, order: tuple[str, ...]) -> tuple[object, ...]:
         """Return what reuse can see of an order of loops, given innermost first.
@@ -47,12 +52,15 @@ class Reuse:
                  and order[i] not in sliding),
                 len(order),
             )  # fmt: skip
-            seen.append((frozenset(order[:inner]), order[inner:cut]))
+            last = cut + 1 if tensor in self.ends or cut > inner else cut
+            seen.append((frozenset(order[:inner]), order[inner:last]))
         return tuple(seen)
 
 
-def orders(group: LoopGroup, loops: tuple[str, ...], reuse: Reuse | None) -> list[tuple[str, ...]]:
-    """Orders of a group's loops, innermost first, that the constraints leave.
+def orders(
+    group: LoopGroup, loops: tuple[str, ...], reuse: Reuse | None
+) -> dict[tuple[str, ...], int]:
+    """Orders of a group's loops, innermost first, and how many orders each stands for.
 
     Parameters
     ----------
@@ -65,15 +73,16 @@ def orders(group: LoopGroup, loops: tuple[str, ...], reuse: Reuse | None) -> lis
 
     >>> group = LoopGroup("DRAM", inner=("K",))
     >>> orders(group, ("K", "M", "N"), None)
-    [('K', 'M', 'N'), ('K', 'N', 'M')]
+    {('K', 'M', 'N'): 1, ('K', 'N', 'M'): 1}
     """
     inner = tuple(d for d in group.inner if d in loops)
     outer = tuple(d for d in group.outer if d in loops)
     free = tuple(d for d in loops if d not in inner + outer)
     if group.spatial:
-        return [inner + free + outer]
+        return {inner + free + outer: 1}
     kept: dict[object, tuple[str, ...]] = {}
+    stands_for: Counter[tuple[str, ...]] = Counter()
     for middle in permutations(free):
         order = inner + middle + outer
-        kept.setdefault(order if reuse is None else reuse.kind(order), order)
-    return list(kept.values())
+        stands_for[kept.setdefault(order if reuse is None else reuse.kind(order), order)] += 1
+    return dict(stands_for)

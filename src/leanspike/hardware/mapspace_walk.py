@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import product
+from math import prod
 
 import numpy as np
 from numpy.typing import NDArray
@@ -45,10 +46,13 @@ class Block:
         Iterations, int32 [nests, groups, dimensions]; groups outermost first.
     orders
         Dimensions from the outermost to the innermost loop, int8 [nests, groups, dimensions].
+    stands_for
+        How many nests of equal counts each of them stands for, itself included, int64 [nests].
     """
 
     factors: Factors
     orders: NDArray[np.int8]
+    stands_for: NDArray[np.int64]
 
     def __len__(self) -> int:
         return len(self.factors)
@@ -117,23 +121,35 @@ def split(space: MapSpace, limits: Sequence[Limit], *, rows: int = ROWS) -> Iter
 
 
 def _ordered(space: MapSpace, factors: Factors, reuse: Reuse | None, rows: int) -> Iterator[Block]:
-    names = space.dimensions
-    places = {name: d for d, name in enumerate(names)}
     kinds, which = np.unique(factors > 1, axis=0, return_inverse=True)
     for kind, mask in enumerate(kinds):
-        choices = []
-        for g, group in enumerate(space.groups):
-            loops = tuple(name for d, name in enumerate(names) if mask[g, d])
-            idle = [places[name] for name in names if name not in loops]
-            choices.append(
-                [idle + [places[n] for n in reversed(o)] for o in orders(group, loops, reuse)]
-            )
-        table = np.array(list(product(*choices)), dtype=np.int8)
+        table, stands_for = _order_table(space, mask, reuse)
         picked = factors[which.reshape(-1) == kind]
         step = max(1, rows // len(table))
         for first in range(0, len(picked), step):
             part = picked[first : first + step]
-            yield Block(np.repeat(part, len(table), axis=0), np.tile(table, (len(part), 1, 1)))
+            yield Block(
+                np.repeat(part, len(table), axis=0),
+                np.tile(table, (len(part), 1, 1)),
+                np.tile(stands_for, len(part)),
+            )
+
+
+def _order_table(
+    space: MapSpace, mask: NDArray[np.bool_], reuse: Reuse | None
+) -> tuple[NDArray[np.int8], NDArray[np.int64]]:
+    """Orders of all groups together [orders, groups, dimensions]; idle dimensions outermost."""
+    names = space.dimensions
+    rows: list[list[list[int]]] = []
+    stands_for: list[list[int]] = []
+    for g, group in enumerate(space.groups):
+        loops = tuple(name for d, name in enumerate(names) if mask[g, d])
+        idle = [d for d in range(len(names)) if not mask[g, d]]
+        kept = orders(group, loops, reuse)
+        rows.append([idle + [names.index(n) for n in reversed(order)] for order in kept])
+        stands_for.append(list(kept.values()))
+    table = np.array(list(product(*rows)), dtype=np.int8)
+    return table, np.array([prod(c) for c in product(*stands_for)], dtype=np.int64)
 
 
 def why_empty(space: MapSpace, limits: Sequence[Limit]) -> InputError:
