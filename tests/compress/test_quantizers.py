@@ -41,7 +41,7 @@ def test_duq_gradients_in_closed_form() -> None:
         q = duq(bits, a, c)
         w.grad = None
         q(w)[i].backward()
-        wi = float(w[i])
+        wi = w[i].item()
         assert w.grad is not None
         assert q.a.grad is not None
         assert q.c.grad is not None
