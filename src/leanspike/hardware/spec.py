@@ -8,6 +8,7 @@ wrong becomes an :class:`~leanspike.errors.InputError` that names file, key, fou
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -39,7 +40,7 @@ class Spec(BaseModel):
     >>> Buffer(depht=4)
     Traceback (most recent call last):
     ...
-    leanspike.errors.InputError: depht: unknown key. Keys of Buffer: depth
+    leanspike.errors.InputError: depht: unknown key (did you mean 'depth'?). Keys of Buffer: depth
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
@@ -66,7 +67,9 @@ def as_input_error(error: ValidationError, model: type[BaseModel]) -> InputError
     if first["type"] == "missing":
         return InputError("missing", where=where, remedy=keys)
     if first["type"] == "extra_forbidden":
-        return InputError("unknown key", where=where, remedy=keys)
+        near = get_close_matches(str(first["loc"][-1]), list(model.model_fields), n=1)
+        what = f"unknown key (did you mean {near[0]!r}?)" if near else "unknown key"
+        return InputError(what, where=where, remedy=keys)
     message = first["msg"].removeprefix("Value error, ").removeprefix("Input ")
     return InputError(f"found {_shown(first['input'])}: {message}", where=where or None)
 

@@ -1,0 +1,59 @@
+"""How a tile's non-zeros are written down: one format per rank, outermost first."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal, cast
+
+from pydantic import Field, model_validator
+
+from leanspike.hardware.spec import Spec
+
+FormatName = Literal["U", "UOP", "UBM", "CP", "RLE"]
+FORMAT_NAMES: tuple[FormatName, ...] = ("U", "UOP", "UBM", "CP", "RLE")
+#: Width of a run length when none is given: what the published study's files use.
+RUN_BITS = 4
+
+
+class Rank(Spec):
+    """The format of one rank of a tile, seen as fibers of a number of coordinates each.
+
+    ======  ==========================  =====================================================
+    name    stored coordinates          metadata
+    ======  ==========================  =====================================================
+    U       all                         none
+    UOP     those with non-zeros        an offset per coordinate and one more (as CSR's rows)
+    UBM     those with non-zeros        one bit per coordinate
+    CP      those with non-zeros        each one's coordinate
+    RLE     those with non-zeros        the run of empty coordinates before each
+    ======  ==========================  =====================================================
+
+    ``word_bits`` is the width of an offset, a coordinate or a run; without it offsets and
+    coordinates are as narrow as their range allows and runs have 4 bits. A plain name stands for
+    a rank of that format.
+
+    >>> Rank.model_validate("RLE").run_bits
+    4
+    """
+
+    format: FormatName
+    word_bits: Annotated[int, Field(ge=1, le=64)] | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_name(cls, data: Any) -> Any:
+        return {"format": data} if isinstance(data, str) else data
+
+    @property
+    def run_bits(self) -> int:
+        """Width of a run length."""
+        return self.word_bits or RUN_BITS
+
+
+def ranks_of(formats: str | Rank | list[str | Rank] | tuple[str | Rank, ...]) -> tuple[Rank, ...]:
+    """Turn one format or several, outermost first, into ranks.
+
+    >>> [rank.format for rank in ranks_of(["UOP", "RLE"])]
+    ['UOP', 'RLE']
+    """
+    several = [formats] if isinstance(formats, (str, Rank)) else formats
+    return tuple(r if isinstance(r, Rank) else Rank(format=cast(FormatName, r)) for r in several)

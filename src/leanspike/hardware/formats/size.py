@@ -1,0 +1,156 @@
+"""Sizes of compressed tiles in bits: what hardware would have to store to read them back.
+
+Every number here is the length of what :mod:`leanspike.hardware.formats.codec` writes: its mean
+over a density model, and a bound that no tile exceeds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from leanspike.errors import InputError
+from leanspike.hardware.density.model import DensityModel, Reals, Sizes
+from leanspike.hardware.formats.rank import Rank
+from leanspike.hardware.formats.runs import expected_overflow, most_entries
+
+
+@dataclass(frozen=True)
+class TileSizes:
+    """Stored values and metadata bits of K tiles; every array has shape [K].
+
+    ``values`` are data words (RLE's overflow stores zeros as such), ``metadata_bits`` the rest.
+    The expected ones are means, the largest ones bounds.
+    """
+
+    values: Reals
+    metadata_bits: Reals
+    most_values: Sizes
+    most_metadata_bits: Sizes
+
+    def bits(self, value_bits: int) -> Reals:
+        """Mean total size, shape [K]."""
+        return self.values * value_bits + self.metadata_bits
+
+    def most_bits(self, value_bits: int) -> Sizes:
+        """Bound of the total size, shape [K]."""
+        return self.most_values * value_bits + self.most_metadata_bits
+
+
+def tile_sizes(
+    ranks: Sequence[Rank], shapes: Sequence[npt.ArrayLike], model: DensityModel
+) -> TileSizes:
+    """Size tiles stored in the given ranks.
+
+    Parameters
+    ----------
+    ranks
+        Formats, outermost first.
+    shapes
+        Coordinates per fiber of each rank: one array [K] (or one number) per rank. With one rank
+        this is the tile size.
+    model
+        Where the non-zeros lie.
+
+    Examples
+    --------
+    >>> from leanspike.hardware.density import Uniform
+    >>> sizes = tile_sizes([Rank(format="UBM")], [[8, 64]], Uniform(64, 16))
+    >>> sizes.values.round(9).tolist(), sizes.metadata_bits.tolist(), sizes.most_values.tolist()
+    ([2.0, 16.0], [8.0, 64.0], [8, 16])
+    """
+    if not ranks or len(ranks) != len(shapes):
+        raise InputError(f"{len(ranks)} ranks for shapes of {len(shapes)}")
+    extents = np.atleast_1d(*np.broadcast_arrays(*[np.asarray(s, np.int64) for s in shapes]))
+    extents = [extents] if isinstance(extents, np.ndarray) else list(extents)
+    return TileSizes(*_expected(ranks, extents, model), *_largest(ranks, extents, model))
+
+
+def _products(extents: list[Sizes]) -> tuple[list[Sizes], list[Sizes]]:
+    """Coordinates of each rank in the whole tile, and values under one of them."""
+    through = [np.prod(extents[: i + 1], axis=0) for i in range(len(extents))]
+    return through, [through[-1] // np.maximum(count, 1) for count in through]
+
+
+def word_bits(ranks: Sequence[Rank], extents: Sequence[Sizes], place: int) -> Sizes:
+    """Width of one metadata word of a rank, shape [K]: as given, or as its range needs."""
+    rank = ranks[place]
+    if rank.format == "RLE":
+        return np.full_like(extents[place], rank.run_bits)
+    if rank.format == "UBM":
+        return np.ones_like(extents[place])
+    if rank.word_bits is not None:
+        return np.full_like(extents[place], rank.word_bits)
+    if rank.format == "UOP":  # offsets into the next rank's entries, or into the values
+        return bit_length(np.prod(extents[: place + 2], axis=0))
+    return bit_length(np.maximum(extents[place] - 1, 0))
+
+
+def bit_length(largest: npt.ArrayLike) -> Sizes:
+    """Bits that hold 0 to ``largest``; at least 1."""
+    # frexp's exponent is the bit length, exactly, below 2^53.
+    return np.maximum(np.frexp(np.asarray(largest, np.float64))[1], 1).astype(np.int64)
+
+
+def counts_entries(ranks: Sequence[Rank], place: int) -> bool:
+    """Whether fibers of a rank begin with their number of entries: UOP above would give it."""
+    listed = ranks[place].format in ("CP", "RLE")
+    return listed and (place == 0 or ranks[place - 1].format != "UOP")
+
+
+def _expected(
+    ranks: Sequence[Rank], extents: list[Sizes], model: DensityModel
+) -> tuple[Reals, Reals]:
+    through, below = _products(extents)
+    fibers = np.ones(len(extents[0]))
+    bits = np.zeros(len(extents[0]))
+    for place, (rank, shape) in enumerate(zip(ranks, extents, strict=True)):
+        width = word_bits(ranks, extents, place)
+        entries = through[place] * (1.0 - model.p_empty(below[place]))
+        if rank.format == "U":
+            entries = fibers * shape
+        elif rank.format == "UOP":
+            bits += fibers * (shape + 1) * width
+        elif rank.format == "UBM":
+            bits += fibers * shape
+        else:
+            if rank.format == "RLE":
+                all_fibers = through[place] // np.maximum(shape, 1)
+                entries = entries + all_fibers * expected_overflow(
+                    shape, below[place], rank.run_bits, model
+                )
+            bits += entries * width
+            if counts_entries(ranks, place):
+                bits += fibers * bit_length(shape)
+        fibers = entries
+    return fibers, bits
+
+
+def _largest(
+    ranks: Sequence[Rank], extents: list[Sizes], model: DensityModel
+) -> tuple[Sizes, Sizes]:
+    through, _ = _products(extents)
+    most = model.maximum(through[-1])
+    fibers = np.ones(len(extents[0]), dtype=np.int64)
+    bits = np.zeros(len(extents[0]), dtype=np.int64)
+    for place, (rank, shape) in enumerate(zip(ranks, extents, strict=True)):
+        width = word_bits(ranks, extents, place)
+        entries = np.minimum(through[place], most)
+        if rank.format == "U":
+            entries = fibers * shape
+        elif rank.format == "UOP":
+            bits += fibers * (shape + 1) * width
+        elif rank.format == "UBM":
+            bits += fibers * shape
+        else:
+            if rank.format == "RLE":
+                all_fibers = through[place] // np.maximum(shape, 1)
+                entries = most_entries(all_fibers, shape, entries, rank.run_bits)
+            bits += entries * width
+            if counts_entries(ranks, place):
+                bits += fibers * bit_length(shape)
+        fibers = entries
+    return fibers, bits
