@@ -4,6 +4,7 @@
 time; a `Strategy` says in which order and for how long.
 """
 
+from leanspike.compress.checkpoint import load_state, save_state
 from leanspike.compress.config import CompressionConfig
 from leanspike.compress.layers import weight_layers
 from leanspike.compress.masks import draw_masks
@@ -26,9 +27,11 @@ __all__ = [
     "convert",
     "draw_masks",
     "ewgs",
+    "load_state",
     "paper_strategy",
     "prepare",
     "rounding",
+    "save_state",
     "straight_through",
     "summary",
     "weight_layers",

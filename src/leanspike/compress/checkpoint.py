@@ -1,0 +1,115 @@
+"""Saving and loading weights with their compression, as safetensors."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from leanspike.errors import InputError
+
+# torch's zip archives, and bare pickles of protocols 2 to 5. A safetensors file starts with the
+# length of its header in 8 bytes, which may look like the latter, and then the header's brace.
+_PICKLE_STARTS = (b"PK\x03\x04", b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05")
+_ADDED = (".weight_mask", ".weight_quantizer.")
+
+
+def save_state(model: nn.Module, path: str | Path) -> Path:
+    """Write a model's state dict as safetensors, whole or not at all.
+
+    Parameters
+    ----------
+    model
+        Any model, prepared or not.
+    path
+        File to write.
+
+    Returns
+    -------
+    Path
+        The file.
+    """
+    path = Path(path)
+    state = {key: value.detach().contiguous() for key, value in model.state_dict().items()}
+    beside = path.with_name(path.name + ".part")
+    save_file(state, beside)
+    os.replace(beside, path)
+    return path
+
+
+def load_state(model: nn.Module, source: str | Path | Mapping[str, Tensor]) -> nn.Module:
+    """Load weights into a model of the same architecture, prepared or not.
+
+    A checkpoint from before a compression loads into a prepared model: scales start anew from
+    the loaded weights, and masks stay as they were drawn. Nothing is loaded where anything does
+    not fit.
+
+    Parameters
+    ----------
+    model
+        The model to fill, in place.
+    source
+        A safetensors file or a state dict.
+
+    Returns
+    -------
+    nn.Module
+        The same `model`.
+
+    Raises
+    ------
+    InputError
+        The file is missing, damaged or a pickle, or its tensors are not this architecture's.
+    """
+    if isinstance(source, Mapping):
+        state, where = dict(source), "state dict"
+    else:
+        state, where = _read(Path(source)), str(source)
+    expected = model.state_dict()
+    for key, value in state.items():
+        if key not in expected:
+            raise InputError(
+                f"it has {key!r}, which the model has not",
+                where=where,
+                remedy="Prepare the model as it was when the file was written"
+                if any(part in key for part in _ADDED)
+                else "It was written from another architecture",
+            )
+        if value.shape != expected[key].shape:
+            raise InputError(
+                f"{key!r} has shape {tuple(value.shape)}, the model's {tuple(expected[key].shape)}",
+                where=where,
+                remedy="It was written from another architecture",
+            )
+    missing = [k for k in expected if k not in state and not any(part in k for part in _ADDED)]
+    if missing:
+        raise InputError(
+            f"{len(missing)} tensors are missing, {missing[0]!r} among them",
+            where=where,
+            remedy="It was written from another architecture",
+        )
+    model.load_state_dict(state, strict=True)
+    return model
+
+
+def _read(path: Path) -> dict[str, Tensor]:
+    try:
+        with path.open("rb") as file:
+            start = file.read(9)
+        if start.startswith(_PICKLE_STARTS) and start[8:] != b"{":
+            raise InputError(
+                "it is a pickle, which could run any code when read",
+                where=str(path),
+                remedy="Load it yourself with torch.load(..., weights_only=True) and pass the "
+                "state dict, or save it with save_state",
+            )
+        state: dict[str, Tensor] = load_file(path)
+        return state
+    except OSError as error:
+        raise InputError(f"cannot be read: {error.strerror}", where=str(path)) from error
+    except SafetensorError as error:
+        raise InputError(f"is no whole safetensors file ({error})", where=str(path)) from error
