@@ -1,0 +1,283 @@
+from __future__ import annotations
+
+import errno
+import io
+import json
+import os
+import signal
+import warnings
+from pathlib import Path
+
+import pytest
+import torch
+from small import small_data, small_net
+
+from leanspike.errors import InputError
+from leanspike.events import FrameData
+from leanspike.training import EpochRecord, TrainingConfig, evaluate, fit, load_weights
+from leanspike.training import fit as fit_function
+from leanspike.training.weights import weights_digest
+
+CONFIG = TrainingConfig(epochs=4, lr=2e-2, warmup_epochs=1, batch_size=16, accelerator="cpu")
+
+
+class StoppedError(Exception):
+    pass
+
+
+def stop_after(epoch: int, error: BaseException):  # type: ignore[no-untyped-def]
+    def progress(record: EpochRecord) -> None:
+        if record.epoch == epoch:
+            raise error
+
+    return progress
+
+
+def test_learns_and_keeps_the_best_by_validation(tmp_path: Path) -> None:
+    net, data = small_net(), small_data()
+    seen: list[EpochRecord] = []
+    result = fit(net, data, CONFIG, out=tmp_path, seed=1, progress=seen.append)
+    assert tuple(seen) == result.history
+    assert len(seen) == 4
+    assert result.validation_accuracy > 0.8
+    best = max(seen, key=lambda r: (r.validation_accuracy, -r.validation_loss))
+    assert result.best_epoch == best.epoch
+    # The network has the kept weights, and they validate as recorded.
+    assert evaluate(net, data.validation) == result.validation_accuracy
+    fresh = small_net(seed=5)
+    load_weights(fresh, result.checkpoint)
+    assert weights_digest(fresh) == weights_digest(net)
+    assert sorted(p.name for p in tmp_path.iterdir()) == [
+        "best.safetensors",
+        "history.json",
+        "run.json",
+    ]
+
+
+def test_losses_and_rates_are_what_they_say(tmp_path: Path) -> None:
+    net, data = small_net(dropout=0.0), small_data()
+    config = TrainingConfig(epochs=2, lr=1e-9, warmup_epochs=1, batch_size=90, accelerator="cpu")
+    result = fit(net, data, config, out=tmp_path, seed=1)
+    x = torch.from_numpy(data.train.frames).transpose(0, 1).float()
+    wanted = torch.nn.functional.one_hot(torch.from_numpy(data.train.labels), 3).float()
+    expected = ((small_net(dropout=0.0).train()(x) - wanted) ** 2).mean()
+    assert result.history[0].train_loss == pytest.approx(expected.item(), rel=1e-5)
+    # One step an epoch: after the first the factor is (1 + cos 0) / 2, after the last 0.
+    assert [record.lr for record in result.history] == pytest.approx([1e-9, 0.0])
+
+
+def test_never_looks_at_the_test_split(tmp_path: Path) -> None:
+    data = small_data()
+
+    class Untouchable:
+        def __getattr__(self, name: str) -> object:
+            raise AssertionError("the test split was looked at")
+
+    blind = FrameData(
+        data.name,
+        data.train,
+        data.validation,
+        Untouchable(),
+        data.classes,
+        data.fingerprint,  # type: ignore[arg-type]
+    )
+    fit(small_net(), blind, CONFIG, out=tmp_path, seed=1)
+
+
+def test_same_seed_same_bits_other_seed_other_bits(tmp_path: Path) -> None:
+    digests = []
+    for name, seed in (("a", 1), ("b", 1), ("c", 2)):
+        torch.rand(3)  # the caller's random state has no part in it
+        net = small_net()
+        fit(net, small_data(), CONFIG, out=tmp_path / name, seed=seed)
+        digests.append(weights_digest(net))
+    assert digests[0] == digests[1] != digests[2]
+
+
+def test_callers_random_state_is_left_alone(tmp_path: Path) -> None:
+    torch.manual_seed(3)
+    expected = torch.rand(4)
+    torch.manual_seed(3)
+    fit(small_net(), small_data(), CONFIG, out=tmp_path, seed=1)
+    assert torch.equal(torch.rand(4), expected)
+
+
+@pytest.mark.parametrize("epoch", [0, 1, 2])
+def test_resumed_training_equals_an_uninterrupted_one(epoch: int, tmp_path: Path) -> None:
+    whole = small_net()
+    expected = fit(whole, small_data(), CONFIG, out=tmp_path / "whole", seed=1)
+    with pytest.raises(StoppedError):
+        fit(
+            small_net(),
+            small_data(),
+            CONFIG,
+            out=tmp_path / "parts",
+            seed=1,
+            progress=stop_after(epoch, StoppedError()),
+        )
+    net = small_net()
+    seen: list[EpochRecord] = []
+    result = fit(net, small_data(), CONFIG, out=tmp_path / "parts", seed=1, progress=seen.append)
+    assert [record.epoch for record in seen] == list(range(epoch + 1, 4))
+    assert weights_digest(net) == weights_digest(whole)
+
+    def without_times(records: tuple[EpochRecord, ...]) -> list[tuple[float, ...]]:
+        return [(r.epoch, r.train_loss, r.validation_loss, r.validation_accuracy) for r in records]
+
+    assert without_times(result.history) == without_times(expected.history)
+    assert result.best_epoch == expected.best_epoch
+
+
+def test_ctrl_c_stops_and_the_epochs_done_are_kept(tmp_path: Path) -> None:
+    def interrupt(record: EpochRecord) -> None:
+        if record.epoch == 1:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    before = signal.getsignal(signal.SIGINT)
+    with pytest.raises(KeyboardInterrupt):
+        fit(small_net(), small_data(), CONFIG, out=tmp_path, seed=1, progress=interrupt)
+    assert signal.getsignal(signal.SIGINT) is before
+    seen: list[EpochRecord] = []
+    fit(small_net(), small_data(), CONFIG, out=tmp_path, seed=1, progress=seen.append)
+    assert [record.epoch for record in seen] == [2, 3]
+
+
+def test_done_training_is_not_repeated(tmp_path: Path) -> None:
+    first = fit(small_net(), small_data(), CONFIG, out=tmp_path, seed=1)
+    net = small_net()
+    again = fit(
+        net, small_data(), CONFIG, out=tmp_path, seed=1, progress=stop_after(0, StoppedError())
+    )
+    assert again == first
+    assert evaluate(net, small_data().validation) == first.validation_accuracy
+
+
+def test_resume_false_begins_anew(tmp_path: Path) -> None:
+    fit(small_net(), small_data(), CONFIG, out=tmp_path, seed=1)
+    seen: list[EpochRecord] = []
+    fit(
+        small_net(),
+        small_data(),
+        CONFIG,
+        out=tmp_path,
+        seed=2,
+        resume=False,
+        progress=seen.append,
+    )
+    assert len(seen) == 4
+
+
+def test_folder_of_another_training_is_refused(tmp_path: Path) -> None:
+    fit(small_net(), small_data(), CONFIG, out=tmp_path, seed=1)
+    for net, seed in ((small_net(), 2), (small_net(seed=9), 1)):
+        with pytest.raises(InputError, match="holds another training"):
+            fit(net, small_data(), CONFIG, out=tmp_path, seed=seed)
+
+
+@pytest.mark.parametrize("keep", [0, 20, 2000, -50])
+def test_damaged_checkpoint_is_named(keep: int, tmp_path: Path) -> None:
+    with pytest.raises(StoppedError):
+        fit(
+            small_net(),
+            small_data(),
+            CONFIG,
+            out=tmp_path,
+            seed=1,
+            progress=stop_after(1, StoppedError()),
+        )
+    path = tmp_path / "resume.ckpt"
+    path.write_bytes(path.read_bytes()[:keep])
+    with pytest.raises(InputError, match=r"resume.ckpt: not a readable checkpoint.*resume=False"):
+        fit(small_net(), small_data(), CONFIG, out=tmp_path, seed=1)
+
+
+def test_checkpoint_that_would_run_code_is_refused(tmp_path: Path) -> None:
+    class Evil:
+        def __reduce__(self) -> tuple[object, tuple[str]]:
+            return (os.mkdir, (str(tmp_path / "ran"),))
+
+    with pytest.raises(StoppedError):
+        fit(
+            small_net(),
+            small_data(),
+            CONFIG,
+            out=tmp_path,
+            seed=1,
+            progress=stop_after(1, StoppedError()),
+        )
+    buffer = io.BytesIO()
+    torch.save({"state_dict": Evil()}, buffer)
+    (tmp_path / "resume.ckpt").write_bytes(buffer.getvalue())
+    with pytest.raises(InputError, match="not a readable checkpoint"):
+        fit(small_net(), small_data(), CONFIG, out=tmp_path, seed=1)
+    assert not (tmp_path / "ran").exists()
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", "{}"])
+def test_damaged_run_file_is_named(content: str, tmp_path: Path) -> None:
+    fit(small_net(), small_data(), CONFIG, out=tmp_path, seed=1)
+    (tmp_path / "run.json").write_text(content)
+    with pytest.raises(InputError, match=r"run.json: not readable"):
+        fit(small_net(), small_data(), CONFIG, out=tmp_path, seed=1)
+
+
+def test_damaged_history_is_named(tmp_path: Path) -> None:
+    fit(small_net(), small_data(), CONFIG, out=tmp_path, seed=1)
+    run = json.loads((tmp_path / "run.json").read_text())["run"]
+    for content in ("", json.dumps({"run": run, "history": []}), json.dumps({"history": [{}]})):
+        (tmp_path / "history.json").write_text(content)
+        with pytest.raises(InputError, match=r"history.json: not a training's history"):
+            fit(small_net(), small_data(), CONFIG, out=tmp_path, seed=1)
+
+
+def test_unwritable_folder_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(InputError, match=r"file.*: cannot write.*Name another folder"):
+        fit(small_net(), small_data(), CONFIG, out=tmp_path / "file" / "run", seed=1)
+
+
+def test_full_disk_in_the_middle_keeps_what_was_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write = Path.write_bytes
+
+    def full(path: Path, content: bytes) -> int:
+        if "best" in path.name:
+            write(path, content[: len(content) // 2])
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return write(path, content)
+
+    fit(small_net(), small_data(), CONFIG, out=tmp_path / "earlier", seed=1)
+    monkeypatch.setattr(Path, "write_bytes", full)
+    with pytest.raises(InputError, match=r"best.safetensors: cannot write: No space left"):
+        fit(small_net(), small_data(), CONFIG, out=tmp_path / "now", seed=1)
+    monkeypatch.undo()
+    assert not list((tmp_path / "now").glob("*partial"))
+    load_weights(small_net(), tmp_path / "earlier" / "best.safetensors")
+    fit(small_net(), small_data(), CONFIG, out=tmp_path / "now", seed=1)
+
+
+def test_says_nothing_and_warns_of_nothing(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        fit_function(small_net(), small_data(), CONFIG, out=tmp_path, seed=1)
+    captured = capfd.readouterr()
+    assert captured.out == ""
+    assert captured.err == ""
+
+
+def test_bfloat16_trains(tmp_path: Path) -> None:
+    config = TrainingConfig(
+        epochs=2, lr=2e-2, warmup_epochs=1, precision="bf16-mixed", accelerator="cpu"
+    )
+    net, data = small_net(), small_data()
+    result = fit(net, data, config, out=tmp_path, seed=1)
+    accuracy = evaluate(net, data.validation, precision="bf16-mixed")
+    assert accuracy == pytest.approx(result.validation_accuracy, abs=0.05)
+
+
+def test_network_without_parameters_and_empty_split(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="no parameter"):
+        fit(torch.nn.Flatten(), small_data(), CONFIG, out=tmp_path, seed=1)
