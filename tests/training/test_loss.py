@@ -19,7 +19,7 @@ def test_value_and_gradient_are_the_closed_form(rates: list[list[float]], label:
     loss = rate_loss(x, labels)
     loss.backward()
     difference = np.array(rates) - np.eye(4)[label]
-    assert float(loss) == pytest.approx((difference**2).mean(), rel=1e-5, abs=1e-7)
+    assert loss.item() == pytest.approx((difference**2).mean(), rel=1e-5, abs=1e-7)
     assert x.grad is not None
     np.testing.assert_allclose(x.grad, 2 * difference / difference.size, rtol=1e-5, atol=1e-7)
 
