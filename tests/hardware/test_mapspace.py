@@ -25,8 +25,9 @@ def brute(space: MapSpace) -> set[Nest]:
         bound = space.bounds[name]
         rows = []
         for row in product(range(1, bound + 1), repeat=len(space.groups)):
+            fixed = prod(group.fixed.get(name, 1) or 1 for group in space.groups)
             if prod(row) == bound and all(
-                allowed(group, name, factor, bound)
+                allowed(group, name, factor, bound / fixed)
                 for group, factor in zip(space.groups, row, strict=True)
             ):
                 rows.append(row)
@@ -43,12 +44,12 @@ def brute(space: MapSpace) -> set[Nest]:
     return nests
 
 
-def allowed(group: LoopGroup, name: str, factor: int, bound: int) -> bool:
+def allowed(group: LoopGroup, name: str, factor: int, rest: float) -> bool:
     given_factor = group.fixed.get(name, factor)
     return (
-        factor == (given_factor or bound)
+        factor == (given_factor or rest)
         and factor >= group.least.get(name, 1)
-        and factor <= group.most.get(name, bound)
+        and factor <= group.most.get(name, factor)
         and (group.only is None or name in group.only or factor == 1)
     )
 

@@ -3,7 +3,7 @@
 A loop nest is a row of *groups* from the outermost to the innermost: for each storage level its
 temporal loops, then the spatial loops along each axis of the fan-out below it. Every loop bound
 is split exactly into one factor per group, as in Timeloop v3.0.3
-(``src/mapspaces/subspaces.cpp``); a given factor of 0 is the whole bound.
+(``src/mapspaces/subspaces.cpp``).
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class LoopGroup:
     name
         How messages call it, such as ``DRAM temporal`` or ``global buffer across x``.
     fixed
-        Factors that are given; 0 is the whole bound.
+        Factors that are given; 0 is all that the other given factors leave of the bound.
     least, most
         Smallest and largest factor of a dimension.
     only
@@ -56,13 +56,16 @@ class LoopGroup:
         """Whether the loops run over instances instead of in time."""
         return self.instances is not None
 
-    def factor_range(self, dimension: str, bound: int) -> tuple[int | None, int, int]:
-        """Return the given factor (or None), the smallest and the largest of a dimension."""
+    def factor_range(self, dimension: str, bound: int, rest: int) -> tuple[int | None, int, int]:
+        """Return the given factor (or None), the smallest and the largest of a dimension.
+
+        ``rest`` is what the given factors of the other groups leave of the bound.
+        """
         most = self.most.get(dimension, bound)
         if self.only is not None and dimension not in self.only:
             most = 1
         given = self.fixed.get(dimension)
-        return bound if given == 0 else given, self.least.get(dimension, 1), most
+        return rest if given == 0 else given, self.least.get(dimension, 1), most
 
     def said(self, dimension: str) -> list[str]:
         """Return what the constraints say about a dimension, for messages."""
@@ -144,12 +147,14 @@ class MapSpace:
 
     @cached_property
     def _factors(self) -> dict[str, NDArray[np.int32]]:
-        return {
-            dimension: factorizations(
-                bound, [group.factor_range(dimension, bound) for group in self.groups]
-            )
-            for dimension, bound in self.bounds.items()
-        }
+        found = {}
+        for dimension, bound in self.bounds.items():
+            given = prod(group.fixed.get(dimension, 1) or 1 for group in self.groups)
+            # An inexact quotient leaves no split, which is what contradictory factors mean.
+            rest = bound // given or 1
+            ranges = [group.factor_range(dimension, bound, rest) for group in self.groups]
+            found[dimension] = factorizations(bound, ranges)
+        return found
 
     @cached_property
     def total(self) -> int:
