@@ -32,7 +32,7 @@ BOMB = "a: &a [x, x]\n" + "".join(
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("name: x\nparts: [{depth: 1}, {dept: 1}]", "a.yaml, parts[1].dept: unknown key"),
+        ("name: x\nparts: [{depth: 1}, {dept: 1}]", "a.yaml, parts[1].dept: unknown key (did you mean 'depth'?)"),
         ("name: x\nparts: [{depth: 1.5}]", "a.yaml, parts[0].depth: found 1.5"),
         ("name: x\nparts: [3]", "a.yaml, parts[0]: found 3"),
         ("parts: []", "a.yaml, name: missing. Keys of Whole: name, parts"),
@@ -41,6 +41,7 @@ BOMB = "a: &a [x, x]\n" + "".join(
         ("1: 2", "a.yaml: found the key 1, expected a name"),
         ("name: x\nname: y", "a.yaml, line 2: the key 'name' twice"),
         ("name: [", "a.yaml, line 1: not valid YAML"),
+        ("name: \x1f", "a.yaml: not valid YAML: unacceptable character"),
         ("name: 2020-99-99", "not valid YAML"),
         ("name: !!python/object/apply:os.system [ls]", "not valid YAML"),
         ("name: &a [*a]", "a.yaml, line 1: refers to itself"),

@@ -140,7 +140,10 @@ def load_yaml(path: Path) -> object:
         raise InputError(f"cannot be read ({error.strerror})", where=where) from None
     except UnicodeDecodeError:
         raise InputError("not a text file in UTF-8", where=where) from None
-    loader = yaml.SafeLoader(text)
+    try:
+        loader = yaml.SafeLoader(text)
+    except yaml.YAMLError as error:  # characters YAML does not allow
+        raise InputError(f"not valid YAML: {str(error).splitlines()[0]}", where=where) from None
     try:
         node = loader.get_single_node()
         if node is None:

@@ -1,0 +1,63 @@
+"""Between technology nodes: power laws from one tabulated node to the next."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from math import exp, log
+
+from leanspike.errors import InputError
+
+#: How far beyond the tabulated nodes the end's power law is trusted.
+REACH = 1.5
+
+
+def power_law(points: Mapping[float, float], at: float) -> float:
+    """Interpolate y over x linearly in their logarithms; beyond the ends, go on as there.
+
+    >>> power_law({10: 1.0, 40: 4.0}, 20)
+    2.0
+    >>> power_law({10: 1.0, 40: 4.0}, 40)
+    4.0
+    """
+    if at in points:
+        return points[at]
+    xs = sorted(points)
+    upper = next((i for i, x in enumerate(xs) if x > at), len(xs) - 1)
+    upper = min(max(upper, 1), len(xs) - 1)
+    low, high = xs[upper - 1], xs[upper]
+    share = log(at / low) / log(high / low)
+    return round(exp((1 - share) * log(points[low]) + share * log(points[high])), 12)
+
+
+def node_of(technology: str) -> int:
+    """Read ``"45nm"`` as 45.
+
+    Raises
+    ------
+    InputError
+        When it is not a number of nanometres.
+    """
+    digits = technology.removesuffix("nm")
+    if not digits.isdigit() or int(digits) == 0:
+        raise InputError(f"found {technology!r}, expected such as '45nm'", where="technology")
+    return int(digits)
+
+
+def between_nodes(points: Mapping[float, float], node: int) -> tuple[float, str]:
+    """Interpolate over nodes; return the value and how it was found.
+
+    Raises
+    ------
+    InputError
+        When the node lies more than half again beyond the tabulated ones.
+    """
+    if node in points:
+        return points[node], ""
+    low, high = min(points), max(points)
+    if not low / REACH <= node <= high * REACH:
+        raise InputError(
+            f"no figures for {node} nm; they reach from {low:g} to {high:g} nm", where="technology",
+            remedy="Give the level's energy in pJ instead",
+        )  # fmt: skip
+    word = "interpolated" if low < node < high else "extrapolated"
+    return power_law(points, node), f"{word} to {node} nm from {low:g} to {high:g} nm"
