@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from leanspike.errors import InputError
 from leanspike.hardware.mapspace import LoopGroup, MapSpace
+from leanspike.hardware.mapspace_nests import Nests
 from leanspike.hardware.mapspace_walk import Limit, walk, why_empty
 
 Nest = tuple[tuple[tuple[str, int], ...], ...]
@@ -66,10 +67,11 @@ def walked(space: MapSpace, limits: tuple[Limit, ...] = (), rows: int = 64) -> l
     names = space.dimensions
     nests = []
     for block in walk(space, limits, rows=rows):
-        for factors, orders in zip(block.factors.tolist(), block.orders.tolist(), strict=True):
+        orders = block.orders[block.order].tolist()
+        for factors, order in zip(block.nests.factors().tolist(), orders, strict=True):
             nest = tuple(
                 tuple((names[d], f[d]) for d in o if f[d] > 1)
-                for f, o in zip(factors, orders, strict=True)
+                for f, o in zip(factors, order, strict=True)
             )
             nests.append(
                 tuple(
@@ -136,9 +138,9 @@ def test_walk_finds_what_brute_force_finds_once(space: MapSpace) -> None:
 @settings(max_examples=60, deadline=None)
 @given(spaces(), st.integers(1, 48))
 def test_limits_drop_only_what_breaks_them(space: MapSpace, words: int) -> None:
-    def tile(factors: np.ndarray) -> np.ndarray:
-        inside = factors[:, 1:].astype(np.int64).prod(axis=1)
-        return inside[:, 0] * inside[:, 1] + inside[:, 1] * inside[:, 2] <= words
+    def tile(nests: Nests) -> np.ndarray:
+        c, m, t = (nests.inside(1, d) for d in range(3))
+        return c * m + m * t <= words
 
     limited = set(walked(space, (Limit("buffer", tile),)))
     kept = set()
@@ -177,8 +179,8 @@ def test_a_constraint_that_means_nothing_is_refused(group: LoopGroup, message: s
 
 def test_an_empty_space_names_the_limit_that_emptied_it() -> None:
     space = MapSpace({"C": 4}, (LoopGroup("outer", fixed={"C": 1}), LoopGroup("inner")))
-    small = Limit("buffer of 2 words", lambda f: f[:, 1, 0] <= 2)
-    large = Limit("buffer of 8 words", lambda f: f[:, 1, 0] <= 8)
+    small = Limit("buffer of 2 words", lambda nests: nests.factor(1, 0) <= 2)
+    large = Limit("buffer of 8 words", lambda nests: nests.factor(1, 0) <= 8)
     error = why_empty(space, [small, large])
     assert "no mapping is left by buffer of 2 words" in str(error)
     assert "8 words" not in str(error)
@@ -186,8 +188,8 @@ def test_an_empty_space_names_the_limit_that_emptied_it() -> None:
 
 def test_limits_that_only_together_leave_nothing_are_all_named() -> None:
     space = MapSpace({"C": 4}, (LoopGroup("outer"), LoopGroup("inner")))
-    outer = Limit("outer of 1", lambda f: f[:, 0, 0] <= 1)
-    inner = Limit("inner of 1", lambda f: f[:, 1, 0] <= 1)
+    outer = Limit("outer of 1", lambda nests: nests.factor(0, 0) <= 1)
+    inner = Limit("inner of 1", lambda nests: nests.factor(1, 0) <= 1)
     # Each is monotone and meets some split alone; no split meets both.
     assert not list(walk(space, [outer, inner]))
     assert "outer of 1 and inner of 1 together" in str(why_empty(space, [outer, inner]))

@@ -18,57 +18,61 @@ from numpy.typing import NDArray
 
 from leanspike.errors import InputError
 from leanspike.hardware.mapspace import MapSpace
+from leanspike.hardware.mapspace_nests import Nests, Place
 from leanspike.hardware.mapspace_orders import Reuse, orders
 
-Factors = NDArray[np.int32]
-ROWS = 1 << 15
+ROWS = 1 << 17
 
 
 @dataclass(frozen=True)
 class Limit:
     """Something a loop nest must not exceed.
 
-    ``meets`` takes factors [nests, groups, dimensions] and returns a boolean per nest; it must be
-    monotone: false for a nest, false for every nest with multiples of its factors.
+    ``meets`` returns a boolean per nest; it must be monotone: false for a nest, false for every
+    nest with multiples of its factors.
     """
 
     name: str
-    meets: Callable[[Factors], NDArray[np.bool_]]
+    meets: Callable[[Nests], NDArray[np.bool_]]
 
 
 @dataclass(frozen=True)
 class Block:
-    """Legal loop nests.
+    """Legal loop nests, each with one order of its loops.
 
     Parameters
     ----------
-    factors
-        Iterations, int32 [nests, groups, dimensions]; groups outermost first.
+    nests
+        Their factors.
+    order
+        Row of ``orders`` of each nest, int32 [nests].
     orders
-        Dimensions from the outermost to the innermost loop, int8 [nests, groups, dimensions].
+        Dimensions of every group from the outermost to the innermost loop, loops of one
+        iteration first, int8 [kinds, groups, dimensions].
     stands_for
-        How many nests of equal counts each of them stands for, itself included, int64 [nests].
+        How many nests of equal counts each nest stands for, itself included, int64 [nests].
     """
 
-    factors: Factors
+    nests: Nests
+    order: NDArray[np.int32]
     orders: NDArray[np.int8]
     stands_for: NDArray[np.int64]
 
     def __len__(self) -> int:
-        return len(self.factors)
+        return len(self.nests)
 
 
 def fanout_limits(space: MapSpace) -> list[Limit]:
     """Limits of a space's fan-outs: as many iterations as there are instances."""
     return [
-        Limit(f"{group.name} with {group.instances} instances", _spread(g, group.instances))
+        Limit(f"{group.name} with {group.instances} instances", _spreads(g, group.instances))
         for g, group in enumerate(space.groups)
         if group.instances is not None
     ]
 
 
-def _spread(g: int, instances: int) -> Callable[[Factors], NDArray[np.bool_]]:
-    return lambda factors: factors[:, g].astype(np.int64).prod(axis=1) <= instances
+def _spreads(g: int, instances: int) -> Callable[[Nests], NDArray[np.bool_]]:
+    return lambda nests: nests.spread(g) <= instances
 
 
 def walk(
@@ -89,63 +93,99 @@ def walk(
     reuse
         When given, of orders that differ in no count only the first is kept.
     rows
-        About how many nests are held at a time.
+        About how many splits are held at a time.
     """
-    for factors in split(space, [*fanout_limits(space), *limits], rows=rows):
-        yield from _ordered(space, factors, reuse, rows)
+    for nests in split(space, [*fanout_limits(space), *limits], rows=rows):
+        yield _ordered(space, nests, reuse)
 
 
-def split(space: MapSpace, limits: Sequence[Limit], *, rows: int = ROWS) -> Iterator[Factors]:
-    """Yield every choice of factors that meets the limits, [nests, groups, dimensions]."""
+def split(space: MapSpace, limits: Sequence[Limit], *, rows: int = ROWS) -> Iterator[Nests]:
+    """Yield every choice of factors that meets the limits."""
+    shape = (len(space.groups), len(space.dimensions))
     # Few options first: the partial nests stay few while they already prune.
     names = sorted(space.dimensions, key=lambda name: len(space.factors(name)))
-    places = [space.dimensions.index(name) for name in names]
+    steps: list[tuple[list[Place], NDArray[np.int32]]] = []
+    for name in names:
+        table = space.factors(name)
+        running = np.flatnonzero((table > 1).any(axis=0)).tolist()
+        if running:
+            places = [(g, space.dimensions.index(name)) for g in running]
+            steps.append((places, np.ascontiguousarray(table[:, running])))
 
-    def grow(partial: Factors, depth: int) -> Iterator[Factors]:
+    def grow(partial: Nests, depth: int) -> Iterator[Nests]:
         if not len(partial):
             return
-        if depth == len(names):
+        if depth == len(steps):
             yield partial
             return
-        options = space.factors(names[depth])
+        places, options = steps[depth]
         step = max(1, rows // len(options))
         for first in range(0, len(partial), step):
-            part = partial[first : first + step]
-            grown = np.repeat(part, len(options), axis=0)
-            grown[:, :, places[depth]] = np.tile(options, (len(part), 1))
+            part = partial.values[first : first + step]
+            values = np.hstack(
+                (np.repeat(part, len(options), axis=0), np.tile(options, (len(part), 1)))
+            )
+            grown = Nests(shape, partial.places + tuple(places), values)
             for limit in limits:
                 grown = grown[limit.meets(grown)]
             yield from grow(grown, depth + 1)
 
-    yield from grow(np.ones((1, len(space.groups), len(names)), dtype=np.int32), 0)
+    start = Nests(shape, (), np.ones((1, 0), dtype=np.int32))
+    if all(limit.meets(start).all() for limit in limits):
+        yield from grow(start, 0)
 
 
-def _ordered(space: MapSpace, factors: Factors, reuse: Reuse | None, rows: int) -> Iterator[Block]:
-    kinds, which = np.unique(factors > 1, axis=0, return_inverse=True)
-    for kind, mask in enumerate(kinds):
-        table, stands_for = _order_table(space, mask, reuse)
-        picked = factors[which.reshape(-1) == kind]
-        step = max(1, rows // len(table))
-        for first in range(0, len(picked), step):
-            part = picked[first : first + step]
-            yield Block(
-                np.repeat(part, len(table), axis=0),
-                np.tile(table, (len(part), 1, 1)),
-                np.tile(stands_for, len(part)),
-            )
+def _ordered(space: MapSpace, nests: Nests, reuse: Reuse | None) -> Block:
+    """Give every nest each of its orders."""
+    # Which order tables there are depends only on which of the loops in time run.
+    timed = [c for c, (g, _) in enumerate(nests.places) if not space.groups[g].spatial]
+    running = nests.values[:, timed] > 1
+    kinds, which = _distinct_rows(running)
+    tables, stands_for = [], []
+    for kind in kinds:
+        loops = {nests.places[c] for c, runs in zip(timed, kind, strict=True) if runs}
+        table, counts = _order_table(space, loops, reuse)
+        tables.append(table)
+        stands_for.append(counts)
+    sizes = np.array([len(table) for table in tables])
+    starts = np.cumsum(sizes) - sizes
+    repeats = sizes[which]
+    rows = np.repeat(np.arange(len(nests)), repeats)
+    within = np.arange(len(rows)) - np.repeat(np.cumsum(repeats) - repeats, repeats)
+    order = starts[which][rows] + within
+    return Block(
+        nests if (repeats == 1).all() else nests[rows],
+        order.astype(np.int32),
+        np.concatenate(tables),
+        np.concatenate(stands_for)[order],
+    )
+
+
+def _distinct_rows(
+    running: NDArray[np.bool_],
+) -> tuple[NDArray[np.bool_], NDArray[np.intp]]:
+    if running.shape[1] > 62:
+        kinds, which = np.unique(running, axis=0, return_inverse=True)
+        return kinds, which.reshape(-1)
+    code = running @ (1 << np.arange(running.shape[1], dtype=np.int64))
+    _, first, which = np.unique(code, return_index=True, return_inverse=True)
+    return running[first], which.reshape(-1)
 
 
 def _order_table(
-    space: MapSpace, mask: NDArray[np.bool_], reuse: Reuse | None
+    space: MapSpace, loops: set[Place], reuse: Reuse | None
 ) -> tuple[NDArray[np.int8], NDArray[np.int64]]:
     """Orders of all groups together [orders, groups, dimensions]; idle dimensions outermost."""
     names = space.dimensions
     rows: list[list[list[int]]] = []
     stands_for: list[list[int]] = []
     for g, group in enumerate(space.groups):
-        loops = tuple(name for d, name in enumerate(names) if mask[g, d])
-        idle = [d for d in range(len(names)) if not mask[g, d]]
-        kept = orders(group, loops, reuse)
+        if group.spatial:
+            rows.append([list(range(len(names)))])
+            stands_for.append([1])
+            continue
+        idle = [d for d in range(len(names)) if (g, d) not in loops]
+        kept = orders(group, tuple(n for d, n in enumerate(names) if (g, d) in loops), reuse)
         rows.append([idle + [names.index(n) for n in reversed(order)] for order in kept])
         stands_for.append(list(kept.values()))
     table = np.array(list(product(*rows)), dtype=np.int8)
