@@ -1,0 +1,1 @@
+"""Counting: what a mapping makes every level read, fill and update."""

@@ -1,0 +1,284 @@
+"""Dense counts of a mapping: tiles, and the values that move between levels.
+
+Everything here depends on the loop nest alone, not on densities, formats, bits or energies.
+The functions are compiled, take plain arrays and work on one mapping; whoever has many mappings
+loops over them in compiled code of its own.
+
+How it counts
+-------------
+A level holds, of each tensor it keeps, the *tile* that its own loops and all inner ones touch.
+The loops in time above a level move its tile. They run like an odometer: when loop ``j`` (1 the
+innermost) steps, the loops inside it jump back from their last iteration, so the tile moves by
+``w[j] = v[j] - sum over i < j of (n[i] - 1) v[i]``, where ``v`` is what one step of a loop adds to
+the tensor's indices. That happens ``(n[j] - 1) * product of n[i > j]`` times. Each time, what the
+new tile shares with the old one stays and the rest moves in.
+
+Spatial loops put tiles side by side. Children whose tiles are identical share one read of the
+parent; children whose tiles differ, however much they overlap, are read for separately.
+
+A level that does not keep a tensor is passed through: its children are served by the next level
+outside that does.
+"""
+
+from __future__ import annotations
+
+from math import gcd
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+Ints = NDArray[np.int64]
+Bools = NDArray[np.bool_]
+
+
+@njit(cache=True, inline="always")
+def tile_size(coefficients: Ints, x: int, sizes: Ints) -> int:
+    """Return the values of tensor ``x`` that a tile of the given loop sizes [D] holds."""
+    ranks, dims = coefficients.shape[1], coefficients.shape[2]
+    total = 1
+    for r in range(ranks):
+        extent = 1
+        for d in range(dims):
+            extent += coefficients[x, r, d] * (sizes[d] - 1)
+        total *= extent
+    return total
+
+
+@njit(cache=True)
+def list_loops(factors: Ints, order: Ints, loops: Ints) -> int:
+    """List the loops of more than one step, innermost first, and return how many there are.
+
+    ``loops`` [at least slots * D, 3] receives (slot, dim, stride): stride is the steps of the
+    same dim inside, which is what one step of the loop advances its index by.
+    """
+    slots, dims = factors.shape
+    stride = np.ones(dims, np.int64)
+    count = 0
+    for slot in range(slots - 1, -1, -1):
+        for k in range(dims - 1, -1, -1):
+            d = order[slot, k]
+            if factors[slot, d] > 1:
+                loops[count, 0] = slot
+                loops[count, 1] = d
+                loops[count, 2] = stride[d]
+                stride[d] *= factors[slot, d]
+                count += 1
+    return count
+
+
+@njit(cache=True)
+def arrivals(
+    coefficients: Ints,
+    x: int,
+    extents: Ints,
+    factors: Ints,
+    loops: Ints,
+    count: int,
+    level: int,
+    exact: bool,
+) -> int:
+    """Return the values of tensor ``x`` that enter one instance of a level, over the whole run.
+
+    ``extents`` [ranks] is the level's tile. ``exact`` keeps every overlap of successive tiles
+    (``Semantics.exact_overlap``); otherwise a tile moved along a single rank keeps its overlap
+    only while it moves by the same step as the innermost loop, and loops are taken to return
+    from their second iteration, which is how Timeloop v3.0.3 extrapolates them
+    (src/loop-analysis/nest-analysis.cpp, ComputeTemporalWorkingSet).
+    """
+    ranks = len(extents)
+    tile = 1
+    for r in range(ranks):
+        tile *= extents[r]
+    # How far the loops passed so far have carried the tile when they are at their last iteration.
+    carried = np.zeros(ranks, np.int64)
+    first_move = np.zeros(ranks, np.int64)
+    outside = 1
+    for i in range(count):
+        slot = loops[i, 0]
+        if slot % 3 == 0 and slot < 3 * level:
+            outside *= factors[slot, loops[i, 1]]
+    total = tile
+    innermost = True
+    first_kept = 0
+    for i in range(count):
+        slot, d = loops[i, 0], loops[i, 1]
+        if slot % 3 != 0 or slot >= 3 * level:
+            continue
+        steps = factors[slot, d]
+        outside //= steps
+        kept, moved_ranks, same = tile, 0, True
+        for r in range(ranks):
+            step = coefficients[x, r, d] * loops[i, 2]
+            move = step - carried[r]
+            carried[r] += step * (steps - 1 if exact else 1)
+            if move != 0:
+                moved_ranks += 1
+                overlap = extents[r] - abs(move)
+                kept = kept // extents[r] * overlap if overlap > 0 else 0
+            if innermost:
+                first_move[r] = move
+            elif move != first_move[r]:
+                same = False
+        if not exact:
+            if moved_ranks > 1 and kept > 0:
+                kept = 0
+            if innermost:
+                first_kept = kept
+            else:
+                kept = first_kept if same else 0
+        innermost = False
+        total += (steps - 1) * outside * (tile - kept)
+    return total
+
+
+@njit(cache=True)
+def distinct_children(
+    coefficients: Ints, x: int, factors: Ints, loops: Ints, count: int, level: int
+) -> int:
+    """Return how many different tiles of tensor ``x`` the children of one instance hold."""
+    ranks = coefficients.shape[1]
+    total = 1
+    steps = np.empty(16, np.int64)
+    lengths = np.empty(16, np.int64)
+    for r in range(ranks):
+        groups = 0
+        for i in range(count):
+            slot, d = loops[i, 0], loops[i, 1]
+            step = coefficients[x, r, d] * loops[i, 2]
+            if step == 0 or (slot != 3 * level + 1 and slot != 3 * level + 2):
+                continue
+            if groups > 0 and step == steps[groups - 1] * lengths[groups - 1]:
+                lengths[groups - 1] *= factors[slot, d]  # carries on where the last one ends
+            else:
+                steps[groups], lengths[groups] = step, factors[slot, d]
+                groups += 1
+        total *= distinct_sums(steps, lengths, groups)
+    return total
+
+
+@njit(cache=True)
+def distinct_sums(steps: Ints, lengths: Ints, groups: int) -> int:
+    """Return the number of different values of ``sum of steps[g] * i[g]``, i[g] < lengths[g].
+
+    With two terms ``a i + b j``, (i, j) and (i + b/g, j - a/g) coincide, g their common divisor,
+    so ``m n`` pairs hold ``m n - max(0, m - b/g) max(0, n - a/g)`` values. More are enumerated.
+    """
+    if groups == 0:
+        return 1
+    if groups == 1:
+        return lengths[0]
+    if groups == 2:
+        m, n = lengths[0], lengths[1]
+        g = gcd(steps[0], steps[1])
+        return m * n - max(0, m - steps[1] // g) * max(0, n - steps[0] // g)
+    reach = np.ones(1, np.bool_)
+    for k in range(groups):
+        further = np.zeros(len(reach) + steps[k] * (lengths[k] - 1), np.bool_)
+        for i in range(lengths[k]):
+            further[i * steps[k] : i * steps[k] + len(reach)] |= reach
+        reach = further
+    return int(np.count_nonzero(reach))
+
+
+@njit(cache=True)
+def nest_counts(
+    coefficients: Ints,
+    keep: Bools,
+    factors: Ints,
+    order: Ints,
+    exact: bool,
+    tile: Ints,
+    arriving: Ints,
+    leaving: Ints,
+    partition: Ints,
+    instances: Ints,
+) -> int:
+    """Count the dense traffic of one mapping; return the steps in time, that is, dense cycles.
+
+    Parameters
+    ----------
+    coefficients, factors, order
+        As in :class:`~leanspike.hardware.problem.Problem` and
+        :class:`~leanspike.hardware.mapping.Mapping`: [X, ranks, D], [3 L, D], [3 L, D].
+    keep
+        Which tensors each level keeps, bool [L, X]; level 0 is the outermost.
+    exact
+        ``Semantics.exact_overlap``.
+    tile, arriving, leaving, partition
+        Filled, int64 [L, X], in values of one instance over the whole run: what it holds at
+        once, what enters it from above (never for the outermost level that keeps a tensor),
+        what it delivers below, how many different values it ever holds.
+    instances
+        Filled, int64 [L + 1]: instances used of every level, the compute units last.
+    """
+    levels, tensors = keep.shape
+    dims = factors.shape[1]
+    loops = np.empty((factors.size, 3), np.int64)
+    count = list_loops(factors, order, loops)
+    ranks = coefficients.shape[1]
+
+    instances[0] = 1
+    cycles = 1
+    for level in range(levels):
+        wide = 1
+        for d in range(dims):
+            cycles *= factors[3 * level, d]
+            wide *= factors[3 * level + 1, d] * factors[3 * level + 2, d]
+        instances[level + 1] = instances[level] * wide
+
+    extents = np.empty(ranks, np.int64)
+    sizes = np.empty(dims, np.int64)
+    for x in range(tensors):
+        # Inside out: what the next level inside that keeps x takes in, over all its copies.
+        passed = cycles
+        sizes[:] = 1
+        for level in range(levels - 1, -1, -1):
+            passed *= distinct_children(coefficients, x, factors, loops, count, level)
+            for d in range(dims):
+                sizes[d] *= factors[3 * level + 1, d] * factors[3 * level + 2, d]
+            # The union of the children's tiles, by which the level's share is divided.
+            partition[level, x] = tile_size(coefficients, x, sizes)
+            for d in range(dims):
+                sizes[d] *= factors[3 * level, d]
+            for r in range(ranks):
+                extents[r] = 1
+                for d in range(dims):
+                    extents[r] += coefficients[x, r, d] * (sizes[d] - 1)
+            tile[level, x] = np.prod(extents)
+            if keep[level, x]:
+                arriving[level, x] = arrivals(
+                    coefficients, x, extents, factors, loops, count, level, exact
+                )
+                leaving[level, x] = passed
+                passed = arriving[level, x]
+            else:
+                arriving[level, x] = 0
+                leaving[level, x] = 0
+        share = tile[0, x]
+        union = partition[0, x]
+        partition[0, x] = share
+        for level in range(1, levels):
+            share = (
+                share * tile[level, x] // (union if spread(factors, level - 1) else tile[level, x])
+            )
+            union = partition[level, x]
+            partition[level, x] = share
+        outermost = True
+        for level in range(levels):
+            if not keep[level, x]:
+                tile[level, x] = 0
+                partition[level, x] = 0
+            elif outermost:
+                arriving[level, x] = 0
+                outermost = False
+    return cycles
+
+
+@njit(cache=True, inline="always")
+def spread(factors: Ints, level: int) -> bool:
+    """Return whether a level has loops in space."""
+    for d in range(factors.shape[1]):
+        if factors[3 * level + 1, d] > 1 or factors[3 * level + 2, d] > 1:
+            return True
+    return False

@@ -1,0 +1,163 @@
+"""Timeloop's architecture tree as a chain of levels, outermost first."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import ceil
+
+from leanspike.errors import InputError
+from leanspike.hardware.timeloop.document import Node, parse_instances
+
+# Attributes that say something to this reader; the second group is known to Timeloop or
+# Accelergy but changes no count and no energy once there is a reference table.
+_USED = (
+    "word-bits", "word_width", "datawidth", "block-size", "block_size", "n_words",
+    "metadata_block_size", "metadata_datawidth", "metadata_word_bits", "metadata_storage_width",
+    "metadata_storage_depth", "decompression_supported", "compression_supported", "cluster-size",
+    "width", "memory_width", "data_storage_width", "entries", "depth", "memory_depth",
+    "data_storage_depth", "sizeKB", "bandwidth", "shared_bandwidth", "read_bandwidth",
+    "write_bandwidth", "multiple-buffering", "instances", "meshX", "meshY",
+)  # fmt: skip
+_QUIET = (
+    "technology", "n_banks", "num_banks", "num-banks", "metadata_n_banks", "n_ports", "num_ports",
+    "num-ports", "latency", "global_cycle_seconds", "n_rd_ports", "n_wr_ports", "n_rdwr_ports",
+    "network_read", "network_fill", "network_drain", "network_update", "reduction_supported",
+    "concordant_compressed_tile_traversal", "tile_partition_supported", "allow_overbooking",
+    "min-utilization", "network_fill_latency", "network_drain_latency", "cluster-area",
+    "vector-access-energy", "addr-gen-energy", "noun", "num_pipeline_stages", "num-stages",
+)  # fmt: skip
+_COMPUTE = ("mac", "intmac", "fpmac", "compute")
+
+
+@dataclass(frozen=True)
+class Part:
+    """One component of the tree with its instances; sizes in words of ``word_bits``."""
+
+    name: str
+    attributes: Node
+    is_compute: bool
+    instances: int
+    mesh_x: int
+    word_bits: int
+    block: int
+    cluster: int
+    words: int | None
+    metadata_bits: int
+    metadata_width: int
+    metadata_depth: int
+
+    @property
+    def mesh_y(self) -> int:
+        """Rows of the array of instances."""
+        return self.instances // self.mesh_x
+
+
+def read_parts(document: Node) -> tuple[str, list[Part]]:
+    """Return the name of the tree's root and its components, outermost first, compute last."""
+    architecture = document.child("architecture")
+    if not architecture.data:
+        document.need("architecture")
+    trees = architecture.children("subtree")
+    if len(trees) != 1:
+        raise InputError(
+            f"found {len(trees)} trees, expected one", where=f"{architecture.where}.subtree"
+        )
+    parts: list[Part] = []
+    tree, copies = trees[0], 1
+    name = parse_instances(tree.need("name"), tree.where)[0]
+    while True:
+        copies *= parse_instances(tree.need("name"), tree.where)[1]
+        for item in tree.children("local"):
+            item.expect(("name", "class", "subclass", "attributes"))
+            parts.append(_part(item, copies))
+        inside = tree.children("subtree")
+        if not inside:
+            break
+        if len(inside) > 1:
+            raise InputError(
+                f"found {len(inside)} branches, expected a chain", where=f"{tree.where}.subtree"
+            )
+        tree = inside[0]
+    if not parts or not parts[-1].is_compute or sum(part.is_compute for part in parts) != 1:
+        raise InputError("expected one compute component, innermost", where=architecture.where)
+    return name, parts
+
+
+def _part(item: Node, copies: int) -> Part:
+    name, own = parse_instances(item.need("name"), item.where)
+    attributes = item.child("attributes")
+    attributes.expect(_USED + _QUIET)
+    word_bits = attributes.whole("word-bits", "word_width", "datawidth", default=16, least=1) or 16
+    block = attributes.whole("block-size", "block_size", "n_words", least=1)
+    cluster = attributes.whole("cluster-size", least=1)
+    width = attributes.whole("width", "memory_width", "data_storage_width", least=1)
+    if width is not None:
+        held = word_bits * (block or 1) * (cluster or 1)
+        if width % held:
+            raise InputError(
+                f"found width {width}, expected a multiple of block x word = {held} bits",
+                where=attributes.where,
+            )
+        if block is None:
+            block = width // ((cluster or 1) * word_bits)
+        elif cluster is None:
+            cluster = width // (word_bits * block)
+    block, cluster = block or 1, cluster or 1
+    instances = attributes.whole("instances", default=copies * own, least=1) or 1
+    mesh_y = attributes.whole("meshY", least=1)
+    mesh_x = attributes.whole("meshX", least=1)
+    if mesh_x is None:
+        mesh_x = instances // mesh_y if mesh_y else instances
+    if instances % mesh_x:
+        raise InputError(
+            f"found {mesh_x}, expected a divisor of {instances} instances",
+            where=f"{attributes.where}.meshX",
+        )
+    return Part(
+        name=name,
+        attributes=attributes,
+        is_compute=str(item.need("class")) in _COMPUTE or str(item.get("class")).endswith("mac"),
+        instances=instances,
+        mesh_x=mesh_x,
+        word_bits=word_bits,
+        block=block,
+        cluster=cluster,
+        words=_words(attributes, word_bits, block),
+        metadata_bits=attributes.whole("metadata_datawidth", "metadata_word_bits", default=0) or 0,
+        metadata_width=attributes.whole("metadata_storage_width", default=0) or 0,
+        metadata_depth=attributes.whole("metadata_storage_depth", default=0) or 0,
+    )
+
+
+def _words(attributes: Node, word_bits: int, block: int) -> int | None:
+    """Return the words a component holds; None when nothing says so, or nothing is kept."""
+    entries = attributes.whole("entries")
+    rows = attributes.whole("depth", "memory_depth", "data_storage_depth")
+    kilobytes = attributes.whole("sizeKB")
+    words: int | None = None
+    if entries is not None:
+        words = entries
+    elif rows is not None:
+        words = rows * block
+    elif kilobytes is not None:
+        words = kilobytes * 8192 // word_bits
+    buffers = attributes.number("multiple-buffering", default=1.0, least=1) or 1.0
+    return int(words // buffers) if words else None
+
+
+def fitted_bits(asked: int | None, part: Part, where: str) -> int:
+    """Return the bits of a metadata word: the next width that fills the storage's rows evenly."""
+    if asked is None:
+        bits = part.metadata_bits
+    elif asked == 0 or part.metadata_width % asked == 0:
+        bits = asked
+    else:
+        fits = (b for b in range(asked, 2 * asked) if part.metadata_width % b == 0)
+        bits = next(fits, 2 * asked)
+    if bits > part.metadata_width:
+        raise InputError(
+            f"found words of {bits} bits, expected at most the metadata storage's width "
+            f"{part.metadata_width}",
+            where=where,
+        )
+    return ceil(bits)

@@ -1,0 +1,151 @@
+"""A whole Timeloop 0.3 input: architecture, energies, problem, mapping, constraints, sparsity."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+
+from leanspike.errors import InputError
+from leanspike.hardware.architecture import Architecture
+from leanspike.hardware.mapping import Mapping
+from leanspike.hardware.problem import Problem
+from leanspike.hardware.spec import parse_spec
+from leanspike.hardware.timeloop.document import Node, read_document
+from leanspike.hardware.timeloop.energy import (
+    compute_energy,
+    read_areas,
+    read_tables,
+    storage_energy,
+)
+from leanspike.hardware.timeloop.levels import Part, read_parts
+from leanspike.hardware.timeloop.loops import read_keeps, read_mapping, read_rules
+from leanspike.hardware.timeloop.problem import read_densities, read_problem
+from leanspike.hardware.timeloop.sparse import Sparsity, read_sparsity
+
+_CONSTRAINTS = ("mapspace_constraints", "architecture_constraints", "constraints", "mapspace")
+_SECTIONS = (
+    "architecture", "ERT", "ART", "problem", "mapping", "sparse_optimizations", "mapper",
+    "components", "compound_components", *_CONSTRAINTS,
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class TimeloopInput:
+    """What a Timeloop file describes, as our objects.
+
+    ``densities`` gives each tensor's pattern and its parameters; ``optimizes_zeros`` is whether
+    the file has any sparse optimization (without one, Timeloop ignores densities).
+    ``unread`` lists keys that were not understood and are ignored.
+    """
+
+    architecture: Architecture
+    problem: Problem
+    densities: dict[str, tuple[str, dict[str, float]]]
+    mapping: Mapping | None
+    optimizes_zeros: bool
+    unread: tuple[str, ...]
+
+
+def read_timeloop(path: str | Path) -> TimeloopInput:
+    """Read a Timeloop 0.3 input file.
+
+    Raises
+    ------
+    InputError
+        When the file cannot be read, lacks a section, contradicts itself, or asks for something
+        that is not modelled; it names the file and the key.
+    """
+    document = read_document(Path(path))
+    document.expect(_SECTIONS)
+    name, parts = read_parts(document)
+    problem = read_problem(document)
+    densities = read_densities(document, problem)
+    constraints = [
+        target for section in _CONSTRAINTS for target in _targets(document, section)
+    ]  # fmt: skip
+    keeps = read_keeps([*constraints, *document.children("mapping")], parts, problem)
+    rules = read_rules(constraints, parts, problem)
+    sparsity = read_sparsity(document, parts, problem)
+    tables, areas = read_tables(document), read_areas(document)
+    levels = []
+    for part, inside in pairwise(parts):
+        level = _level(part, inside, tables, areas, sparsity.get(part.name, Sparsity()))
+        levels.append({**level, "keeps": keeps[part.name], **rules.get(part.name, {})})
+    unit = parts[-1]
+    compute: dict[str, object] = {
+        "name": unit.name,
+        "energy": compute_energy(tables.get(unit.name, {})),
+        "area": areas.get(unit.name),
+    }
+    compute.update(sparsity.get(unit.name, Sparsity()).compute)
+    architecture = parse_spec(
+        Architecture,
+        {
+            "name": name,
+            "levels": levels,
+            "compute": compute,
+        },
+        where=str(path),
+    )
+    unread = [*document.unread, *(key for part in parts for key in part.attributes.unread)]
+    return TimeloopInput(
+        architecture=architecture,
+        problem=problem,
+        densities=densities,
+        mapping=read_mapping(document, parts, problem),
+        optimizes_zeros=bool(sparsity),
+        unread=tuple(unread),
+    )
+
+
+def _targets(document: Node, section: str) -> list[Node]:
+    if section not in document.data:
+        return []
+    if isinstance(document.data[section], list):
+        return document.children(section)
+    return document.child(section).children("targets")
+
+
+def _level(
+    part: Part,
+    inside: Part,
+    tables: dict[str, dict[str, float]],
+    areas: dict[str, float],
+    sparsity: Sparsity,
+) -> dict[str, object]:
+    if inside.instances % part.instances or inside.mesh_x % part.mesh_x:
+        raise InputError(
+            f"found {inside.instances} instances ({inside.mesh_x} along x) below "
+            f"{part.instances} ({part.mesh_x} along x), expected multiples",
+            where=inside.attributes.where,
+        )
+    attributes = part.attributes
+    entries = tables.get(part.name, {})
+    level: dict[str, object] = {
+        "name": part.name,
+        "depth": part.words // part.block if part.words else None,
+        "width": part.word_bits * part.block,
+        "word_bits": part.word_bits,
+        "cluster": part.cluster,
+        "metadata": {"width": part.metadata_width, "depth": part.metadata_depth}
+        if part.metadata_width
+        else None,
+        "bandwidth": {
+            "read": attributes.number("read_bandwidth", "bandwidth"),
+            "write": attributes.number("write_bandwidth", "bandwidth"),
+            "shared": attributes.number("shared_bandwidth"),
+        },
+        "fanout": {
+            "x": inside.mesh_x // part.mesh_x,
+            "y": inside.mesh_y // part.mesh_y,
+        },
+        "energy": storage_energy(entries, part.cluster),
+        "area": areas.get(part.name),
+        "formats": sparsity.formats,
+        "skips": sparsity.skips,
+        "gates": sparsity.gates,
+    }
+    if not part.words and attributes.get("entries", "depth") == 0:
+        level["depth"] = None
+    return level

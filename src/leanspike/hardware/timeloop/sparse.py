@@ -1,0 +1,116 @@
+"""Timeloop's sparse_optimizations: formats, gating and skipping."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from leanspike.errors import InputError
+from leanspike.hardware.problem import Problem
+from leanspike.hardware.timeloop.document import Node
+from leanspike.hardware.timeloop.levels import Part, fitted_bits
+
+_FORMATS = {"UOP": "UOP", "B": "UBM", "CP": "CP", "RLE": "RLE", "UB": None, "U": None}
+
+
+@dataclass
+class Sparsity:
+    """What one level does about zeros, as keyword arguments of Level or Compute."""
+
+    formats: dict[str, Any] = field(default_factory=dict)
+    skips: list[Any] = field(default_factory=list)
+    gates: list[Any] = field(default_factory=list)
+    compute: dict[str, bool] = field(default_factory=dict)
+
+
+def read_sparsity(document: Node, parts: list[Part], problem: Problem) -> dict[str, Sparsity]:
+    """Return what each level does about zeros, by its name."""
+    by_name = {part.name: part for part in parts}
+    found: dict[str, Sparsity] = {}
+    for target in document.child("sparse_optimizations").children("targets"):
+        name = str(target.need("name"))
+        if name not in by_name:
+            raise InputError(
+                f"no component {name!r}", where=target.where,
+                remedy=f"Components: {', '.join(by_name)}",
+            )  # fmt: skip
+        target.expect(
+            ("name", "representation-format", "action-optimization", "compute-optimization")
+        )
+        sparsity = found.setdefault(name, Sparsity())
+        for space in target.child("representation-format").children("data-spaces"):
+            tensor = _tensor(space.need("name"), problem, space.where)
+            space.expect(("name", "ranks", "rank-application-order", "compression-rate"))
+            sparsity.formats[tensor] = {
+                "ranks": [_rank(rank, by_name[name], problem) for rank in space.children("ranks")],
+                "from_inside": space.get("rank-application-order") == "inner-to-outer",
+            }
+        for action in target.children("action-optimization"):
+            _read_action(action, problem, sparsity)
+        for action in target.children("compute-optimization"):
+            kind = str(action.need("type"))
+            if kind in ("gating", "gate-on-zero-operand"):
+                sparsity.compute["gates"] = True
+            elif kind in ("skipping", "skip_on_not_aligned_operands"):
+                sparsity.compute["skips"] = True
+            else:
+                raise InputError(
+                    f"found {kind!r}, expected gating or skipping", where=f"{action.where}.type"
+                )
+    return found
+
+
+def _read_action(action: Node, problem: Problem, sparsity: Sparsity) -> None:
+    kind = str(action.need("type"))
+    if kind not in ("gating", "skipping"):
+        raise InputError(
+            f"found {kind!r}, expected gating or skipping", where=f"{action.where}.type",
+            remedy="Spatial skipping is not modelled",
+        )  # fmt: skip
+    action.expect(("type", "options", "target", "condition-on"))
+    options = action.children("options") or [action]
+    chosen = [
+        {
+            "target": _tensor(option.need("target"), problem, option.where),
+            "when_empty": [
+                _tensor(name, problem, option.where) for name in option.need("condition-on")
+            ],
+        }
+        for option in options
+    ]
+    if len(chosen) > 1:
+        raise InputError(
+            f"found {len(chosen)} options, expected one: write the one wanted", where=action.where
+        )
+    (sparsity.gates if kind == "gating" else sparsity.skips).extend(chosen)
+
+
+def _rank(rank: Node, part: Part, problem: Problem) -> dict[str, Any]:
+    rank.expect(("format", "flattened-rankIDs", "metadata-word-bits", "payload-word-bits"))
+    name = str(rank.need("format")).upper()
+    format_name = _FORMATS.get(name)
+    if format_name is None:
+        raise InputError(
+            f"found {name!r}, expected UOP, B, CP or RLE", where=f"{rank.where}.format"
+        )
+    default = 1 if format_name == "UBM" else None
+    loops = [str(dim) for group in rank.get("flattened-rankIDs", default=[]) for dim in group]
+    for dim in loops:
+        if dim not in problem.dims:
+            raise InputError(f"no loop {dim!r}", where=f"{rank.where}.flattened-rankIDs")
+    return {
+        "format": format_name,
+        "metadata_bits": fitted_bits(rank.whole("metadata-word-bits", default=default), part,
+                                     rank.where),
+        "payload_bits": fitted_bits(rank.whole("payload-word-bits"), part, rank.where),
+        "loops": loops or None,
+    }  # fmt: skip
+
+
+def _tensor(name: Any, problem: Problem, where: str) -> str:
+    if str(name) not in problem.tensors:
+        raise InputError(
+            f"no data-space {name!r}", where=where,
+            remedy=f"Data-spaces: {', '.join(problem.tensors)}",
+        )  # fmt: skip
+    return str(name)
