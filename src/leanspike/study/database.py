@@ -1,0 +1,105 @@
+"""The file a study lives in: its tables, opening it, and saying what is wrong with it."""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import sqlalchemy as sa
+from sqlalchemy.exc import DatabaseError, OperationalError
+
+from leanspike.errors import InputError
+
+#: Raised when tables change so that older programs cannot read them.
+SCHEMA = 1
+
+_tables = sa.MetaData()
+
+study_table = sa.Table(
+    "leanspike_study",
+    _tables,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("schema", sa.Integer, nullable=False),
+    sa.Column("file", sa.JSON, nullable=False),
+    sa.Column("data", sa.JSON, nullable=False),
+    sa.Column("provenance", sa.JSON, nullable=False),
+    sa.Column("created", sa.Float, nullable=False),
+)
+
+task_table = sa.Table(
+    "leanspike_task",
+    _tables,
+    sa.Column("key", sa.String(160), primary_key=True),
+    sa.Column("kind", sa.String(16), nullable=False),
+    sa.Column("label", sa.String(200), nullable=False),
+    sa.Column("needs", sa.String(160)),
+    sa.Column("point", sa.String(160)),
+    sa.Column("recipe", sa.JSON, nullable=False),
+    # Place in the current plan; none for work that an earlier version of the file asked for.
+    sa.Column("position", sa.Integer),
+    sa.Column("state", sa.String(16), nullable=False),
+    sa.Column("attempts", sa.Integer, nullable=False),
+    sa.Column("worker", sa.String(200)),
+    sa.Column("beat", sa.Float),
+    sa.Column("finished", sa.Float),
+    sa.Column("seconds", sa.Float),
+    sa.Column("error", sa.Text),
+    sa.Column("result", sa.JSON),
+)
+
+
+def open_database(where: str | Path, *, create: bool = False) -> sa.Engine:
+    """Open a study's database, a file or a PostgreSQL address (``postgresql://...``).
+
+    Raises
+    ------
+    InputError
+        When it is missing, is not a study's database, or was written by a newer leanspike.
+    OSError
+        When the disk or its permissions stand in the way.
+    """
+    engine = _engine(where, create=create)
+    with saying_what_is_wrong(where):
+        if create:
+            _tables.create_all(engine)
+        if not sa.inspect(engine).has_table(study_table.name):
+            raise InputError("holds no study", where=str(where))
+        with engine.connect() as connection:
+            schema = connection.scalar(sa.select(study_table.c.schema))
+    if schema is not None and schema > SCHEMA:
+        raise InputError(
+            f"written by a newer leanspike (schema {schema}, this one reads up to {SCHEMA})",
+            where=str(where),
+            remedy="Update leanspike",
+        )
+    return engine
+
+
+def _engine(where: str | Path, *, create: bool) -> sa.Engine:
+    if "://" in str(where):
+        return sa.create_engine(str(where), pool_pre_ping=True)
+    path = Path(where)
+    if not create and not path.is_file():
+        raise InputError("no such file", where=str(path), remedy="Run `leanspike study` first")
+    # Another worker's write is waited for, up to a minute.
+    return sa.create_engine(f"sqlite:///{path}", connect_args={"timeout": 60})
+
+
+@contextmanager
+def saying_what_is_wrong(where: str | Path) -> Iterator[None]:
+    """Turn a database's errors into those of files and inputs, naming the database."""
+    try:
+        yield
+    except DatabaseError as error:
+        text = str(error.orig)
+        if "disk is full" in text:
+            raise OSError(errno.ENOSPC, "no space left on the device", str(where)) from error
+        if "readonly" in text or "unable to open" in text or "disk I/O" in text:
+            raise OSError(errno.EIO, f"cannot be written or opened ({text})", str(where)) from error
+        if "not a database" in text or "malformed" in text:
+            raise InputError(f"not a study's database ({text})", where=str(where)) from error
+        if isinstance(error, OperationalError):
+            raise OSError(errno.EIO, text.strip(), str(where)) from error
+        raise

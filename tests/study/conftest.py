@@ -1,0 +1,59 @@
+import pytest
+
+from leanspike.study.file import CompressionSection, HardwareSection, StudyFile
+from leanspike.study.plan import plan
+from leanspike.study.store import Store
+
+DATA = {"name": "made up", "fingerprint": "f" * 64}
+
+
+@pytest.fixture
+def study():
+    """Two seeds of five points each, priced on one reading."""
+    return StudyFile(
+        name="small",
+        compression=CompressionSection(
+            strategies=("quantize", "cumulative"), bits=(2, 4), pruning=(0.5,), epochs=4
+        ),
+        hardware=HardwareSection(formats=("RLE",), statistics=("mean",), assumptions=False),
+        seeds=(0, 1),
+    )
+
+
+@pytest.fixture
+def tasks(study):
+    return plan(study, fingerprint=DATA["fingerprint"])
+
+
+@pytest.fixture
+def begin():
+    """Open a store and put a study's plan into it."""
+
+    def begun(path, study, **options):
+        store = Store(path, create=True, **options)
+        tasks = plan(study, fingerprint=DATA["fingerprint"])
+        store.begin(study, tasks, data=DATA, provenance={})
+        return store
+
+    return begun
+
+
+class FakeBench:
+    """Does any task at once; its result tells the task and what it was given."""
+
+    def __init__(self, wrong=()):
+        self.ran = []
+        self.wrong = dict(wrong)
+
+    def run(self, task, *, result_of, on_epoch):
+        self.ran.append(task.key)
+        error = self.wrong.get(task.label)
+        if error is not None:
+            raise error
+        given = result_of(task.needs) if task.needs else None
+        return {"key": task.key, "given": given["key"] if given else None}
+
+
+@pytest.fixture
+def bench():
+    return FakeBench
