@@ -68,7 +68,7 @@ def test_tightening_keeps_what_was_pruned(ns: list[int], f: float, more: float, 
 def test_loosening_is_refused() -> None:
     scores = random_scores([10], seed=0)
     before = draw_masks(scores, 0.5)
-    with pytest.raises(InputError, match="5 of 10 weights are pruned already"):
+    with pytest.raises(InputError, match="5 of 10 are pruned already"):
         draw_masks(scores, 0.2, before=before)
 
 

@@ -6,7 +6,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from leanspike.compress import DuQ, ewgs, straight_through
+from leanspike.compress import DuQ, Grid, ewgs, straight_through
 from leanspike.errors import InputError
 
 
@@ -16,7 +16,7 @@ def by_hand(w: float, a: float, c: float, bits: int) -> float:
 
 
 def duq(bits: int, a: float, c: float) -> DuQ:
-    quantizer = DuQ(bits, straight_through).double()
+    quantizer = DuQ(Grid(bits, straight_through)).double()
     quantizer.a.data.fill_(a)
     quantizer.c.data.fill_(c)
     return quantizer
@@ -61,7 +61,7 @@ def test_duq_scale_gradient_against_finite_differences() -> None:
 
 
 def test_duq_with_ewgs_composes() -> None:
-    q = DuQ(3, lambda x: ewgs(x, delta=0.4)).double()
+    q = DuQ(Grid(3, lambda x: ewgs(x, delta=0.4))).double()
     q.a.data.fill_(0.8)
     q.c.data.fill_(0.5)
     w = torch.tensor([0.3], dtype=torch.float64, requires_grad=True)
@@ -74,7 +74,7 @@ def test_duq_with_ewgs_composes() -> None:
 
 def test_duq_starts_at_three_sigma() -> None:
     w = torch.randn(500, generator=torch.Generator().manual_seed(0)) * 0.2 + 0.05
-    q = DuQ(2, straight_through)
+    q = DuQ(Grid(2, straight_through))
     q.start(w)
     mean, sigma = float(np.mean(w.numpy())), float(np.std(w.numpy()))
     expected = max(abs(mean - 3 * sigma), abs(mean + 3 * sigma))
@@ -85,10 +85,10 @@ def test_duq_starts_at_three_sigma() -> None:
 @pytest.mark.parametrize("bits", [2, 3, 4, 6, 8])
 def test_codes_decode_to_the_quantized_weights(bits: int) -> None:
     w = torch.randn(1000, generator=torch.Generator().manual_seed(1))
-    q = DuQ(bits, straight_through)
+    q = DuQ(Grid(bits, straight_through))
     q.start(w)
     codes = q.codes(w)
-    assert torch.equal(q.decode(codes), q(w))
+    assert torch.equal(q.decode(codes, q.scale(w)), q(w))
     assert torch.equal(codes, codes.round())
     assert codes.abs().max() <= 2 ** (bits - 1) - 1
     assert len(q(w).unique()) <= 2**bits - 1
@@ -97,7 +97,7 @@ def test_codes_decode_to_the_quantized_weights(bits: int) -> None:
 def test_ternary_sparsity_of_a_gaussian_is_the_normal_integral() -> None:
     # a = 3 sigma and the threshold is a / 2: P(|w| < 1.5 sigma).
     w = torch.randn(200_000, generator=torch.Generator().manual_seed(2))
-    q = DuQ(2, straight_through)
+    q = DuQ(Grid(2, straight_through))
     q.start(w)
     zeros = float((q(w) == 0).double().mean())
     assert zeros == pytest.approx(math.erf(1.5 / math.sqrt(2)), abs=0.005)
@@ -105,10 +105,10 @@ def test_ternary_sparsity_of_a_gaussian_is_the_normal_integral() -> None:
 
 def test_constant_zero_weights_give_no_scale() -> None:
     with pytest.raises(InputError, match="all zero"):
-        DuQ(2, straight_through).start(torch.zeros(5))
+        DuQ(Grid(2, straight_through)).start(torch.zeros(5))
 
 
 @pytest.mark.parametrize("bits", [1, 17])
 def test_bits_out_of_range(bits: int) -> None:
     with pytest.raises(InputError, match="2 to 16"):
-        DuQ(bits, straight_through)
+        DuQ(Grid(bits, straight_through))

@@ -9,8 +9,9 @@ from leanspike.compress.config import CompressionConfig
 from leanspike.compress.layers import weight_layers
 from leanspike.compress.masks import draw_masks
 from leanspike.compress.preparing import convert, prepare
-from leanspike.compress.quantizers import QUANTIZERS, DuQ, Quantizer
+from leanspike.compress.quantizers import QUANTIZERS, DuQ, Grid, Quantizer
 from leanspike.compress.rounding import ewgs, rounding, straight_through
+from leanspike.compress.scores import activity_scores, gradient_scores
 from leanspike.compress.strategy import PAPER_STRATEGIES, Phase, Strategy, paper_strategy
 from leanspike.compress.summary import LayerSummary, Summary, summary
 
@@ -19,14 +20,17 @@ __all__ = [
     "QUANTIZERS",
     "CompressionConfig",
     "DuQ",
+    "Grid",
     "LayerSummary",
     "Phase",
     "Quantizer",
     "Strategy",
     "Summary",
+    "activity_scores",
     "convert",
     "draw_masks",
     "ewgs",
+    "gradient_scores",
     "load_state",
     "paper_strategy",
     "prepare",

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from typing import Literal
 
-from leanspike.compress.quantizers import QUANTIZERS
+from leanspike.compress.quantizers import QUANTIZERS, REACHES
 from leanspike.compress.rounding import ROUNDINGS
+from leanspike.compress.structure import parse_structure
 from leanspike.errors import InputError
+
+Scope = Literal["global", "layerwise", "erk"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,15 +24,36 @@ class CompressionConfig:
     weight_bits
         Bits per weight, 1 to 16; None leaves the weights as they are.
     quantizer
-        Name of the quantizer.
+        ``"duq"``, ``"lsq"``, ``"lsq+"``, ``"uniform"``, ``"affine"``, ``"power-of-two"``,
+        ``"twn"`` (2 bits) or ``"xnor"`` (1 bit).
     rounding
-        Gradient through the rounding: ``"ewgs"`` or ``"ste"``.
+        Gradient through the rounding: ``"ewgs"``, ``"ste"``, ``"psgd"`` or ``"tanh"``.
     ewgs_delta
-        Strength of EWGS; the study's is 0.005.
+        Strength of EWGS and its relatives; the study's is 0.005.
+    granularity
+        One scale per ``"tensor"`` or per output ``"channel"``.
+    initializer
+        Where the largest code lies at first: ``"max"``, ``"three-sigma"``, ``"percentile"`` or
+        ``"mse"``; None for the quantizer's own.
+    power_of_two_scale
+        Whether scales are powers of two.
+    layer_bits
+        Bits for layers by name pattern, the first that fits; None keeps a layer float. Layers
+        that fit none get `weight_bits`. A mapping, kept as a tuple of pairs.
     sparsity
-        Fraction of the weights to set to zero, 0 to below 1.
+        Fraction of the weights to set to zero, 0 to below 1; follows from an N:M structure.
     scope
-        ``"global"`` ranks all layers' weights together, ``"layerwise"`` each layer's by itself.
+        How the sparsity is spread: ``"global"`` ranks all layers' weights together,
+        ``"layerwise"`` gives each layer the same sparsity, ``"erk"`` gives narrow layers less
+        (Erdos-Renyi kernel).
+    score
+        What makes a weight worth keeping: its ``"magnitude"``, or a ``"random"`` number as a
+        baseline. Other scores are passed to `prepare`.
+    structure
+        What is pruned: single ``"element"``s, whole output ``"channel"``s, or all but N in every
+        M neighbours, ``"2:4"``.
+    seed
+        For the random score.
     layers
         Patterns of layer names to compress (``("conv*",)``); all of them by default.
 
@@ -44,37 +70,80 @@ class CompressionConfig:
     quantizer: str = "duq"
     rounding: str = "ewgs"
     ewgs_delta: float = 0.005
+    granularity: Literal["tensor", "channel"] = "tensor"
+    initializer: str | None = None
+    power_of_two_scale: bool = False
+    layer_bits: Mapping[str, int | None] | tuple[tuple[str, int | None], ...] = ()
     sparsity: float = 0.0
-    scope: Literal["global", "layerwise"] = "global"
+    scope: Scope = "global"
+    score: Literal["magnitude", "random"] = "magnitude"
+    structure: str = "element"
+    seed: int = 0
     layers: tuple[str, ...] = ("*",)
 
     def __post_init__(self) -> None:
-        bits = self.weight_bits
-        if bits is not None and not (isinstance(bits, int) and 1 <= bits <= 16):
-            raise InputError(f"{bits!r} is not a whole number from 1 to 16", where="weight_bits")
+        if isinstance(self.layer_bits, Mapping):
+            object.__setattr__(self, "layer_bits", tuple(self.layer_bits.items()))
+        if isinstance(self.layers, str) or not self.layers:
+            raise InputError("give a list of at least one pattern", where="layers")
+        object.__setattr__(self, "layers", tuple(self.layers))
         _check_name("quantizer", self.quantizer, QUANTIZERS)
         _check_name("rounding", self.rounding, ROUNDINGS)
-        _check_name("scope", self.scope, ("global", "layerwise"))
-        if bits is not None:
-            kind = QUANTIZERS[self.quantizer]
-            if not kind.fewest_bits <= bits <= kind.most_bits:
-                raise InputError(
-                    f"{bits} bits; {self.quantizer} takes {kind.fewest_bits} to {kind.most_bits}",
-                    where="weight_bits",
-                )
+        _check_name("granularity", self.granularity, ("tensor", "channel"))
+        _check_name("scope", self.scope, ("global", "layerwise", "erk"))
+        _check_name("score", self.score, ("magnitude", "random"))
+        self._check_bits("weight_bits", self.weight_bits)
+        for pattern, bits in dict(self.layer_bits).items():
+            self._check_bits(f"layer_bits, {pattern!r}", bits)
+        if self.initializer is not None:
+            _check_name("initializer", self.initializer, REACHES)
+            if not QUANTIZERS[self.quantizer].takes_reach:
+                raise InputError(f"{self.quantizer} sets its own range", where="initializer")
         if not 0 <= self.ewgs_delta < 1:
             raise InputError(f"{self.ewgs_delta} is not from 0 to below 1", where="ewgs_delta")
+        self._check_pruning()
+
+    def _check_bits(self, where: str, bits: int | None) -> None:
+        if bits is None:
+            return
+        if isinstance(bits, bool) or not isinstance(bits, int) or not 1 <= bits <= 16:
+            raise InputError(f"{bits!r} is not a whole number from 1 to 16", where=where)
+        kind = QUANTIZERS[self.quantizer]
+        if not kind.fewest_bits <= bits <= kind.most_bits:
+            raise InputError(
+                f"{bits} bits; {self.quantizer} takes {kind.fewest_bits} to {kind.most_bits}",
+                where=where,
+            )
+
+    def _check_pruning(self) -> None:
         if not 0 <= self.sparsity < 1:
             raise InputError(
                 f"{self.sparsity} is not from 0 to below 1",
                 where="sparsity",
                 remedy="At 1.0 no weight would be left",
             )
-        if not self.layers or isinstance(self.layers, str):
-            raise InputError("give a tuple of at least one pattern", where="layers")
+        pattern = parse_structure(self.structure)
+        if pattern is not None:
+            implied = 1 - pattern[0] / pattern[1]
+            if self.sparsity not in (0.0, implied):
+                raise InputError(
+                    f"{self.structure} means {implied:g}, not {self.sparsity}", where="sparsity"
+                )
+            object.__setattr__(self, "sparsity", implied)
+
+    def bits_of(self, layer: str) -> int | None:
+        """Give the bits for a layer's weights by its name.
+
+        >>> config = CompressionConfig(weight_bits=2, layer_bits={"conv1": 8})
+        >>> config.bits_of("conv1"), config.bits_of("conv2")
+        (8, 2)
+        """
+        for pattern, bits in dict(self.layer_bits).items():
+            if fnmatchcase(layer, pattern):
+                return bits
+        return self.weight_bits
 
 
-def _check_name(where: str, found: str, known: object) -> None:
-    names = sorted(known)  # type: ignore[call-overload]
-    if found not in names:
-        raise InputError(f"unknown {found!r}; there are {', '.join(names)}", where=where)
+def _check_name(where: str, found: str, known: Iterable[str]) -> None:
+    if found not in known:
+        raise InputError(f"unknown {found!r}; there are {', '.join(sorted(known))}", where=where)

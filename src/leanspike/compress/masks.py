@@ -7,6 +7,8 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
+from leanspike.compress.allocation import erk_shares, uniform_shares
+from leanspike.compress.structure import channel_scores, draw_n_of_m, parse_structure
 from leanspike.errors import InputError
 
 
@@ -15,21 +17,26 @@ def draw_masks(
     sparsity: float,
     *,
     scope: str = "global",
+    structure: str = "element",
     before: Mapping[str, Tensor] | None = None,
 ) -> dict[str, Tensor]:
     """Draw masks that keep the weights of highest score.
 
-    Exactly ``round(sparsity * weights)`` weights are pruned in total; ties go to the weight that
-    comes first. With ``scope="layerwise"`` each layer's own count is within one of its share.
+    Exactly ``round(sparsity * weights)`` weights are pruned in total (``round(sparsity *
+    channels)`` channels with ``structure="channel"``, one at least left in every layer); ties go
+    to the weight that comes first. With ``scope="layerwise"`` each layer's own count is within
+    one of its share.
 
     Parameters
     ----------
     scores
         Per layer, the worth of each weight, any shape.
     sparsity
-        Fraction to prune.
+        Fraction to prune; not used with an N:M structure, which says it itself.
     scope
-        ``"global"`` or ``"layerwise"``.
+        ``"global"``, ``"layerwise"`` or ``"erk"``.
+    structure
+        ``"element"``, ``"channel"`` or N:M.
     before
         Masks drawn earlier: what they pruned stays pruned, and counts.
 
@@ -46,25 +53,51 @@ def draw_masks(
     >>> draw_masks({"a": torch.tensor([3.0, 1.0]), "b": torch.tensor([2.0, 4.0])}, 0.5)
     {'a': tensor([ True, False]), 'b': tensor([False,  True])}
     """
-    ranked = dict(scores)
+    ranked = {name: score.detach().float() for name, score in scores.items()}
     for name, mask in (before or {}).items():
         if name in ranked:
             ranked[name] = ranked[name].masked_fill(~mask, -torch.inf)
-    sizes = [score.numel() for score in ranked.values()]
+    pattern = parse_structure(structure)
+    if pattern is not None:
+        drawn = {name: draw_n_of_m(score, *pattern) for name, score in ranked.items()}
+        return {name: mask & torch.isfinite(ranked[name]) for name, mask in drawn.items()}
+    if structure == "channel":
+        worth = channel_scores(ranked)
+        safe = {name: _spare_the_best(score) for name, score in worth.items()}
+        kept = _draw_elements(safe, sparsity, scope)
+        return {
+            name: mask.reshape(-1, *[1] * (scores[name].dim() - 1))
+            .expand(scores[name].shape)
+            .logical_and(torch.isfinite(ranked[name]))
+            for name, mask in kept.items()
+        }
+    return _draw_elements(ranked, sparsity, scope)
+
+
+def _draw_elements(scores: Mapping[str, Tensor], sparsity: float, scope: str) -> dict[str, Tensor]:
+    shapes = [tuple(score.shape) for score in scores.values()]
+    sizes = [score.numel() for score in scores.values()]
+    total = round(sparsity * sum(sizes))
+    flat = [score.flatten() for score in scores.values()]
     if scope == "global":
-        flat = torch.cat([score.detach().flatten().float() for score in ranked.values()])
-        kept = _keep_highest(flat, round(sparsity * sum(sizes)), where="the network")
-        pieces = kept.split(sizes)
+        kept = _keep_highest(torch.cat(flat), total, where="the network").split(sizes)
     else:
-        counts = share_out([sparsity * size for size in sizes], round(sparsity * sum(sizes)))
-        pieces = tuple(
-            _keep_highest(score.detach().flatten().float(), count, where=f"layer {name!r}")
-            for (name, score), count in zip(ranked.items(), counts, strict=True)
+        shares = (erk_shares if scope == "erk" else uniform_shares)(shapes, sparsity)
+        counts = share_out(shares, total)
+        kept = tuple(
+            _keep_highest(score, count, where=f"layer {name!r}")
+            for name, score, count in zip(scores, flat, counts, strict=True)
         )
     return {
-        name: piece.reshape(score.shape)
-        for (name, score), piece in zip(ranked.items(), pieces, strict=True)
+        name: piece.reshape(shape) for name, piece, shape in zip(scores, kept, shapes, strict=True)
     }
+
+
+def _spare_the_best(score: Tensor) -> Tensor:
+    """Make sure that one channel of a layer is kept whatever the others' scores."""
+    best = score.clone()
+    best[score.argmax()] = torch.inf
+    return best
 
 
 def share_out(shares: list[float], total: int) -> list[int]:
@@ -92,7 +125,7 @@ def _keep_highest(score: Tensor, pruned: int, *, where: str) -> Tensor:
     gone = int((score == -torch.inf).sum())
     if gone > pruned:
         raise InputError(
-            f"{gone} of {score.numel()} weights are pruned already, and {pruned} were asked for",
+            f"{gone} of {score.numel()} are pruned already, and {pruned} were asked for",
             where=where,
             remedy="A mask only ever tightens: ask for at least the sparsity it has",
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from fnmatch import fnmatchcase
 from typing import Any
 
 import torch
@@ -13,8 +14,9 @@ from leanspike.compress.config import CompressionConfig
 from leanspike.compress.layers import WeightLayer, check_finite, latent_weight, weight_layers
 from leanspike.compress.masks import draw_masks
 from leanspike.compress.parametrization import attach, compressed
-from leanspike.compress.quantizers import QUANTIZERS, Quantizer
+from leanspike.compress.quantizers import QUANTIZERS, Grid, Quantizer
 from leanspike.compress.rounding import rounding
+from leanspike.compress.scores import SCORES
 from leanspike.errors import InputError
 
 
@@ -77,46 +79,77 @@ def _masks(
     config: CompressionConfig,
     scores: Mapping[str, Tensor] | None,
 ) -> dict[str, Tensor]:
+    if config.sparsity == 0:
+        return {}
     before = {
         name: compression.mask
         for name, layer in layers
         if (compression := compressed(layer)) is not None and compression.mask is not None
     }
-    if config.sparsity == 0:
-        return {}
-    worth: dict[str, Tensor] = {}
+    if scores is None:
+        weights = {name: latent_weight(layer).detach() for name, layer in layers}
+        scores = SCORES[config.score](weights, seed=config.seed)
     for name, layer in layers:
-        weight = latent_weight(layer).detach()
-        score = weight.abs() if scores is None else scores.get(name)
-        if score is None or score.shape != weight.shape or not bool(torch.isfinite(score).all()):
+        score, shape = scores.get(name), latent_weight(layer).shape
+        if score is None or score.shape != shape or not bool(torch.isfinite(score).all()):
             raise InputError(
-                f"its score must be finite, of the weights' shape {tuple(weight.shape)}",
+                f"its score must be finite, of the weights' shape {tuple(shape)}",
                 where=f"layer {name!r}",
             )
-        worth[name] = score
-    return draw_masks(worth, config.sparsity, scope=config.scope, before=before)
+    return draw_masks(
+        {name: scores[name] for name, _ in layers},
+        config.sparsity,
+        scope=config.scope,
+        structure=config.structure,
+        before=before,
+    )
 
 
 def _quantizers(
     layers: list[tuple[str, WeightLayer]], config: CompressionConfig
 ) -> dict[str, Quantizer]:
-    if config.weight_bits is None:
-        return {}
     kind = QUANTIZERS[config.quantizer]
+    for pattern in dict(config.layer_bits):
+        if not any(fnmatchcase(name, pattern) for name, _ in layers):
+            raise InputError(
+                f"it fits no layer; there are {', '.join(name for name, _ in layers)}",
+                where=f"layer_bits, pattern {pattern!r}",
+            )
     made: dict[str, Quantizer] = {}
     for name, layer in layers:
-        compression = compressed(layer)
-        present = compression.quantizer if compression is not None else None
-        if type(present) is kind and present.bits == config.weight_bits:
+        bits = config.bits_of(name)
+        if bits is None:
             continue
         weight = latent_weight(layer)
-        quantizer = kind(config.weight_bits, rounding(config.rounding, delta=config.ewgs_delta))
+        channel = config.granularity == "channel"
+        quantizer = kind(
+            Grid(
+                bits=bits,
+                rounding=rounding(config.rounding, delta=config.ewgs_delta),
+                shape=(weight.shape[0], *[1] * (weight.dim() - 1)) if channel else (),
+                power_of_two=config.power_of_two_scale,
+                reach=config.initializer,
+            )
+        )
+        compression = compressed(layer)
+        present = compression.quantizer if compression is not None else None
+        if present is not None and type(present) is kind and _same_grid(present, quantizer):
+            continue
         try:
             quantizer.to(weight).start(weight.detach())
         except InputError as error:
             raise InputError(error.what, where=f"layer {name!r}", remedy=error.remedy) from error
         made[name] = quantizer
     return made
+
+
+def _same_grid(one: Quantizer, two: Quantizer) -> bool:
+    """Tell whether two quantizers put weights on the same kind of grid."""
+    return (one.bits, one.grid.shape, one.grid.power_of_two) == (
+        two.bits,
+        two.grid.shape,
+        two.grid.power_of_two,
+    )
 
 
 def _quantize_once_per_forward(model: nn.Module) -> None:

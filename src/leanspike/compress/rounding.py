@@ -30,19 +30,21 @@ class _StraightThrough(torch.autograd.Function):
         return grad
 
 
-class _Ewgs(torch.autograd.Function):
+class _Scaled(torch.autograd.Function):
+    """Round; the gradient becomes ``g + delta * |g| * strength(x - round(x))``."""
+
     @staticmethod
-    def forward(ctx: Any, x: Tensor, delta: float) -> Tensor:
+    def forward(ctx: Any, x: Tensor, delta: float, strength: Callable[[Tensor], Tensor]) -> Tensor:
         rounded = x.round()
         ctx.save_for_backward(x - rounded)
-        ctx.delta = delta
+        ctx.delta, ctx.strength = delta, strength
         return rounded
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None]:
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None, None]:
         (error,) = ctx.saved_tensors
-        return torch.addcmul(grad, grad.abs(), error, value=ctx.delta), None
+        return torch.addcmul(grad, grad.abs(), ctx.strength(error), value=ctx.delta), None, None
 
 
 def straight_through(x: Tensor) -> Tensor:
@@ -73,11 +75,54 @@ def ewgs(x: Tensor, *, delta: float = 0.005) -> Tensor:
     >>> round(x.grad.item(), 4)  # 1 + 0.5 * (0.4 - 0)
     1.2
     """
-    result: Tensor = _Ewgs.apply(x, delta)
+    result: Tensor = _Scaled.apply(x, delta, _same)
     return result
 
 
-ROUNDINGS: dict[str, Rounding] = {"ste": straight_through, "ewgs": ewgs}
+def position_scaled(x: Tensor, *, delta: float = 0.005) -> Tensor:
+    """Round; the gradient grows with the distance to the grid, whichever way it points.
+
+    ``g * (1 + delta * sign(g) * |x - round(x)|)``, after position-based scaled gradients (PSGD,
+    arXiv 2005.11035), in the form that the study's group compares in arXiv 2206.07741.
+
+    >>> x = torch.tensor([-0.4], requires_grad=True)
+    >>> position_scaled(x, delta=0.5).backward()
+    >>> round(x.grad.item(), 4)
+    1.2
+    """
+    result: Tensor = _Scaled.apply(x, delta, torch.abs)
+    return result
+
+
+def tanh_scaled(x: Tensor, *, delta: float = 0.005) -> Tensor:
+    """Round; EWGS with a tanh of the rounding error, steep near the grid.
+
+    ``g * (1 + delta * sign(g) * tanh(4 * (x - round(x))))``, one of the families that the study's
+    group compares in arXiv 2206.07741; 4 is its steepness.
+
+    >>> x = torch.tensor([0.25], requires_grad=True)
+    >>> tanh_scaled(x, delta=1.0).backward()
+    >>> round(x.grad.item(), 4)  # 1 + tanh(1)
+    1.7616
+    """
+    result: Tensor = _Scaled.apply(x, delta, _steep)
+    return result
+
+
+def _same(error: Tensor) -> Tensor:
+    return error
+
+
+def _steep(error: Tensor) -> Tensor:
+    return torch.tanh(4 * error)
+
+
+ROUNDINGS: dict[str, Callable[..., Tensor]] = {
+    "ste": straight_through,
+    "ewgs": ewgs,
+    "psgd": position_scaled,
+    "tanh": tanh_scaled,
+}
 
 
 def rounding(name: str, *, delta: float = 0.005) -> Rounding:
@@ -88,7 +133,7 @@ def rounding(name: str, *, delta: float = 0.005) -> Rounding:
     name
         One of `ROUNDINGS`.
     delta
-        EWGS's strength; the others ignore it.
+        Strength of the scaling; straight-through has none.
 
     Raises
     ------
@@ -97,4 +142,5 @@ def rounding(name: str, *, delta: float = 0.005) -> Rounding:
     """
     if name not in ROUNDINGS:
         raise InputError(f"unknown rounding {name!r}; there are {', '.join(ROUNDINGS)}")
-    return partial(ewgs, delta=delta) if name == "ewgs" else ROUNDINGS[name]
+    function = ROUNDINGS[name]
+    return function if name == "ste" else partial(function, delta=delta)
