@@ -6,5 +6,6 @@ from leanspike.events.frame_data import FrameData as FrameData
 from leanspike.events.frame_data import FrameSplit as FrameSplit
 from leanspike.events.frames import FrameConfig as FrameConfig
 from leanspike.events.frames import make_frames as make_frames
+from leanspike.events.gesture_folders import convert_gestures as convert_gestures
 from leanspike.events.load import load_data as load_data
 from leanspike.events.recordings import Recordings as Recordings

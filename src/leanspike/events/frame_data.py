@@ -35,6 +35,10 @@ class FrameSplit:
     def __len__(self) -> int:
         return len(self.labels)
 
+    def take(self, indices: NDArray[np.int64]) -> FrameSplit:
+        """Return a copy of the recordings at `indices`, in that order."""
+        return FrameSplit(self.frames[indices], self.labels[indices])
+
 
 @dataclass(frozen=True, eq=False)
 class FrameData:

@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
+from typing import TypeVar
 
 from leanspike.errors import InputError
-from leanspike.events.archive import read_archive
-from leanspike.events.digits_dvs import digits_fingerprint, digits_recordings
 from leanspike.events.frame_cache import cache_folder, cached_frames
 from leanspike.events.frame_data import FrameData, FrameSplit
 from leanspike.events.frames import FrameConfig, make_frames
 from leanspike.events.recordings import Recordings
+from leanspike.events.sources import FrameSource, find_source
 from leanspike.events.split import draw_split, first_of_each
-from leanspike.events.tonic_sets import TONIC_SETS, data_folder, tonic_archives
+from leanspike.events.tonic_sets import data_folder
 
 VALIDATION_FRACTION = 0.1
 TEST_FRACTION = 0.2
+
+Part = TypeVar("Part", Recordings, FrameSplit)
 
 
 def load_data(
@@ -39,9 +41,10 @@ def load_data(
     Parameters
     ----------
     source
-        ``"digits-dvs"`` (embedded), ``"nmnist"`` or ``"dvs128-gesture"`` (through tonic), the path
-        of an npz archive, or of a folder with ``train.npz`` and perhaps ``validation.npz`` and
-        ``test.npz``.
+        ``"digits-dvs"`` (embedded), ``"gestures-synthetic"`` (simulated; ``:64`` appended makes it
+        64x64 instead of 128x128), ``"nmnist"`` or ``"dvs128-gesture"`` (through tonic), the path
+        of an npz archive, of a folder with ``train.npz`` and perhaps ``validation.npz`` and
+        ``test.npz``, or of a copy of DVS128 Gesture (see `convert_gestures`).
     frames
         How many frames, cut how.
     seed
@@ -63,40 +66,49 @@ def load_data(
     """
     if limit is not None and limit < 1:
         raise InputError(f"{limit} recordings are too few, expected at least 1", where="limit")
-    name, content, read = _find(source, root=root or data_folder(), download=download)
+    found = find_source(source, frames, root=root or data_folder(), download=download)
 
-    recipe = repr((content, frames, seed, limit, VALIDATION_FRACTION, TEST_FRACTION))
+    recipe = repr((found.content, frames, seed, limit, VALIDATION_FRACTION, TEST_FRACTION))
     fingerprint = hashlib.sha256(recipe.encode()).hexdigest()
 
     def make() -> tuple[dict[str, FrameSplit], int]:
-        parts = complete_splits(read(), seed=seed)
-        if limit is not None:
-            parts = {k: r.take(first_of_each(r.labels, limit)) for k, r in parts.items()}
+        if isinstance(found, FrameSource):
+            ready = complete_splits(found.read(), seed=seed, where=found.name)
+            return _limited(ready, limit), found.classes
+        given = found.read()
+        _check_agreement(given)
+        parts = complete_splits(given, seed=seed, where=given["train"].source)
+        parts = _limited(parts, limit)
         splits = {k: FrameSplit(make_frames(r, frames), r.labels) for k, r in parts.items()}
         return splits, parts["train"].classes
 
     splits, classes = cached_frames(fingerprint, make, folder=cache or cache_folder())
-    return FrameData(name, **splits, classes=classes, fingerprint=fingerprint)
+    return FrameData(found.name, **splits, classes=classes, fingerprint=fingerprint)
 
 
-def complete_splits(parts: Mapping[str, Recordings], *, seed: int) -> dict[str, Recordings]:
+def complete_splits(parts: Mapping[str, Part], *, seed: int, where: str) -> dict[str, Part]:
     """Draw the splits that `parts` lacks from its training recordings, by class."""
     done = dict(parts)
-    _check_agreement(done)
     wanted = {"test": (TEST_FRACTION, 1), "validation": (VALIDATION_FRACTION, 0)}
     for name, (fraction, salt) in wanted.items():
         if name not in done:
             train = done["train"]
             stay, drawn = draw_split(train.labels, fraction, seed=2 * seed + salt)
             done["train"], done[name] = train.take(stay), train.take(drawn)
-    for name, recordings in done.items():
-        if not len(recordings):
+    for name, part in done.items():
+        if not len(part):
             raise InputError(
                 f"no recordings are left for the {name} split",
-                where=parts["train"].source,
+                where=where,
                 remedy="Each class needs at least three recordings, or add the split's own file",
             )
     return done
+
+
+def _limited(parts: Mapping[str, Part], limit: int | None) -> dict[str, Part]:
+    if limit is None:
+        return dict(parts)
+    return {name: part.take(first_of_each(part.labels, limit)) for name, part in parts.items()}
 
 
 def _check_agreement(parts: Mapping[str, Recordings]) -> None:
@@ -116,39 +128,3 @@ def _check_agreement(parts: Mapping[str, Recordings]) -> None:
                 f"0 to {train.classes - 1}",
                 where=f"{recordings.source}, recording {i}",
             )
-
-
-def _find(
-    source: str | Path, *, root: Path, download: bool
-) -> tuple[str, str, Callable[[], dict[str, Recordings]]]:
-    """Name of the data set, a digest of its content, and a way to read it."""
-    if source == "digits-dvs":
-        return "digits-dvs", digits_fingerprint(), digits_recordings
-    if source in TONIC_SETS:
-        train, test = tonic_archives(str(source), root=root, download=download)
-        return str(source), *_archives({"train": train, "test": test})
-    path = Path(source)
-    if path.is_dir():
-        paths = {part: path / f"{part}.npz" for part in ("train", "validation", "test")}
-        if not paths["train"].is_file():
-            raise InputError("no train.npz in this folder", where=str(path))
-        return path.resolve().name, *_archives({k: p for k, p in paths.items() if p.is_file()})
-    if path.is_file():
-        return path.stem, *_archives({"train": path})
-    raise InputError(
-        "no such file or folder, nor the name of a data set",
-        where=str(source),
-        remedy=f"Names are digits-dvs, {', '.join(TONIC_SETS)}",
-    )
-
-
-def _archives(paths: Mapping[str, Path]) -> tuple[str, Callable[[], dict[str, Recordings]]]:
-    digest = hashlib.sha256()
-    for part, path in paths.items():
-        digest.update(part.encode())
-        try:
-            with path.open("rb") as file:
-                digest.update(hashlib.file_digest(file, "sha256").digest())
-        except OSError as error:
-            raise InputError(f"cannot read: {error.strerror}", where=str(path)) from error
-    return digest.hexdigest(), lambda: {part: read_archive(path) for part, path in paths.items()}
