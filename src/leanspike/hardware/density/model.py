@@ -12,6 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from leanspike.errors import InputError
+
 Sizes = npt.NDArray[np.int64]
 Reals = npt.NDArray[np.float64]
 
@@ -75,6 +77,16 @@ class DensityModel(ABC):
     def expected(self, sizes: npt.ArrayLike) -> Reals:
         """Mean number of non-zeros in a tile of each size."""
         return np.asarray(sizes, dtype=np.float64) * self.density
+
+    def kernel(self) -> tuple[int, float, int, int]:
+        """Kind, density, size and non-zeros for :mod:`leanspike.hardware.density.kernels`.
+
+        Raises
+        ------
+        InputError
+            When the model is not one of those: tabulate it instead.
+        """
+        raise InputError(f"{type(self).__name__} has no compiled form")
 
     def occupancies_of(self, shape: tuple[int, ...]) -> Occupancies:
         """Distribution for a tile of a shape; only where the shape matters is it looked at."""

@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from leanspike.errors import InputError
+from leanspike.hardware.density.kernels import FIXED_STRUCTURED
 from leanspike.hardware.density.model import DensityModel, Occupancies, Reals, Sizes
 from leanspike.hardware.density.uniform import Uniform
 
@@ -29,6 +30,10 @@ class FixedStructured(DensityModel):
     def p_empty(self, sizes: npt.ArrayLike) -> Reals:
         """``1 - density * n`` while a tile expects less than one non-zero, then 0."""
         return np.maximum(0.0, 1.0 - self.expected(sizes))
+
+    def kernel(self) -> tuple[int, float, int, int]:
+        """Kind, density, size and non-zeros for :mod:`leanspike.hardware.density.kernels`."""
+        return FIXED_STRUCTURED, self.density, 0, 0
 
     def maximum(self, sizes: npt.ArrayLike) -> Sizes:
         """``ceil(density * n)``."""

@@ -8,7 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 from leanspike.errors import InputError
-from leanspike.hardware.density.factorials import log_factorial_ratio
+from leanspike.hardware.density.factorials import log_factorial_ratios
+from leanspike.hardware.density.kernels import UNIFORM
 from leanspike.hardware.density.model import DensityModel, Occupancies, Reals, Sizes
 
 
@@ -48,8 +49,12 @@ class Uniform(DensityModel):
         # a! b! / (c! top!) with a = zeros, b = size - n, c = zeros - n, top = size.
         fits = n <= zeros
         chosen = np.where(fits, n, 0.0)
-        logarithm = log_factorial_ratio(zeros, self.size - chosen, zeros - chosen)
+        logarithm = log_factorial_ratios(zeros, self.size - chosen, zeros - chosen)
         return np.where(fits, np.minimum(np.exp(logarithm), 1.0), 0.0)
+
+    def kernel(self) -> tuple[int, float, int, int]:
+        """Kind, density, size and non-zeros for :mod:`leanspike.hardware.density.kernels`."""
+        return UNIFORM, self.density, self.size, self.nonzeros
 
     def maximum(self, sizes: npt.ArrayLike) -> Sizes:
         """Largest number of non-zeros: all of them, or a full tile."""
@@ -62,7 +67,7 @@ class Uniform(DensityModel):
         values = np.arange(low, high + 1)
         others = self.size - self.nonzeros - n + values
         # C(r, k) C(N - r, n - k), whose sum C(N, n) normalizes it.
-        logarithm = -log_factorial_ratio(values, self.nonzeros - values, 0)
-        logarithm -= log_factorial_ratio(n - values, others, 0)
+        logarithm = -log_factorial_ratios(values, self.nonzeros - values, 0)
+        logarithm -= log_factorial_ratios(n - values, others, 0)
         probabilities = np.exp(logarithm - logarithm.max())
         return Occupancies(values, probabilities / probabilities.sum())
