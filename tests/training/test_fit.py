@@ -12,9 +12,10 @@ import pytest
 import torch
 from small import small_data, small_net
 
+from leanspike.compress import load_state
 from leanspike.errors import InputError
 from leanspike.events import FrameData
-from leanspike.training import EpochRecord, TrainingConfig, evaluate, fit, load_weights
+from leanspike.training import EpochRecord, TrainingConfig, evaluate, fit
 from leanspike.training import fit as fit_function
 from leanspike.training.weights import weights_digest
 
@@ -45,7 +46,7 @@ def test_learns_and_keeps_the_best_by_validation(tmp_path: Path) -> None:
     # The network has the kept weights, and they validate as recorded.
     assert evaluate(net, data.validation) == result.validation_accuracy
     fresh = small_net(seed=5)
-    load_weights(fresh, result.checkpoint)
+    load_state(fresh, result.checkpoint)
     assert weights_digest(fresh) == weights_digest(net)
     assert sorted(p.name for p in tmp_path.iterdir()) == [
         "best.safetensors",
@@ -253,7 +254,7 @@ def test_full_disk_in_the_middle_keeps_what_was_there(
         fit(small_net(), small_data(), CONFIG, out=tmp_path / "now", seed=1)
     monkeypatch.undo()
     assert not list((tmp_path / "now").glob("*partial"))
-    load_weights(small_net(), tmp_path / "earlier" / "best.safetensors")
+    load_state(small_net(), tmp_path / "earlier" / "best.safetensors")
     fit(small_net(), small_data(), CONFIG, out=tmp_path / "now", seed=1)
 
 

@@ -17,13 +17,14 @@ import lightning.pytorch as pl
 import torch
 from torch import nn
 
+from leanspike.compress import load_state
 from leanspike.errors import InputError
 from leanspike.events import FrameData
 from leanspike.training.batches import Batches
 from leanspike.training.config import TrainingConfig
 from leanspike.training.module import FitModule
 from leanspike.training.records import EpochRecord, FitResult
-from leanspike.training.weights import load_weights, save_weights, weights_digest, write_whole
+from leanspike.training.weights import save_weights, weights_digest, write_whole
 
 BEST, RESUME, RUN, DONE = "best.safetensors", "resume.ckpt", "run.json", "history.json"
 
@@ -98,7 +99,7 @@ def fit(
         trainer = _trainer(config)
         with _interruptible(trainer):
             trainer.fit(module, batches, validation, ckpt_path=checkpoint, weights_only=True)
-    load_weights(net, out / BEST)
+    load_state(net, out / BEST)
     history = tuple(module.history)
     records = [dataclasses.asdict(record) for record in history]
     write_whole(out / DONE, json.dumps({"run": run, "history": records}).encode())
@@ -169,7 +170,7 @@ def _take_up(net: nn.Module, out: Path, run: str) -> FitResult | None:
         raise InputError(
             "not a training's history", where=str(out / DONE), remedy="Begin anew (resume=False)"
         ) from error
-    load_weights(net, out / BEST)
+    load_state(net, out / BEST)
     return result
 
 

@@ -1,4 +1,4 @@
-"""Weights in safetensors files."""
+"""Files that are written whole, weights among them."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import hashlib
 import os
 from pathlib import Path
 
-import safetensors
 import safetensors.torch
 import torch
 from torch import Tensor, nn
@@ -16,42 +15,14 @@ from leanspike.errors import InputError
 
 
 def save_weights(net: nn.Module, path: Path) -> None:
-    """Write a network's state dict as safetensors; the file appears whole or not at all.
+    """Write a network's state dict as safetensors, to be read by `compress.load_state`.
 
     Raises
     ------
     InputError
-        When the folder cannot be written or the disk is full.
+        When the folder cannot be written or the disk is full; an older file is then kept.
     """
-    content = safetensors.torch.save(_state(net))
-    write_whole(path, content)
-
-
-def load_weights(net: nn.Module, path: Path) -> None:
-    """Load a state dict written by `save_weights`.
-
-    A file from before a compression loads into a prepared network: what the file lacks because
-    compression added it (masks, quantizers) keeps its value; see `compress.prepare`.
-
-    Raises
-    ------
-    InputError
-        When the file is missing, damaged or of another network; names the first key that differs.
-    """
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise InputError(f"cannot read: {error.strerror}", where=str(path)) from error
-    try:
-        state = safetensors.torch.load(content)
-    except (safetensors.SafetensorError, ValueError, KeyError) as error:
-        raise InputError(f"not a safetensors file ({error})", where=str(path)) from error
-    try:
-        net.load_state_dict(state, strict=True)
-    except RuntimeError as error:
-        lines = [line.strip() for line in str(error).splitlines()]
-        first = lines[1] if len(lines) > 1 else lines[0]
-        raise InputError(f"weights of another network: {first}", where=str(path)) from error
+    write_whole(path, safetensors.torch.save(_state(net)))
 
 
 def write_whole(path: Path, content: bytes) -> None:
