@@ -40,7 +40,7 @@ def evaluate(
         raise ValueError("the split is empty")
     home = next((p.device for p in net.parameters()), torch.device("cpu"))
     place = torch.device(device or ("cuda" if torch.cuda.is_available() else home))
-    training = net.training
+    modes = [(module, module.training) for module in net.modules()]
     net.eval().to(place)
     right = torch.zeros((), dtype=torch.int64, device=place)
     try:
@@ -49,7 +49,9 @@ def evaluate(
                 rates = net(network_input(frames.to(place)))
                 right += (rates.argmax(1) == labels.to(place)).sum()
     finally:
-        net.train(training).to(home)
+        for module, mode in modes:
+            module.training = mode
+        net.to(home)
     return int(right) / len(split)
 
 
