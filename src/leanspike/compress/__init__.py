@@ -4,15 +4,24 @@
 time; a `Strategy` says in which order and for how long.
 """
 
+from leanspike.compress.batchnorm import fold_batchnorm, reestimate_batchnorm
+from leanspike.compress.calibration import calibrate
 from leanspike.compress.checkpoint import load_state, save_state
 from leanspike.compress.config import CompressionConfig
 from leanspike.compress.layers import weight_layers
 from leanspike.compress.masks import draw_masks
+from leanspike.compress.phases import begin_phase, rewind
 from leanspike.compress.preparing import convert, prepare
 from leanspike.compress.quantizers import QUANTIZERS, DuQ, Grid, Quantizer
+from leanspike.compress.recipes import (
+    cumulative_strategy,
+    gradual_strategy,
+    iterative_strategy,
+)
 from leanspike.compress.rounding import ewgs, rounding, straight_through
 from leanspike.compress.scores import activity_scores, gradient_scores
 from leanspike.compress.strategy import PAPER_STRATEGIES, Phase, Strategy, paper_strategy
+from leanspike.compress.strategy_file import dump_strategy, load_strategy, parse_strategy
 from leanspike.compress.summary import LayerSummary, Summary, summary
 
 __all__ = [
@@ -27,13 +36,24 @@ __all__ = [
     "Strategy",
     "Summary",
     "activity_scores",
+    "begin_phase",
+    "calibrate",
     "convert",
+    "cumulative_strategy",
     "draw_masks",
+    "dump_strategy",
     "ewgs",
+    "fold_batchnorm",
     "gradient_scores",
+    "gradual_strategy",
+    "iterative_strategy",
     "load_state",
+    "load_strategy",
     "paper_strategy",
+    "parse_strategy",
     "prepare",
+    "reestimate_batchnorm",
+    "rewind",
     "rounding",
     "save_state",
     "straight_through",

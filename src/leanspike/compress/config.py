@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from typing import Literal
+from typing import ClassVar, Literal
 
 from leanspike.compress.quantizers import QUANTIZERS, REACHES
 from leanspike.compress.rounding import ROUNDINGS
@@ -65,6 +65,8 @@ class CompressionConfig:
     >>> CompressionConfig(weight_bits=2, sparsity=0.8).weight_bits
     2
     """
+
+    __pydantic_config__: ClassVar = {"extra": "forbid"}  # unknown keys in files are errors
 
     weight_bits: int | None = None
     quantizer: str = "duq"

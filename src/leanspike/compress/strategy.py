@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import ClassVar
 
 from leanspike.compress.config import CompressionConfig
 from leanspike.errors import InputError
@@ -23,12 +24,26 @@ class Phase:
     compression
         What is put on the network as the phase begins, on top of what is there; None adds
         nothing.
+    rewind
+        Whether the weights go back to where the strategy began before the phase is trained;
+        masks stay (see `rewind`).
+    reestimate_batchnorm
+        Whether batch-norm statistics are measured anew on training data once the phase has
+        compressed the weights (see `reestimate_batchnorm`).
+    distillation
+        Weight, 0 to 1, of the outputs of the network that the strategy began with in the loss;
+        the labels have the rest.
     """
+
+    __pydantic_config__: ClassVar = {"extra": "forbid"}  # unknown keys in files are errors
 
     epochs: int
     lr: float
     warmup_epochs: int = 2
     compression: CompressionConfig | None = None
+    rewind: bool = False
+    reestimate_batchnorm: bool = False
+    distillation: float = 0.0
 
     def __post_init__(self) -> None:
         if self.epochs < 1:
@@ -40,6 +55,8 @@ class Phase:
             )
         if not self.lr > 0:
             raise InputError(f"{self.lr} is not above 0", where="lr")
+        if not 0 <= self.distillation <= 1:
+            raise InputError(f"{self.distillation} is not from 0 to 1", where="distillation")
 
 
 @dataclass(frozen=True)
@@ -53,6 +70,8 @@ class Strategy:
     phases
         At least one.
     """
+
+    __pydantic_config__: ClassVar = {"extra": "forbid"}
 
     name: str
     phases: tuple[Phase, ...]

@@ -1,0 +1,71 @@
+"""What happens to a network as a phase of a strategy begins."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor, nn
+
+from leanspike.compress.layers import latent_weight, weight_layers
+from leanspike.compress.preparing import prepare
+from leanspike.compress.strategy import Phase
+from leanspike.errors import InputError
+
+
+def begin_phase(net: nn.Module, phase: Phase, *, start: Mapping[str, Tensor]) -> nn.Module:
+    """Compress a network as a phase asks, and rewind it where the phase asks for that.
+
+    The mask is drawn before the weights are rewound, so from the trained ones.
+
+    Parameters
+    ----------
+    net
+        The network, as the phase before left it.
+    phase
+        The phase to begin.
+    start
+        The state dict that the strategy began with, a copy.
+
+    Returns
+    -------
+    nn.Module
+        The same `net`; make the optimizer after this.
+    """
+    if phase.compression is not None:
+        prepare(net, phase.compression)
+    if phase.rewind:
+        rewind(net, start)
+    return net
+
+
+@torch.no_grad()
+def rewind(net: nn.Module, start: Mapping[str, Tensor]) -> nn.Module:
+    """Set weights, biases and normalisation back to an earlier state; masks stay as they are.
+
+    Parameters
+    ----------
+    net
+        A network, prepared or not.
+    start
+        An earlier state dict of it, float or prepared.
+
+    Returns
+    -------
+    nn.Module
+        The same `net`. Scales of quantizers go back too where `start` has them; else they start
+        anew from the weights.
+
+    Raises
+    ------
+    InputError
+        `start` lacks a tensor or has it in another shape.
+    """
+    for name, layer in weight_layers(net):
+        key = f"{name}.weight" if name else "weight"
+        if key not in start or start[key].shape != latent_weight(layer).shape:
+            raise InputError("the earlier state does not fit it", where=f"layer {name!r}")
+    state = {k: v for k, v in start.items() if not k.endswith("weight_mask")}
+    masks = {k: v for k, v in net.state_dict().items() if k.endswith("weight_mask")}
+    net.load_state_dict(state | masks)
+    return net
