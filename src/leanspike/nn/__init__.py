@@ -7,6 +7,7 @@ from leanspike.nn.network import SpikingNetwork, build_network
 from leanspike.nn.network_config import NetworkConfig
 from leanspike.nn.neuron import Neuron
 from leanspike.nn.neuron_config import NeuronConfig
+from leanspike.nn.stage import fire
 from leanspike.nn.voting import vote
 
 __all__ = [
@@ -20,6 +21,7 @@ __all__ = [
     "attend",
     "build_network",
     "choose_backend",
+    "fire",
     "set_backend",
     "vote",
 ]

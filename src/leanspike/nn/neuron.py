@@ -28,6 +28,9 @@ class Neuron(nn.Module):
         Channels C of the input ``[T, N, C, ...]``; needed only by recurrent layers.
     backend
         ``"auto"``, ``"torch"``, ``"numba"`` or ``"triton"``.
+    store
+        Whether the fused kernels keep the membrane potential for the backward pass; by default
+        they compute it again, which saves its memory.
 
     >>> Neuron()(torch.full((3, 1, 2), 1.5))
     tensor([[[0., 0.]],
@@ -43,11 +46,13 @@ class Neuron(nn.Module):
         *,
         channels: int | None = None,
         backend: Backend = "auto",
+        store: bool = False,
     ) -> None:
         super().__init__()
         check_backend(backend)
         self.config = config = config or NeuronConfig()
         self.backend: Backend = backend
+        self.store = store
         tau = torch.tensor(config.tau, dtype=torch.float32)
         # What the membrane equation needs: tau itself, or w with sigmoid(w) = 1 / tau.
         self.w = nn.Parameter(-torch.log(tau - 1)) if config.kind == "plif" else None
@@ -64,7 +69,18 @@ class Neuron(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Map input currents ``[T, N, ...]`` to spikes ``[T, N, ...]``, starting at rest."""
+        self._check(x)
+        if self.has_kernel and choose_backend(self.backend, x.device) == "numba":
+            from leanspike.nn import cpu_layer
+
+            plan = cpu_layer.Plan(self.config, store=self.store)
+            return cpu_layer.fire(x, self.leak(), None, plan)
         return self.run(x)[0]
+
+    @property
+    def has_kernel(self) -> bool:
+        """Whether fused kernels know these dynamics; if not, plain torch runs them."""
+        return not (self.config.recurrent or self.config.adaptation)
 
     def run(self, x: Tensor, state: NeuronState | None = None) -> tuple[Tensor, NeuronState]:
         """Map ``[T, N, ...]`` to spikes and the state after the last step.
@@ -84,7 +100,7 @@ class Neuron(nn.Module):
         self._check(x)
         if state is None:
             state = dynamics.resting_state(self.config, x[0])
-        return dynamics.run(self.config, x, state, self.leak(x.dim() - 1), self._recur())
+        return dynamics.run(self.config, x, state, self._leak_for(x[0]), self._recur())
 
     def step(self, x: Tensor, state: NeuronState | None = None) -> tuple[Tensor, NeuronState]:
         """Take one step on ``[N, ...]``; returns the spikes and the state to pass back in.
@@ -97,23 +113,26 @@ class Neuron(nn.Module):
         self._check(x.unsqueeze(0))
         if state is None:
             state = dynamics.resting_state(self.config, x)
-        return dynamics.advance(self.config, x, state, self.leak(x.dim()), self._recur())
+        return dynamics.advance(self.config, x, state, self._leak_for(x), self._recur())
 
-    def leak(self, dims: int) -> Tensor | float:
-        """Return the membrane equation's coefficient, shaped to broadcast to ``dims`` axes.
+    def leak(self) -> Tensor | float:
+        """Return the membrane equation's coefficient: a number, a scalar, or ``[C]``.
 
-        tau for LIF and IF (a number, or a tensor where it differs by channel), sigmoid(w) for PLIF.
+        tau for IF and LIF, sigmoid(w) for PLIF.
         """
         if self.w is not None:
-            value = torch.sigmoid(self.w)
-        elif isinstance(self.tau, Tensor):
-            value = self.tau
-        else:
-            assert isinstance(self.config.tau, float | int)
-            return float(self.config.tau)
-        if value.dim() == 0:
-            return value
-        return value.view(-1, *[1] * (dims - 2))
+            return torch.sigmoid(self.w)
+        if isinstance(self.tau, Tensor):
+            return self.tau
+        assert isinstance(self.config.tau, float | int)
+        return float(self.config.tau)
+
+    def _leak_for(self, x: Tensor) -> Tensor | float:
+        """Return the coefficient shaped to broadcast to one step ``[N, C, ...]``."""
+        leak = self.leak()
+        if isinstance(leak, Tensor) and leak.dim():
+            return leak.view(-1, *[1] * (x.dim() - 2))
+        return leak
 
     def _recur(self) -> _ChannelMixer | None:
         return None if self.recurrent is None else _ChannelMixer(self.recurrent)

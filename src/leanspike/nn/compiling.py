@@ -1,0 +1,47 @@
+"""Compiling kernels with numba, once, and keeping the machine code on disk."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numba
+
+log = logging.getLogger(__name__)
+SLOW_S = 0.5
+"""First calls that take longer than this are worth a line in the log."""
+
+SOURCES = hashlib.sha256(
+    b"".join(path.read_bytes() for path in sorted(Path(__file__).parent.glob("cpu_*.py")))
+).hexdigest()
+
+
+def compiled(function: Callable[..., Any]) -> Any:
+    """Compile a function when it is first called with new types; keep the code on disk.
+
+    It releases the GIL, so that several threads can run it on parts of the data, and divides as
+    IEEE 754 says. numba keeps the code beside the source or, where that is read-only, in the
+    user's cache folder; where neither can be written, every process compiles again.
+    """
+    try:
+        kernel: Any = numba.njit(nogil=True, error_model="numpy", cache=True)(function)
+    except RuntimeError:  # numba found no folder to write to
+        return numba.njit(nogil=True, error_model="numpy")(function)
+    # numba looks at the function's own file to tell whether kept code is fresh, but the code holds
+    # functions from the other files too: make it look at all of them.
+    kernel._cache._cache_file._source_stamp = SOURCES
+    return kernel
+
+
+def call(kernel: Any, *arguments: Any) -> None:
+    """Call a compiled kernel; if this compiled or loaded it for long, log for how long."""
+    known = len(kernel.signatures)
+    start = time.perf_counter()
+    kernel(*arguments)
+    seconds = time.perf_counter() - start
+    if len(kernel.signatures) > known and seconds > SLOW_S:
+        log.info("compiled %s in %.1f s; later runs load it", kernel.__name__, seconds)

@@ -1,0 +1,42 @@
+import logging
+
+import numba
+import numpy as np
+
+from leanspike.nn import compiling, cpu_blocks
+
+
+def double(x):
+    for i in range(x.size):
+        x[i] *= 2
+
+
+def test_kept_code_depends_on_every_kernel_file():
+    """A kernel's own file may be unchanged while one it calls into is not."""
+    cache = cpu_blocks.slope._cache._cache_file
+    assert cache._source_stamp == compiling.SOURCES
+
+
+def test_without_a_folder_to_write_to_kernels_still_compile(monkeypatch):
+    real = numba.njit
+
+    def read_only(*args, cache=False, **options):
+        if cache:
+            raise RuntimeError("cannot cache function: no locator available for file")
+        return real(*args, **options)
+
+    monkeypatch.setattr(numba, "njit", read_only)
+    kernel = compiling.compiled(double)
+    x = np.ones(3)
+    kernel(x)
+    assert x.tolist() == [2, 2, 2]
+
+
+def test_slow_first_calls_are_told(monkeypatch, caplog):
+    monkeypatch.setattr(compiling, "SLOW_S", 0.0)
+    kernel = numba.njit(double)
+    with caplog.at_level(logging.INFO, logger="leanspike.nn.compiling"):
+        compiling.call(kernel, np.ones(2))
+        compiling.call(kernel, np.ones(2))
+    assert len(caplog.records) == 1
+    assert "compiled double" in caplog.text
