@@ -36,6 +36,7 @@ class Part:
     name: str
     attributes: Node
     is_compute: bool
+    is_dram: bool
     instances: int
     mesh_x: int
     word_bits: int
@@ -117,6 +118,7 @@ def _part(item: Node, copies: int) -> Part:
         name=name,
         attributes=attributes,
         is_compute=str(item.need("class")) in _COMPUTE or str(item.get("class")).endswith("mac"),
+        is_dram=str(item.get("class")) == "DRAM",
         instances=instances,
         mesh_x=mesh_x,
         word_bits=word_bits,

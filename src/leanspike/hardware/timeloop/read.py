@@ -70,12 +70,19 @@ def read_timeloop(path: str | Path) -> TimeloopInput:
     tables, areas = read_tables(document), read_areas(document)
     levels = []
     for part, inside in pairwise(parts):
-        level = _level(part, inside, tables, areas, sparsity.get(part.name, Sparsity()))
+        about_zeros = sparsity.get(part.name, Sparsity())
+        # Timeloop ignores the format of a tensor that the mapping makes pass by.
+        about_zeros.formats = {
+            tensor: layout
+            for tensor, layout in about_zeros.formats.items()
+            if tensor in keeps[part.name]
+        }
+        level = _level(part, inside, tables, areas, about_zeros)
         levels.append({**level, "keeps": keeps[part.name], **rules.get(part.name, {})})
     unit = parts[-1]
     compute: dict[str, object] = {
         "name": unit.name,
-        "energy": compute_energy(tables.get(unit.name, {})),
+        "energy": compute_energy(tables.get(unit.name, {}), unit),
         "area": areas.get(unit.name),
     }
     compute.update(sparsity.get(unit.name, Sparsity()).compute)
@@ -140,7 +147,7 @@ def _level(
             "x": inside.mesh_x // part.mesh_x,
             "y": inside.mesh_y // part.mesh_y,
         },
-        "energy": storage_energy(entries, part.cluster),
+        "energy": storage_energy(entries, part),
         "area": areas.get(part.name),
         "formats": sparsity.formats,
         "skips": sparsity.skips,

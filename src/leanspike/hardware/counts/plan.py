@@ -1,0 +1,250 @@
+"""An architecture and a problem as arrays: everything that no mapping and no density changes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import inf
+
+import numpy as np
+from numpy.typing import NDArray
+
+from leanspike.errors import InputError
+from leanspike.hardware.architecture import Architecture, Condition, Format, Level
+from leanspike.hardware.counts.actions import GATES, NOTHING, SKIPS
+from leanspike.hardware.problem import Problem
+
+Ints = NDArray[np.int64]
+Reals = NDArray[np.float64]
+Bools = NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Follow:
+    """A condition by indices: ``level`` leaves ``target`` alone while ``leaders`` are empty."""
+
+    level: int
+    target: int
+    leaders: tuple[int, ...]
+    remedy: int
+
+
+@dataclass(frozen=True)
+class Bits:
+    """Bits of a value of each tensor, and of an output while it is a partial sum."""
+
+    values: dict[str, int]
+    partial_sums: int
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Arrays over L levels (0 the outermost), X tensors, R ranks and D loops.
+
+    Attributes
+    ----------
+    keep
+        Which tensors a level keeps, bool [L, X].
+    formats
+        Format of each level and tensor, None where values are stored with their zeros.
+    ranks, compressed, from_inside
+        Ranks of the formats, int64 [L, X]; whether one leaves out zeros and whether its innermost
+        rank chooses first, bool [L, X].
+    flattens
+        Loops each rank may flatten, bool [X, L, R, D], rank 0 the innermost.
+    word_bits
+        Bits of metadata and payload words, [L, X, R, 2].
+    follows
+        Conditions, gating ones first, each group from the innermost level outward.
+    value_bits, partial_bits
+        Bits of a value as it is stored, [L, X], and of a partial sum, [L].
+    row_bits
+        Bits of a row, [L, X]: one value's where the level has no width.
+    metadata_width
+        Bits of a metadata row, int64 [L].
+    capacity, metadata_capacity
+        Bits one instance holds, [L]; infinite where there is no limit. Metadata shares the data's
+        rows where ``metadata_capacity`` is negative.
+    bandwidth
+        Read, write and shared words per cycle, [L, 3], infinite without a limit.
+    mesh
+        Instances below one instance along y and x, int64 [L, 2].
+    """
+
+    architecture: Architecture
+    problem: Problem
+    keep: Bools
+    formats: tuple[tuple[Format | None, ...], ...]
+    ranks: Ints
+    compressed: Bools
+    from_inside: Bools
+    flattens: Bools
+    word_bits: Reals
+    follows: tuple[Follow, ...]
+    value_bits: Reals
+    partial_bits: Reals
+    row_bits: Reals
+    metadata_width: Ints
+    capacity: Reals
+    metadata_capacity: Reals
+    bandwidth: Reals
+    mesh: Ints
+
+    @classmethod
+    def of(cls, architecture: Architecture, problem: Problem, bits: Bits) -> Plan:
+        """Compile an architecture for a problem.
+
+        Raises
+        ------
+        InputError
+            When the architecture names a tensor or loop the problem does not have, or keeps a
+            tensor nowhere.
+        """
+        levels, tensors = architecture.levels, problem.tensors
+        for level in levels:
+            _check_names(level, problem)
+        keep = np.array([[name in level.keeps for name in tensors] for level in levels])
+        for x, name in enumerate(tensors):
+            if not keep[:, x].any():
+                raise InputError(
+                    f"no level keeps {name}", where="levels",
+                    remedy=f"Add it to the keeps of one of {', '.join(v.name for v in levels)}",
+                )  # fmt: skip
+        formats = tuple(
+            tuple(level.formats.get(name) if name in level.keeps else None for name in tensors)
+            for level in levels
+        )
+        most = max([len(layout.ranks) for row in formats for layout in row if layout], default=1)
+        shape = (len(levels), len(tensors))
+        ranks, compressed, from_inside = (
+            np.zeros(shape, np.int64), np.zeros(shape, np.bool_), np.zeros(shape, np.bool_),
+        )  # fmt: skip
+        flattens = np.zeros((len(tensors), len(levels), most, len(problem.dims)), np.bool_)
+        word_bits = np.zeros((*shape, most, 2))
+        value_bits = np.zeros(shape)
+        row_bits = np.zeros(shape)
+        partial_bits = np.zeros(len(levels))
+        for i, level in enumerate(levels):
+            partial_bits[i] = level.word_bits or bits.partial_sums
+            for x, name in enumerate(tensors):
+                value_bits[i, x] = level.word_bits or bits.values[name]
+                widest = partial_bits[i] if x == problem.written else value_bits[i, x]
+                row_bits[i, x] = level.width or widest
+                layout = formats[i][x]
+                if layout is None:
+                    continue
+                ranks[i, x] = len(layout.ranks)
+                compressed[i, x] = any(rank.format != "UOP" for rank in layout.ranks)
+                from_inside[i, x] = layout.from_inside
+                for r, rank in enumerate(reversed(layout.ranks)):
+                    word_bits[i, x, r] = (rank.metadata_bits or 0, rank.payload_bits or 0)
+                    if rank.loops is not None:
+                        flattens[x, i, r] = [dim in rank.loops for dim in problem.dims]
+                    elif not layout.from_inside:
+                        flattens[x, i, r] = True
+        return cls(
+            architecture=architecture,
+            problem=problem,
+            keep=keep,
+            formats=formats,
+            ranks=ranks,
+            compressed=compressed,
+            from_inside=from_inside,
+            flattens=flattens,
+            word_bits=word_bits,
+            follows=_follows(architecture, problem),
+            value_bits=value_bits,
+            partial_bits=partial_bits,
+            row_bits=row_bits,
+            metadata_width=np.array([_metadata_width(level) for level in levels], np.int64),
+            capacity=np.array([_capacity(level) for level in levels]),
+            metadata_capacity=np.array([_metadata_capacity(level) for level in levels]),
+            bandwidth=np.array(
+                [[getattr(level.bandwidth, way) or inf for way in ("read", "write", "shared")]
+                 for level in levels]
+            ),
+            mesh=np.array([[level.fanout.y, level.fanout.x] for level in levels], np.int64),
+        )  # fmt: skip
+
+    def child(self, level: int, x: int) -> int:
+        """Return the next level inside that keeps a tensor; the number of levels if none does."""
+        for inner in range(level + 1, len(self.keep)):
+            if self.keep[inner, x]:
+                return inner
+        return len(self.keep)
+
+    def parent(self, level: int, x: int) -> int:
+        """Return the next level outside that keeps a tensor, or -1."""
+        for outer in range(level - 1, -1, -1):
+            if self.keep[outer, x]:
+                return outer
+        return -1
+
+
+def _follows(architecture: Architecture, problem: Problem) -> tuple[Follow, ...]:
+    found = []
+    for remedy in (GATES, SKIPS):
+        for i in range(len(architecture.levels) - 1, -1, -1):
+            level = architecture.levels[i]
+            for condition in level.gates if remedy == GATES else level.skips:
+                found.append(_follow(architecture, problem, i, condition, remedy))
+    return tuple(found)
+
+
+def _follow(
+    architecture: Architecture, problem: Problem, level: int, condition: Condition, remedy: int
+) -> Follow:
+    # A level that does not keep the target acts where the target comes from.
+    source = level
+    while source >= 0 and condition.target not in architecture.levels[source].keeps:
+        source -= 1
+    if source < 0:
+        raise InputError(
+            f"no level outside keeps {condition.target}, so it cannot be left alone here",
+            where=architecture.levels[level].name,
+        )
+    leaders = tuple(problem.tensors.index(name) for name in condition.when_empty)
+    return Follow(source, problem.tensors.index(condition.target), leaders, remedy)
+
+
+def _check_names(level: Level, problem: Problem) -> None:
+    named = [("keeps", level.keeps), ("formats", tuple(level.formats))]
+    for key, conditions in (("skips", level.skips), ("gates", level.gates)):
+        named.append((key, tuple(c.target for c in conditions)))
+        named.append((key, tuple(name for c in conditions for name in c.when_empty)))
+    for key, names in named:
+        for name in names:
+            if name not in problem.tensors:
+                raise InputError(
+                    f"no tensor {name!r}", where=f"{level.name}.{key}",
+                    remedy=f"Tensors: {', '.join(problem.tensors)}",
+                )  # fmt: skip
+    for name in level.formats:
+        if name not in level.keeps:
+            raise InputError(
+                f"has a format for {name}, which it does not keep", where=f"{level.name}.formats"
+            )
+
+
+def _metadata_width(level: Level) -> int:
+    if level.metadata is not None:
+        return level.metadata.width
+    return 0 if level.word_bits is not None else level.width or 8
+
+
+def _capacity(level: Level) -> float:
+    if level.depth is None:
+        return inf
+    return float(level.depth * (level.width or level.word_bits or 1))
+
+
+def _metadata_capacity(level: Level) -> float:
+    if level.depth is None:
+        return inf
+    if level.metadata is None:
+        return -1.0 if level.word_bits is None else 0.0
+    return (
+        inf if level.metadata.depth is None else float(level.metadata.depth * level.metadata.width)
+    )
+
+
+__all__ = ["NOTHING", "Bits", "Follow", "Plan"]
