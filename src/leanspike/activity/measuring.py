@@ -1,4 +1,4 @@
-"""measure: run a model on real input and see what hardware would see."""
+"""measure and profile: run a model on real input and see what hardware would see."""
 
 from __future__ import annotations
 
@@ -10,23 +10,47 @@ from torch import Tensor, nn
 
 from leanspike.activity.bounds import loop_bounds
 from leanspike.activity.probe import Observed, Probe, Probed
+from leanspike.activity.records import Activity, LayerActivity
 from leanspike.activity.roles import WeightLayer
 from leanspike.activity.states import reset_states
-from leanspike.activity.statistics import DensityTally, by_step
+from leanspike.activity.statistics import by_step
 from leanspike.errors import InputError
 from leanspike.hardware.workload import Bits, Densities, Density, Layer, Workload
 
 
 @dataclass
+class _Tally:
+    """One tensor of one layer over all batches."""
+
+    counts: list[Tensor] = field(default_factory=list)  # [steps, samples] each
+    elements: int = 0  # per sample and step
+    bits: int = 1
+
+    @property
+    def densities(self) -> Tensor:
+        """Fraction of non-zeros, ``[steps, samples]``."""
+        return torch.cat(self.counts, dim=1).double() / self.elements
+
+    @property
+    def density(self) -> Density:
+        """Mean and maximum over samples and steps, from whole counts."""
+        counts = torch.cat(self.counts, dim=1)
+        mean = int(counts.sum()) / (counts.numel() * self.elements)
+        return Density(mean=mean, max=int(counts.max()) / self.elements)
+
+
+@dataclass
 class _Seen:
-    """What one layer showed over all batches."""
+    """One layer over all batches."""
 
     last: Probed
     steps: int
-    inputs: DensityTally = field(default_factory=DensityTally)
-    outputs: DensityTally = field(default_factory=DensityTally)
-    input_bits: int = 1
-    output_bits: int = 1
+    inputs: _Tally = field(default_factory=_Tally)
+    outputs: _Tally = field(default_factory=_Tally)
+    fired: Tensor | None = None  # by output value
+    entries: int = 0  # behind `fired`
+    operations: int = 0
+    dense_operations: int = 0
 
 
 def measure(
@@ -40,6 +64,46 @@ def measure(
     name: str = "",
 ) -> Workload:
     """Measure shapes and densities of every Conv1d, Conv2d and Linear layer.
+
+    `profile` without the counting of operations; see there for parameters and errors.
+
+    Returns
+    -------
+    Workload
+        One layer per weight layer, in the order of their first calls, for one sample (``N = 1``):
+        T calls per sample, density of weights, and of inputs (as the layer sees them) and outputs
+        mean and maximum over (sample, time step).
+
+    >>> model = nn.Sequential(nn.Linear(4, 2, bias=False), nn.ReLU())
+    >>> x = torch.tensor([[[1.0, 0, 0, 0]], [[1, 1, 0, 0]]])  # T = 2, N = 1
+    >>> layer = measure(model, [x]).layers[0]
+    >>> layer.T, layer.density.inputs
+    (2, Density(mean=0.375, max=0.5))
+    """
+    return profile(
+        model,
+        batches,
+        time_axis=time_axis,
+        step_by_step=step_by_step,
+        weight_bits=weight_bits,
+        reset=reset,
+        name=name,
+        operations=False,
+    ).workload
+
+
+def profile(
+    model: nn.Module,
+    batches: Iterable[Tensor],
+    *,
+    time_axis: int | None = 0,
+    step_by_step: bool = False,
+    weight_bits: int | Mapping[str, int] | None = None,
+    reset: Callable[[nn.Module], None] = reset_states,
+    name: str = "",
+    operations: bool = True,
+) -> Activity:
+    """Measure how every Conv1d, Conv2d and Linear layer is used and how its neurons fire.
 
     The model runs in evaluation mode without gradients and is left in the mode it was in. Which
     output counts as a layer's is stated in `leanspike.activity.probe`.
@@ -62,34 +126,23 @@ def measure(
         Called with the model before each batch and after the last, to forget states.
     name
         Name of the workload; the model's class by default.
-
-    Returns
-    -------
-    Workload
-        One layer per weight layer, in the order of their first calls, for one sample (``N = 1``):
-        T calls per sample, density of weights, and of inputs (as the layer sees them) and outputs
-        mean and maximum over (sample, time step).
+    operations
+        Whether to count synaptic operations.
 
     Raises
     ------
     InputError
         No batch, no weight layer that ran, or a layer whose entries cannot be told apart by
         sample.
-
-    >>> model = nn.Sequential(nn.Linear(4, 2, bias=False), nn.ReLU())
-    >>> x = torch.tensor([[[1.0, 0, 0, 0]], [[1, 1, 0, 0]]])  # T = 2, N = 1
-    >>> layer = measure(model, [x]).layers[0]
-    >>> layer.T, layer.density.inputs
-    (2, Density(mean=0.375, max=0.5))
     """
     if step_by_step and time_axis is None:
         raise InputError("step_by_step needs a time axis", where="time_axis")
     was_training = model.training
     model.eval()
     seen: dict[str, _Seen] = {}
-    ran = 0
+    total = 0
     try:
-        with torch.no_grad(), Probe(model) as probe:
+        with torch.no_grad(), Probe(model, operations=operations) as probe:
             for batch in batches:
                 probe.clear()
                 reset(model)
@@ -102,20 +155,21 @@ def measure(
                     model(batch)
                 for layer_name, probed in probe.layers.items():
                     _gather(seen, layer_name, probed, samples, steps, time_first=time_axis != 1)
-                ran += 1
+                total += samples
     finally:
         reset(model)
         model.train(was_training)
     if not seen:
         raise InputError(
-            "no batch was given" if ran == 0 else "no Conv1d, Conv2d or Linear layer ran",
+            "no batch was given" if total == 0 else "no Conv1d, Conv2d or Linear layer ran",
             where=type(model).__name__,
         )
-    title = name or type(model).__name__
-    return Workload(
-        name=title,
-        source=f"measured on {ran} batches",
-        layers=tuple(_layer(n, s, weight_bits) for n, s in seen.items()),
+    return Activity(
+        name=name or type(model).__name__,
+        samples=total,
+        layers=tuple(
+            _record(n, s, weight_bits, total if operations else None) for n, s in seen.items()
+        ),
     )
 
 
@@ -162,9 +216,14 @@ def _gather(
     for tally, observed in ((kept.inputs, probed.inputs), (kept.outputs, outputs)):
         counts = by_step(observed.counts, samples, layer_steps, time_first=time_first)
         entries = sum(len(c) for c in observed.counts)
-        tally.add(counts, observed.elements * entries // counts.numel())
-    kept.input_bits = max(kept.input_bits, _bits(probed.inputs))
-    kept.output_bits = max(kept.output_bits, _bits(outputs))
+        tally.counts.append(counts)
+        tally.elements = observed.elements * entries // counts.numel()
+        tally.bits = max(tally.bits, _bits(observed))
+    assert outputs.by_value is not None
+    kept.fired = outputs.by_value if kept.fired is None else kept.fired + outputs.by_value
+    kept.entries += sum(len(c) for c in outputs.counts)
+    kept.operations += probed.operations
+    kept.dense_operations += probed.dense_operations
 
 
 def _bits(observed: Observed) -> int:
@@ -174,25 +233,37 @@ def _bits(observed: Observed) -> int:
     return min(int(observed.largest).bit_length(), 64) if observed.whole else observed.width
 
 
-def _layer(name: str, seen: _Seen, weight_bits: int | Mapping[str, int] | None) -> Layer:
+def _record(
+    name: str, seen: _Seen, weight_bits: int | Mapping[str, int] | None, samples: int | None
+) -> LayerActivity:
     module, probed = seen.last.layer, seen.last
     weight = module.weight.detach()
     nonzero = float((weight != 0).double().mean())
-    return Layer(
-        name=name,
-        T=seen.steps,
-        neurons=probed.neuron,
-        bits=Bits(
-            weights=_weight_bits(name, module, weight_bits),
-            inputs=seen.input_bits,
-            outputs=seen.output_bits,
+    assert seen.fired is not None
+    return LayerActivity(
+        layer=Layer(
+            name=name,
+            T=seen.steps,
+            neurons=probed.neuron,
+            bits=Bits(
+                weights=_weight_bits(name, module, weight_bits),
+                inputs=seen.inputs.bits,
+                outputs=seen.outputs.bits,
+            ),
+            density=Densities(
+                weights=Density(mean=nonzero, max=nonzero),
+                inputs=seen.inputs.density,
+                outputs=seen.outputs.density,
+            ),
+            **loop_bounds(module, probed.output_shape, seen.inputs.elements),
         ),
-        density=Densities(
-            weights=Density(mean=nonzero, max=nonzero),
-            inputs=seen.inputs.density,
-            outputs=seen.outputs.density,
-        ),
-        **loop_bounds(module, probed.output_shape, seen.inputs.elements),
+        activation=probed.activation,
+        input_densities=seen.inputs.densities.numpy(),
+        output_densities=seen.outputs.densities.numpy(),
+        rates=(seen.fired.double() / seen.entries).numpy(),
+        channels=weight.shape[0],
+        operations=None if samples is None else seen.operations / samples,
+        dense_operations=None if samples is None else seen.dense_operations / samples,
     )
 
 

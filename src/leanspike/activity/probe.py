@@ -19,6 +19,7 @@ from typing import Any
 from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
+from leanspike.activity.operations import count_operations
 from leanspike.activity.roles import (
     WeightLayer,
     is_barrier,
@@ -36,6 +37,8 @@ class Observed:
     ----------
     counts
         One int64 vector per call: non-zeros of each entry of the leading axes.
+    by_value
+        Non-zeros of each value of an entry, over all entries; only for outputs.
     elements
         Values per entry.
     binary, whole
@@ -47,17 +50,21 @@ class Observed:
     """
 
     counts: list[Tensor] = field(default_factory=list)
+    by_value: Tensor | None = None
     elements: int = 0
     binary: bool = True
     whole: bool = True
     largest: float = 0.0
     width: int = 1
 
-    def add(self, values: Tensor, entries: int) -> None:
+    def add(self, values: Tensor, entries: int, *, by_value: bool = False) -> None:
         """Count one call's values, whose leading axes hold `entries` entries."""
         values = values.detach()
         flat = values.reshape(entries, -1)
         self.counts.append(flat.count_nonzero(dim=1).cpu())
+        if by_value:
+            fired = flat.count_nonzero(dim=0).cpu()
+            self.by_value = fired if self.by_value is None else self.by_value + fired
         self.elements = flat.shape[1]
         self.width = max(self.width, values.element_size() * 8)
         if self.whole:
@@ -75,6 +82,8 @@ class Probed:
     inputs: Observed = field(default_factory=Observed)
     outputs: Observed = field(default_factory=Observed)
     own: Observed = field(default_factory=Observed)
+    operations: int = 0
+    dense_operations: int = 0
     activation: str = ""
     neuron: bool = False
     input_shape: tuple[int, ...] = ()
@@ -93,6 +102,8 @@ class Probe:
     ----------
     model
         The model; its hooks are put on at entry and taken off at exit.
+    operations
+        Whether to count synaptic operations, which costs about one more channel per convolution.
 
     Attributes
     ----------
@@ -100,8 +111,9 @@ class Probe:
         What was seen since `clear`, by layer name, in the order of first calls.
     """
 
-    def __init__(self, model: nn.Module) -> None:
+    def __init__(self, model: nn.Module, *, operations: bool = False) -> None:
         self.model = model
+        self.operations = operations
         self.layers: dict[str, Probed] = {}
         self._handles: list[RemovableHandle] = []
         self._pending: Probed | None = None  # the layer that waits for its activation
@@ -155,7 +167,12 @@ class Probe:
             seen.input_shape = tuple(given.shape[given.dim() - trailing :])
             seen.output_shape = tuple(output.shape[output.dim() - trailing :])
             seen.inputs.add(given, entries)
-            seen.own.add(output, entries)
+            seen.own.add(output, entries, by_value=True)
+            if self.operations:
+                entry = given.detach().reshape(entries, *seen.input_shape)
+                effective, dense = count_operations(module, entry)
+                seen.operations += effective
+                seen.dense_operations += dense
             self._pending = seen
 
         return hook
@@ -179,7 +196,7 @@ class Probe:
             if values is None or entries is None:
                 self._pending = seen
                 return
-            seen.outputs.add(values, entries)
+            seen.outputs.add(values, entries, by_value=True)
             seen.activation, seen.neuron = name, is_neuron(module)
             self._pending, self._last = None, (module, seen)
 

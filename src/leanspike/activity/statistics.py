@@ -1,49 +1,9 @@
-"""Densities over (sample, time step), gathered batch by batch."""
+"""Counts of one forward pass put in order by time step and sample."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import torch
 from torch import Tensor
-
-from leanspike.hardware.workload import Density
-
-
-@dataclass
-class DensityTally:
-    """Running mean and maximum of a density over (sample, time step).
-
-    Attributes
-    ----------
-    elements
-        Values per sample and time step.
-    nonzeros
-        Non-zeros seen in all.
-    most
-        Non-zeros of the fullest sample and time step.
-    entries
-        Samples times time steps seen.
-    """
-
-    elements: int = 0
-    nonzeros: int = 0
-    most: int = 0
-    entries: int = 0
-
-    def add(self, counts: Tensor, elements: int) -> None:
-        """Add non-zero counts, int64 of any shape, one per sample and time step."""
-        self.elements = elements
-        self.nonzeros += int(counts.sum())
-        self.most = max(self.most, int(counts.max()))
-        self.entries += counts.numel()
-
-    @property
-    def density(self) -> Density:
-        """Mean and maximum fraction of non-zeros."""
-        return Density(
-            mean=self.nonzeros / (self.entries * self.elements), max=self.most / self.elements
-        )
 
 
 def by_step(counts: list[Tensor], samples: int, steps: int, *, time_first: bool) -> Tensor:

@@ -8,6 +8,7 @@ from leanspike.compress.batchnorm import fold_batchnorm, reestimate_batchnorm
 from leanspike.compress.calibration import calibrate
 from leanspike.compress.checkpoint import load_state, save_state
 from leanspike.compress.config import CompressionConfig
+from leanspike.compress.footprint import footprint
 from leanspike.compress.layers import weight_layers
 from leanspike.compress.masks import draw_masks
 from leanspike.compress.phases import begin_phase, rewind
@@ -44,6 +45,7 @@ __all__ = [
     "dump_strategy",
     "ewgs",
     "fold_batchnorm",
+    "footprint",
     "gradient_scores",
     "gradual_strategy",
     "iterative_strategy",
