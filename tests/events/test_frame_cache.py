@@ -1,13 +1,14 @@
 from __future__ import annotations
 
 import errno
+import resource
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from leanspike.errors import InputError
-from leanspike.events import FrameSplit
+from leanspike.events import FrameSplit, frame_cache
 from leanspike.events.frame_cache import Splits, cache_folder, cached_frames
 
 
@@ -50,12 +51,23 @@ def test_full_disk_leaves_nothing_half_written(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def full(path: Path, array: np.ndarray) -> None:
-        Path(path).write_bytes(b"half")
+        path.write_bytes(b"half")
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(np, "save", full)
+    monkeypatch.setattr(frame_cache, "_save", full)
     with pytest.raises(InputError, match=r"No space left on device.*make room"):
         cached_frames("a", splits, folder=tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_frames_that_do_not_fit_on_the_disk_are_an_error(tmp_path: Path) -> None:
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (200, before[1]))
+    try:
+        with pytest.raises(InputError, match=r"cannot keep frames"):
+            cached_frames("a", splits, folder=tmp_path)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
     assert list(tmp_path.iterdir()) == []
 
 

@@ -4,7 +4,9 @@ import errno
 import io
 import json
 import os
+import resource
 import signal
+import threading
 import warnings
 from pathlib import Path
 
@@ -143,6 +145,24 @@ def test_ctrl_c_stops_and_the_epochs_done_are_kept(tmp_path: Path) -> None:
     assert [record.epoch for record in seen] == [2, 3]
 
 
+def test_ctrl_c_in_the_middle_of_an_epoch(tmp_path: Path) -> None:
+    config = TrainingConfig(epochs=100_000, warmup_epochs=1, accelerator="cpu")
+    threading.Timer(1.5, os.kill, (os.getpid(), signal.SIGINT)).start()
+    seen: list[EpochRecord] = []
+    with pytest.raises(KeyboardInterrupt):
+        fit(small_net(), small_data(), config, out=tmp_path, seed=1, progress=seen.append)
+    more: list[EpochRecord] = []
+
+    def one_more(record: EpochRecord) -> None:
+        more.append(record)
+        raise StoppedError
+
+    with pytest.raises(StoppedError):
+        fit(small_net(), small_data(), config, out=tmp_path, seed=1, progress=one_more)
+    # The epochs saved are those reported, or one more if Ctrl-C came between the two.
+    assert more[0].epoch - len(seen) in (0, 1)
+
+
 def test_done_training_is_not_repeated(tmp_path: Path) -> None:
     first = fit(small_net(), small_data(), CONFIG, out=tmp_path, seed=1)
     net = small_net()
@@ -256,6 +276,20 @@ def test_full_disk_in_the_middle_keeps_what_was_there(
     assert not list((tmp_path / "now").glob("*partial"))
     load_state(small_net(), tmp_path / "earlier" / "best.safetensors")
     fit(small_net(), small_data(), CONFIG, out=tmp_path / "now", seed=1)
+
+
+def test_checkpoint_that_does_not_fit_on_the_disk_is_named(tmp_path: Path) -> None:
+    fit(small_net(), small_data(), CONFIG, out=tmp_path / "earlier", seed=1)
+    room = (tmp_path / "earlier" / "best.safetensors").stat().st_size + 1000
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (room, before[1]))
+    try:
+        with pytest.raises(InputError, match=r"resume.ckpt: cannot write: File too large"):
+            fit(small_net(), small_data(), CONFIG, out=tmp_path / "now", seed=1)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    # The first epoch is lost, nothing is in the way of a new attempt.
+    assert len(fit(small_net(), small_data(), CONFIG, out=tmp_path / "now", seed=1).history) == 4
 
 
 def test_says_nothing_and_warns_of_nothing(
