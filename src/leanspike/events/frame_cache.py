@@ -94,7 +94,7 @@ def _write(folder: Path, splits: Mapping[str, FrameSplit], classes: int) -> None
 
 
 def _save(path: Path, array: NDArray[np.generic]) -> None:
-    """Write what np.save would, by Python's writes: numpy's do not notice a disk full at the end."""
+    """Write what np.save would by Python's writes: numpy's do not notice a disk full at the end."""
     array = np.ascontiguousarray(array)
     with path.open("wb") as file:
         header = np.lib.format.header_data_from_array_1_0(array)
