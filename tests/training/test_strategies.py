@@ -1,12 +1,24 @@
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
+import numpy as np
 import pytest
+import torch
 from small import small_data, small_net
 
 from leanspike.compress import CompressionConfig, Phase, Strategy, convert
-from leanspike.training import EpochRecord, TrainingConfig, evaluate, fit, run_strategy
+from leanspike.errors import InputError
+from leanspike.training import (
+    Distillation,
+    EpochRecord,
+    TrainingConfig,
+    evaluate,
+    fit,
+    frozen_copy,
+    run_strategy,
+)
 from leanspike.training.weights import weights_digest
 
 CONFIG = TrainingConfig(epochs=3, lr=2e-2, warmup_epochs=1, accelerator="cpu")
@@ -65,3 +77,72 @@ def test_stopped_in_the_second_phase_continues_there(tmp_path: Path) -> None:
     )
     assert len(seen) == 1
     assert weights_digest(net) == weights_digest(whole)
+
+
+def one_phase(**settings: object) -> Strategy:
+    phase = Phase(
+        epochs=2,
+        lr=5e-3,
+        warmup_epochs=1,
+        compression=CompressionConfig(weight_bits=2),
+        **settings,  # type: ignore[arg-type]
+    )
+    return Strategy("one", (phase,))
+
+
+def test_statistics_measured_anew_are_those_of_the_training_data(tmp_path: Path) -> None:
+    net, data = small_net(), small_data()
+    strategy = one_phase(reestimate_batchnorm=True)
+    config = dataclasses.replace(CONFIG, batch_size=len(data.train))
+    (result,) = run_strategy(net, data, strategy, training=config, out=tmp_path, seed=1)
+    x = torch.from_numpy(data.train.frames).transpose(0, 1).flatten(0, 1).float()
+    with torch.no_grad():
+        y = net.conv1(x)
+    np.testing.assert_allclose(net.norm.running_mean, y.mean((0, 2, 3)), rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(net.norm.running_var, y.var((0, 2, 3)), rtol=1e-3)
+    assert result.checkpoint.name == "reestimated.safetensors"
+    assert evaluate(net, data.validation) == result.validation_accuracy
+    # Asked again, nothing is trained and the answer is the same.
+    again = small_net()
+    assert run_strategy(again, data, strategy, training=config, out=tmp_path, seed=1) == [result]
+    assert weights_digest(again) == weights_digest(net)
+
+
+def test_rewound_phase_begins_with_the_first_weights(tmp_path: Path) -> None:
+    net, data = small_net(), small_data()
+    still = dataclasses.replace(CONFIG, epochs=1)
+    prune = CompressionConfig(sparsity=0.5)
+    strategy = Strategy(
+        "rewind",
+        (
+            Phase(epochs=2, lr=5e-2, warmup_epochs=0),
+            Phase(epochs=1, lr=1e-30, warmup_epochs=0, compression=prune, rewind=True),
+        ),
+    )
+    run_strategy(net, data, strategy, training=still, out=tmp_path, seed=1)
+    kept = net.conv1.weight != 0
+    assert 0 < kept.sum() < kept.numel()
+    assert torch.equal(net.conv1.weight[kept], small_net().conv1.weight[kept])
+
+
+def test_distillation_is_the_closed_form_and_is_used(tmp_path: Path) -> None:
+    teacher, data = frozen_copy(small_net(3)), small_data()
+    x = torch.rand(2, 5, 2, 6, 6)
+    rates, labels = torch.rand(5, 3, requires_grad=True), torch.arange(5) % 3
+    loss = Distillation(teacher, 0.25).loss(x, rates, labels)
+    loss.backward()
+    one_hot = torch.nn.functional.one_hot(labels, 3).float()
+    apart = rates.detach() - teacher(x)
+    expected = 0.75 * (rates.detach() - one_hot).square().mean() + 0.25 * apart.square().mean()
+    assert loss.item() == pytest.approx(expected.item(), rel=1e-5)
+    assert all(p.grad is None for p in teacher.parameters())
+
+    digests = {}
+    for weight in (0.0, 0.5, 1.0):
+        net = small_net()
+        out = tmp_path / str(weight)
+        run_strategy(net, data, one_phase(distillation=weight), training=CONFIG, out=out, seed=1)
+        digests[weight] = weights_digest(net)
+    assert len(set(digests.values())) == 3
+    with pytest.raises(InputError, match="distillation: 2 is not from 0 to 1"):
+        Distillation(teacher, 2)

@@ -22,6 +22,7 @@ from leanspike.errors import InputError
 from leanspike.events import FrameData
 from leanspike.training.batches import Batches
 from leanspike.training.config import TrainingConfig
+from leanspike.training.distillation import Distillation
 from leanspike.training.module import FitModule
 from leanspike.training.records import EpochRecord, FitResult
 from leanspike.training.weights import save_weights, weights_digest, write_whole
@@ -37,6 +38,7 @@ def fit(
     out: Path,
     seed: int,
     resume: bool = True,
+    distillation: Distillation | None = None,
     progress: Callable[[EpochRecord], None] | None = None,
 ) -> FitResult:
     """Train `net` on ``data.train`` and keep the weights that validate best.
@@ -59,6 +61,8 @@ def fit(
         Of shuffling, shifts and dropout. The same seed on the same machine gives the same bits.
     resume
         Continue what `out` holds of the same training; False begins anew.
+    distillation
+        A teacher to learn from beside the labels.
     progress
         Called after each epoch.
 
@@ -70,7 +74,7 @@ def fit(
         On Ctrl-C, at once; the epochs done are kept and the next call continues after them.
     """
     _check(net, data)
-    run = _fingerprint(net, data, config, seed)
+    run = _fingerprint(net, data, config, seed, distillation)
     if resume:
         done = _take_up(net, out, run)
         if done is not None:
@@ -91,7 +95,9 @@ def fit(
 
     batches = Batches(data.train, config.batch_size, seed=seed, shift=config.shift)
     validation = Batches(data.validation, config.batch_size)
-    module = FitModule(net, config, batches, seed=seed, on_epoch=on_epoch)
+    module = FitModule(
+        net, config, batches, seed=seed, distillation=distillation, on_epoch=on_epoch
+    )
     checkpoint = out / RESUME if (out / RESUME).is_file() else None
     if checkpoint is not None:
         _check_readable(checkpoint)
@@ -135,10 +141,18 @@ def _check(net: nn.Module, data: FrameData) -> None:
         raise InputError("no parameter of the network can be trained")
 
 
-def _fingerprint(net: nn.Module, data: FrameData, config: TrainingConfig, seed: int) -> str:
+def _fingerprint(
+    net: nn.Module,
+    data: FrameData,
+    config: TrainingConfig,
+    seed: int,
+    distillation: Distillation | None,
+) -> str:
     # Where it runs may change between two sittings; what it computes may not.
     what = dataclasses.replace(config, accelerator="auto", devices=1)
     recipe = repr((weights_digest(net), data.fingerprint, what, seed))
+    if distillation is not None:
+        recipe += repr((weights_digest(distillation.teacher), distillation.weight))
     return hashlib.sha256(recipe.encode()).hexdigest()
 
 

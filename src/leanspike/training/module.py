@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from leanspike.training.batches import Batches, network_input
 from leanspike.training.config import TrainingConfig
+from leanspike.training.distillation import Distillation
 from leanspike.training.loss import rate_loss
 from leanspike.training.records import EpochRecord
 from leanspike.training.schedule import lr_factor
@@ -31,6 +32,8 @@ class FitModule(pl.LightningModule):
         The training batches.
     seed
         Of everything random in the network (dropout).
+    distillation
+        A teacher to learn from beside the labels.
     on_epoch
         Called after each epoch with its record and whether it is the best so far.
     """
@@ -42,6 +45,7 @@ class FitModule(pl.LightningModule):
         batches: Batches,
         *,
         seed: int,
+        distillation: Distillation | None = None,
         on_epoch: Callable[[EpochRecord, bool], None],
     ) -> None:
         super().__init__()
@@ -49,6 +53,8 @@ class FitModule(pl.LightningModule):
         self.config = config
         self.batches = batches
         self.seed = seed
+        # Not a child: the teacher is neither trained nor saved.
+        self._distillation = distillation
         self.on_epoch = on_epoch
         self.history: list[EpochRecord] = []
         self.best: EpochRecord | None = None
@@ -73,6 +79,11 @@ class FitModule(pl.LightningModule):
             "lr_scheduler": {"scheduler": schedule, "interval": "step"},
         }
 
+    def on_fit_start(self) -> None:
+        """Bring the teacher to where the network is."""
+        if self._distillation is not None:
+            self._distillation.teacher.to(self.device)
+
     def on_train_epoch_start(self) -> None:
         """Seed the epoch by its number, so that a resumed training continues bit for bit."""
         self._start = time.perf_counter()
@@ -84,7 +95,12 @@ class FitModule(pl.LightningModule):
     def training_step(self, batch: tuple[Tensor, Tensor], index: int) -> Tensor:
         """Loss of one batch."""
         frames, labels = batch
-        loss = rate_loss(self.net(network_input(frames)), labels)
+        x = network_input(frames)
+        rates = self.net(x)
+        if self._distillation is None:
+            loss = rate_loss(rates, labels)
+        else:
+            loss = self._distillation.loss(x, rates, labels)
         self._train_loss += loss.detach() * len(labels)
         self._train_count += len(labels)
         return loss

@@ -6,13 +6,18 @@ import dataclasses
 from collections.abc import Callable
 from pathlib import Path
 
+import torch
 from torch import nn
 
-from leanspike.compress import Strategy, prepare
+from leanspike.compress import Strategy, begin_phase, reestimate_batchnorm
 from leanspike.events import FrameData
+from leanspike.training.batches import Batches, network_input
 from leanspike.training.config import TrainingConfig
+from leanspike.training.distillation import Distillation, frozen_copy
+from leanspike.training.evaluate import evaluate
 from leanspike.training.fit import fit
 from leanspike.training.records import EpochRecord, FitResult
+from leanspike.training.weights import save_weights
 
 
 def run_strategy(
@@ -28,8 +33,11 @@ def run_strategy(
 ) -> list[FitResult]:
     """Compress and train `net` as `strategy` says.
 
-    Each phase prepares the network (masks are drawn, quantizers go on) and trains it in
-    ``out/phase1``, ``out/phase2``, ...; the next phase begins with the weights that validated best.
+    Each phase begins as `compress.begin_phase` says (masks are drawn, quantizers go on, weights
+    are rewound) and trains in ``out/phase1``, ``out/phase2``, ...; the next phase begins with the
+    weights that validated best. A phase's distillation learns from the network as it was given;
+    where a phase measures batch-norm statistics anew, that is done on its best weights, and they
+    are kept as ``reestimated.safetensors``.
 
     Parameters
     ----------
@@ -48,15 +56,42 @@ def run_strategy(
     -------
     One result per phase.
     """
+    start = {name: value.clone() for name, value in net.state_dict().items()}
+    teaches = any(phase.distillation for phase in strategy.phases)
+    teacher = frozen_copy(net) if teaches else None
     results = []
     for number, phase in enumerate(strategy.phases, start=1):
-        if phase.compression is not None:
-            prepare(net, phase.compression)
+        begin_phase(net, phase, start=start)
         config = dataclasses.replace(
             training, epochs=phase.epochs, lr=phase.lr, warmup_epochs=phase.warmup_epochs
         )
         folder = out / f"phase{number}"
-        results.append(
-            fit(net, data, config, out=folder, seed=seed, resume=resume, progress=progress)
+        distillation = None
+        if teacher is not None and phase.distillation:
+            distillation = Distillation(teacher, phase.distillation)
+        result = fit(
+            net,
+            data,
+            config,
+            out=folder,
+            seed=seed,
+            resume=resume,
+            distillation=distillation,
+            progress=progress,
         )
+        if phase.reestimate_batchnorm:
+            result = _reestimated(net, data, config, result)
+        results.append(result)
     return results
+
+
+def _reestimated(
+    net: nn.Module, data: FrameData, config: TrainingConfig, result: FitResult
+) -> FitResult:
+    inputs = (network_input(frames) for frames, _ in Batches(data.train, config.batch_size))
+    with torch.no_grad():
+        reestimate_batchnorm(net, inputs)
+    checkpoint = result.checkpoint.with_name("reestimated.safetensors")
+    save_weights(net, checkpoint)
+    accuracy = evaluate(net, data.validation, precision=config.precision)
+    return dataclasses.replace(result, validation_accuracy=accuracy, checkpoint=checkpoint)

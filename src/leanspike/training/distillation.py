@@ -1,0 +1,47 @@
+"""Learning from another network's firing rates beside the labels."""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from leanspike.errors import InputError
+from leanspike.training.loss import rate_loss
+
+
+@dataclass(frozen=True, eq=False)
+class Distillation:
+    """A teacher and how much it counts (Hinton, Vinyals, Dean, arXiv 1503.02531, for rates).
+
+    The loss becomes ``(1 - weight) * rate_loss(rates, labels)
+    + weight * mean((rates - teacher's rates)**2)``.
+
+    Parameters
+    ----------
+    teacher
+        Input [T, N, C, H, W] to firing rates [N, classes]; see `frozen_copy`.
+    weight
+        0 to 1.
+    """
+
+    teacher: nn.Module
+    weight: float
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.weight <= 1:
+            raise InputError(f"{self.weight!r} is not from 0 to 1", where="distillation")
+
+    def loss(self, x: Tensor, rates: Tensor, labels: Tensor) -> Tensor:
+        """Loss of a batch: its input [T, N, C, H, W], the network's rates, and labels [N]."""
+        with torch.no_grad():
+            wanted = self.teacher(x)
+        apart = torch.nn.functional.mse_loss(rates.float(), wanted.float())
+        return (1 - self.weight) * rate_loss(rates, labels) + self.weight * apart
+
+
+def frozen_copy(net: nn.Module) -> nn.Module:
+    """Copy a network for evaluation; training `net` leaves the copy as it is."""
+    return copy.deepcopy(net).eval().requires_grad_(False)
