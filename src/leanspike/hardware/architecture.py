@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, cast, get_args
 
 from pydantic import Field, field_validator, model_validator
 
@@ -132,9 +132,12 @@ class LoopRule(Spec):
 
 
 class Metadata(Spec):
-    """Where a level keeps the metadata of compressed tensors: rows of ``width`` bits."""
+    """Where a level keeps the metadata of compressed tensors: rows of ``width`` bits.
 
-    width: Count
+    Width 0 means there is no such place: nothing fits in it, and it costs nothing to touch.
+    """
+
+    width: Annotated[int, Field(ge=0)]
     depth: Annotated[int, Field(ge=0)] | None = None
 
 
@@ -277,6 +280,31 @@ class Architecture(Spec):
                 remedy=f"Presets: {', '.join(preset_names())}",
             )
         return parse_spec(cls, load_yaml(path), where=str(path))
+
+    def with_formats(self, name: str | None) -> Architecture:
+        """Return a copy whose compressed tensors all use one format as their innermost rank.
+
+        ``name`` is UOP, UBM, CP or RLE; "U" stores every value with its zeros; None changes
+        nothing. Ranks above the innermost stay as they are.
+        """
+        if name is None:
+            return self
+        if name not in (*get_args(FormatName), "U"):
+            raise InputError(
+                f"found {name!r}, expected {', '.join(get_args(FormatName))}, U or nothing",
+                where="formats",
+            )
+        levels = []
+        for level in self.levels:
+            formats = {
+                tensor: layout.model_copy(
+                    update={"ranks": (*layout.ranks[:-1], Rank(format=cast(FormatName, name)))}
+                )
+                for tensor, layout in level.formats.items()
+                if name != "U"
+            }
+            levels.append(level.model_copy(update={"formats": formats}))
+        return self.model_copy(update={"levels": tuple(levels)})
 
     def index(self, name: str) -> int:
         """Return the position of a level by name, 0 being the outermost."""

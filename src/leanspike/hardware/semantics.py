@@ -47,8 +47,8 @@ class Semantics:
     )
     spikes_leave: bool = _switch(
         True,
-        "finished outputs leave as spikes of the layer's output bits, partial sums move with "
-        "their own bits; off: every output word has the level's word bits",
+        "finished outputs leave the neurons with the layer's output bits (spikes: 1); off: they "
+        "keep the width of partial sums",
     )
     first_fill: bool = _switch(
         False,
@@ -85,8 +85,8 @@ class Semantics:
     )
     chained_metadata: bool = _switch(
         True,
-        "a level with its own skipping below another that skips still reads its metadata; off: "
-        "it reads none",
+        "metadata goes where its values go, and a level that skips below another that does reads "
+        "its own; off: it reads none, and only some of it follows what never arrives",
     )
     gating_keeps_cycles: bool = _switch(
         True,

@@ -28,7 +28,7 @@ from leanspike.hardware.counts.content import (
 from leanspike.hardware.counts.geometry import rank_geometry
 from leanspike.hardware.counts.leader import leader_sizes
 from leanspike.hardware.counts.nest import list_loops, nest_counts, tile_size
-from leanspike.hardware.counts.plan import Plan
+from leanspike.hardware.counts.plan import Plan, values_per_row
 from leanspike.hardware.counts.totals import level_cycles, storage_accesses
 from leanspike.hardware.density import DensityModel
 from leanspike.hardware.mapping import Mapping
@@ -168,7 +168,7 @@ def evaluate(
     instances = nest.instances[:-1, None] * present
     accesses = np.zeros((levels, tensors, 20))
     storage_accesses(
-        nest.tile, data, metadata, plan.row_bits // plan.value_bits, waste, word_bits,
+        nest.tile, data, metadata, _block(plan, nest, counts), waste, word_bits,
         plan.metadata_width, _packs(plan, data), whole, accesses,
     )  # fmt: skip
     busy = computes[0] + computes[1]
@@ -207,6 +207,24 @@ def count_nest(plan: Plan, mapping: Mapping, *, exact: bool) -> Nest:
         tile, arriving, leaving, partition, instances,
     )  # fmt: skip
     return Nest(tile, arriving, leaving, partition, instances, int(cycles))
+
+
+def _block(plan: Plan, nest: Nest, dense: Reals) -> Reals:
+    """Return values per row by kind of access, [L, X, 3].
+
+    Each output enters a level finished once; its other updates there are partial sums.
+    """
+    block = np.repeat(plan.block[:, :, None], 3, axis=2)
+    x = plan.problem.written
+    for i, level in enumerate(plan.architecture.levels):
+        updates = dense[i, x, UPDATE]
+        if updates == 0 or plan.finished_bits[i] == plan.value_bits[i, x]:
+            continue
+        finished = nest.partition[i, x]
+        rows = finished / values_per_row(level.width, plan.finished_bits[i])
+        rows += (updates - finished) / plan.block[i, x]
+        block[i, x, UPDATE] = updates / rows
+    return block
 
 
 def check_mesh(plan: Plan, mapping: Mapping) -> None:
@@ -254,7 +272,7 @@ def _contents(
             if tile == 0:
                 continue
             layout = plan.formats[i][x]
-            block = int(plan.row_bits[i, x] // plan.value_bits[i, x])
+            block = max(1, int(plan.block[i, x]))
             if dense:
                 rows[i][x] = dense_content(tile)
                 continue
@@ -286,12 +304,11 @@ def _left_alone(
     fans_out = bool(plan.mesh[-1].prod() > 1)
     for follow in plan.follows:
         effective = 1.0
-        block = int(plan.row_bits[follow.level, follow.target]
-                    // plan.value_bits[follow.level, follow.target])  # fmt: skip
+        block = max(1, int(plan.block[follow.level, follow.target]))
         for leader in follow.leaders:
             usable = leader_sizes(
                 coefficients, follow.target, leader, follow.level,
-                plan.child(follow.level, follow.target), max(1, block), mapping.factors,
+                plan.child(follow.level, follow.target), block, mapping.factors,
                 mapping.order, loops, count, fans_out, sizes,
             )  # fmt: skip
             if usable:

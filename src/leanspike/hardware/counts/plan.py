@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import inf
+from math import ceil, inf
 
 import numpy as np
 from numpy.typing import NDArray
 
 from leanspike.errors import InputError
-from leanspike.hardware.architecture import Architecture, Condition, Format, Level
-from leanspike.hardware.counts.actions import GATES, NOTHING, SKIPS
+from leanspike.hardware.architecture import Architecture, Condition, Format, Level, Rank
+from leanspike.hardware.counts.actions import GATES, SKIPS
 from leanspike.hardware.problem import Problem
+from leanspike.hardware.semantics import Semantics
 
 Ints = NDArray[np.int64]
 Reals = NDArray[np.float64]
@@ -55,10 +56,12 @@ class Plan:
         Bits of metadata and payload words, [L, X, R, 2].
     follows
         Conditions, gating ones first, each group from the innermost level outward.
-    value_bits, partial_bits
-        Bits of a value as it is stored, [L, X], and of a partial sum, [L].
-    row_bits
-        Bits of a row, [L, X]: one value's where the level has no width.
+    value_bits
+        Bits of a value, [L, X]; of an output while it is a partial sum.
+    finished_bits
+        Bits of an output that enters a level finished, [L].
+    block
+        Values in a row, [L, X]: below 1 where a value takes several rows.
     metadata_width
         Bits of a metadata row, int64 [L].
     capacity, metadata_capacity
@@ -81,8 +84,8 @@ class Plan:
     word_bits: Reals
     follows: tuple[Follow, ...]
     value_bits: Reals
-    partial_bits: Reals
-    row_bits: Reals
+    finished_bits: Reals
+    block: Reals
     metadata_width: Ints
     capacity: Reals
     metadata_capacity: Reals
@@ -90,7 +93,9 @@ class Plan:
     mesh: Ints
 
     @classmethod
-    def of(cls, architecture: Architecture, problem: Problem, bits: Bits) -> Plan:
+    def of(
+        cls, architecture: Architecture, problem: Problem, bits: Bits, semantics: Semantics
+    ) -> Plan:
         """Compile an architecture for a problem.
 
         Raises
@@ -103,6 +108,10 @@ class Plan:
         for level in levels:
             _check_names(level, problem)
         keep = np.array([[name in level.keeps for name in tensors] for level in levels])
+        if not semantics.activation_dram and len(levels) > 1:
+            for x, name in enumerate(tensors):
+                if name in ("Inputs", "Outputs") and keep[1:, x].any():
+                    keep[0, x] = False
         for x, name in enumerate(tensors):
             if not keep[:, x].any():
                 raise InputError(
@@ -110,8 +119,8 @@ class Plan:
                     remedy=f"Add it to the keeps of one of {', '.join(v.name for v in levels)}",
                 )  # fmt: skip
         formats = tuple(
-            tuple(level.formats.get(name) if name in level.keeps else None for name in tensors)
-            for level in levels
+            tuple(level.formats.get(name) if keep[i, x] else None for x, name in enumerate(tensors))
+            for i, level in enumerate(levels)
         )
         most = max([len(layout.ranks) for row in formats for layout in row if layout], default=1)
         shape = (len(levels), len(tensors))
@@ -120,15 +129,17 @@ class Plan:
         )  # fmt: skip
         flattens = np.zeros((len(tensors), len(levels), most, len(problem.dims)), np.bool_)
         word_bits = np.zeros((*shape, most, 2))
-        value_bits = np.zeros(shape)
-        row_bits = np.zeros(shape)
-        partial_bits = np.zeros(len(levels))
+        value_bits, block = np.zeros(shape), np.ones(shape)
+        finished_bits = np.zeros(len(levels))
+        inside = neuron_level(architecture)
         for i, level in enumerate(levels):
-            partial_bits[i] = level.word_bits or bits.partial_sums
+            partial = level.word_bits or bits.partial_sums
+            finished = level.word_bits or bits.values[tensors[problem.written]]
+            finished_bits[i] = finished if semantics.spikes_leave and i < inside else partial
             for x, name in enumerate(tensors):
-                value_bits[i, x] = level.word_bits or bits.values[name]
-                widest = partial_bits[i] if x == problem.written else value_bits[i, x]
-                row_bits[i, x] = level.width or widest
+                is_output = x == problem.written
+                value_bits[i, x] = partial if is_output else level.word_bits or bits.values[name]
+                block[i, x] = values_per_row(level.width, value_bits[i, x])
                 layout = formats[i][x]
                 if layout is None:
                     continue
@@ -136,7 +147,7 @@ class Plan:
                 compressed[i, x] = any(rank.format != "UOP" for rank in layout.ranks)
                 from_inside[i, x] = layout.from_inside
                 for r, rank in enumerate(reversed(layout.ranks)):
-                    word_bits[i, x, r] = (rank.metadata_bits or 0, rank.payload_bits or 0)
+                    word_bits[i, x, r] = _word_bits(rank, _metadata_width(level))
                     if rank.loops is not None:
                         flattens[x, i, r] = [dim in rank.loops for dim in problem.dims]
                     elif not layout.from_inside:
@@ -153,8 +164,8 @@ class Plan:
             word_bits=word_bits,
             follows=_follows(architecture, problem),
             value_bits=value_bits,
-            partial_bits=partial_bits,
-            row_bits=row_bits,
+            finished_bits=finished_bits,
+            block=block,
             metadata_width=np.array([_metadata_width(level) for level in levels], np.int64),
             capacity=np.array([_capacity(level) for level in levels]),
             metadata_capacity=np.array([_metadata_capacity(level) for level in levels]),
@@ -178,6 +189,27 @@ class Plan:
             if self.keep[outer, x]:
                 return outer
         return -1
+
+
+def neuron_level(architecture: Architecture) -> int:
+    """Return the level the neurons sit at: the innermost that keeps their state.
+
+    Without neurons outputs are finished when they reach the outermost level.
+    """
+    if architecture.neuron is None or not architecture.neuron.state:
+        return 1
+    return max(architecture.index(name) for name in architecture.neuron.state)
+
+
+def values_per_row(width: int | None, value_bits: float) -> float:
+    """Return how many values one access moves; a value wider than a row takes several.
+
+    >>> values_per_row(64, 8), values_per_row(8, 16), values_per_row(None, 5)
+    (8.0, 0.5, 1.0)
+    """
+    if width is None:
+        return 1.0
+    return float(width // value_bits) if width >= value_bits else 1.0 / ceil(value_bits / width)
 
 
 def _follows(architecture: Architecture, problem: Problem) -> tuple[Follow, ...]:
@@ -225,10 +257,16 @@ def _check_names(level: Level, problem: Problem) -> None:
             )
 
 
+def _word_bits(rank: Rank, row: int) -> tuple[int, int]:
+    """Return the widths of a rank's words; those not given are the published study's."""
+    metadata, payload = rank.metadata_bits, rank.payload_bits
+    if metadata is None:
+        metadata = {"UBM": 1, "CP": 8, "RLE": 4}.get(rank.format, 0)
+    return metadata, min(16, row) if payload is None else payload
+
+
 def _metadata_width(level: Level) -> int:
-    if level.metadata is not None:
-        return level.metadata.width
-    return 0 if level.word_bits is not None else level.width or 8
+    return level.metadata.width if level.metadata is not None else level.width or 8
 
 
 def _capacity(level: Level) -> float:
@@ -241,10 +279,7 @@ def _metadata_capacity(level: Level) -> float:
     if level.depth is None:
         return inf
     if level.metadata is None:
-        return -1.0 if level.word_bits is None else 0.0
-    return (
-        inf if level.metadata.depth is None else float(level.metadata.depth * level.metadata.width)
-    )
-
-
-__all__ = ["NOTHING", "Bits", "Follow", "Plan"]
+        return -1.0
+    if level.metadata.depth is None:
+        return inf
+    return float(level.metadata.depth * level.metadata.width)

@@ -44,10 +44,10 @@ def storage_accesses(
 ) -> None:
     """Fill the accesses of one instance per action, [L, X, 20], of rows rather than values.
 
-    The actions are in the order of ``STORAGE_ACTIONS``. ``block`` is values per row, [L, X]
-    (below 1 where a value takes several rows), ``word_bits`` [L, X, R, 2] the width of metadata
-    words, ``metadata_width`` [L] that of metadata rows (0: metadata costs nothing), ``packs``
-    [L, X, 2] the values unpacked and packed.
+    The actions are in the order of ``STORAGE_ACTIONS``. ``block`` is values per row by kind,
+    [L, X, 3] (below 1 where a value takes several), ``word_bits`` [L, X, R, 2] the width of
+    metadata words, ``metadata_width`` [L] that of metadata rows (0: metadata costs nothing),
+    ``packs`` [L, X, 2] the values unpacked and packed.
     """
     levels, tensors = tile.shape
     accesses[:] = 0.0
@@ -56,7 +56,7 @@ def storage_accesses(
             if tile[level, x] == 0:
                 continue
             for kind in range(9):
-                rows = _up(data[level, x, kind] / block[level, x], whole)
+                rows = _up(data[level, x, kind] / block[level, x, kind % 3], whole)
                 accesses[level, x, kind] = rows * row_waste[level, x]
                 if metadata_width[level] > 0:
                     bits = metadata_bits(metadata[level, x], word_bits[level, x], kind)

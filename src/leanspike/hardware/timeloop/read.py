@@ -135,9 +135,7 @@ def _level(
         "width": part.word_bits * part.block,
         "word_bits": part.word_bits,
         "cluster": part.cluster,
-        "metadata": {"width": part.metadata_width, "depth": part.metadata_depth}
-        if part.metadata_width
-        else None,
+        "metadata": {"width": part.metadata_width, "depth": part.metadata_depth},
         "bandwidth": {
             "read": attributes.number("read_bandwidth", "bandwidth"),
             "write": attributes.number("write_bandwidth", "bandwidth"),

@@ -1,0 +1,209 @@
+"""One layer on one architecture, compiled: what any of its mappings costs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import ceil, inf
+
+from leanspike.errors import InputError
+from leanspike.hardware.architecture import COMPUTE_ACTIONS, STORAGE_ACTIONS, Architecture
+from leanspike.hardware.cost import EnergyItem, LayerCost
+from leanspike.hardware.counts.evaluate import Evaluation, evaluate
+from leanspike.hardware.counts.plan import Bits, Plan
+from leanspike.hardware.density import DensityModel, FixedStructured, Uniform
+from leanspike.hardware.layer import Layer, Statistic
+from leanspike.hardware.mapping import Mapping
+from leanspike.hardware.membrane import Membrane, membrane_traffic, no_membrane
+from leanspike.hardware.pricing import Pricing
+from leanspike.hardware.problem import Problem
+from leanspike.hardware.semantics import Semantics
+
+
+@dataclass(frozen=True)
+class Case:
+    """A layer on an architecture under one semantics.
+
+    >>> from leanspike.hardware.architecture import Architecture
+    >>> chip = Architecture(
+    ...     name="tiny",
+    ...     levels=[{"name": "DRAM", "keeps": ["Weights", "Inputs", "Outputs"],
+    ...              "energy": {"read": 1, "write": 1, "update": 1}}],
+    ... )
+    >>> case = Case.of(Layer(name="dense", C=4, M=2), chip, Semantics.preset("sparseloop"))
+    >>> cost = case.cost(Mapping.from_text(case.plan.problem.dims, ["M=2 C=4"]))
+    >>> cost.cycles, cost.energy_pj
+    (8.0, 30.0)
+    """
+
+    name: str
+    plan: Plan
+    models: tuple[DensityModel, ...]
+    pricing: Pricing
+    semantics: Semantics
+    cycle_ns: float
+    state_bits: int
+    neurons: bool
+    dense: bool = False
+
+    @classmethod
+    def of(
+        cls,
+        layer: Layer,
+        architecture: Architecture,
+        semantics: Semantics,
+        *,
+        statistic: Statistic = "mean",
+        models: dict[str, DensityModel] | None = None,
+    ) -> Case:
+        """Compile a layer for an architecture.
+
+        Without ``models``, a density says where the non-zeros lie as the semantics' preset does:
+        anywhere (uniform), or with ``whole_accesses`` evenly spread (fixed-structured).
+        """
+        problem = Problem.of(layer)
+        volumes = problem.volumes()
+        chosen = []
+        for name in problem.tensors:
+            density = layer.density_of(name, statistic)  # type: ignore[arg-type]
+            if models is not None and name in models:
+                chosen.append(models[name])
+            elif semantics.whole_accesses:
+                chosen.append(FixedStructured(density))
+            else:
+                chosen.append(Uniform.from_density(density, volumes[name]))
+        bits = Bits(
+            values={
+                "Weights": layer.bits.weights,
+                "Inputs": layer.bits.inputs,
+                "Outputs": layer.bits.outputs,
+            },
+            partial_sums=layer.bits.partial_sums,
+        )
+        plan = Plan.of(architecture, problem, bits, semantics)
+        return cls(
+            name=layer.name,
+            plan=plan,
+            models=tuple(chosen),
+            pricing=Pricing.of(
+                plan,
+                state_bits=layer.bits.state,
+                partial_bits=layer.bits.partial_sums,
+                semantics=semantics,
+            ),
+            semantics=semantics,
+            cycle_ns=architecture.cycle_ns,
+            state_bits=layer.bits.state,
+            neurons=layer.neurons and semantics.membrane_state,
+        )
+
+    def cost(self, mapping: Mapping) -> LayerCost:
+        """Price one mapping.
+
+        Raises
+        ------
+        InputError
+            When the mapping does not fit the problem, the array, or a level's capacity.
+        """
+        found = evaluate(self.plan, mapping, self.models, self.semantics, dense=self.dense)
+        levels = self.plan.architecture.levels
+        membrane = (
+            membrane_traffic(self.plan, mapping) if self.neurons else no_membrane(len(levels))
+        )
+        stored = self.storage_bits(found, membrane)
+        latency = found.cycles * self.cycle_ns * 1e-9
+        return LayerCost(
+            name=self.name,
+            mapping=mapping,
+            energy=self._energy(found, membrane, latency),
+            cycles=found.cycles,
+            compute_cycles=found.compute_cycles,
+            level_cycles={
+                level.name: float(cycles)
+                for level, cycles in zip(levels, found.level_cycles, strict=True)
+            },
+            latency_s=latency,
+            computes={
+                "dense": float(self.plan.problem.computes),
+                "actual": float(found.computes[0]),
+                "gated": float(found.computes[1]),
+                "skipped": float(found.computes[2]),
+            },
+            neuron_updates=membrane.updates,
+            storage_bits=stored,
+            evaluation=found,
+        )
+
+    def storage_bits(self, found: Evaluation, membrane: Membrane) -> dict[str, float]:
+        """Return the most bits an instance of each level holds, checked against its capacity."""
+        plan = self.plan
+        stored = {}
+        for i, level in enumerate(plan.architecture.levels):
+            data = metadata = 0.0
+            for x, content in enumerate(found.contents[i]):
+                if content is None:
+                    continue
+                data += content.values * plan.value_bits[i, x]
+                n = len(content.most_words)
+                metadata += ceil(float((content.most_words * found.word_bits[i, x, :n]).sum()))
+            data += membrane.tile[i] * self.state_bits
+            shared = plan.metadata_capacity[i] < 0
+            _check_room(level.name, "values", data + metadata * shared, plan.capacity[i])
+            if not shared:
+                _check_room(level.name, "metadata", metadata, plan.metadata_capacity[i])
+            stored[level.name] = data + metadata
+        return stored
+
+    def _energy(
+        self, found: Evaluation, membrane: Membrane, latency: float
+    ) -> tuple[EnergyItem, ...]:
+        plan, prices = self.plan, self.pricing
+        items: list[EnergyItem] = []
+        for i, level in enumerate(plan.architecture.levels):
+            clusters = self._clustering(i, int(found.nest.instances[i]))
+            for x, tensor in enumerate(plan.problem.tensors):
+                if not plan.keep[i, x]:
+                    continue
+                for a, action in enumerate(STORAGE_ACTIONS):
+                    count = found.accesses[i, x, a] * found.instances[i, x]
+                    if action.startswith("skipped_metadata") and not (
+                        self.semantics.skipped_metadata
+                    ):
+                        continue
+                    pj = count * prices.storage[i, x, a] * clusters
+                    if count:
+                        items.append(EnergyItem(level.name, tensor, action, count, pj))
+            for way, count, price in (
+                ("read", membrane.reads[i], prices.state[i, 0]),
+                ("update", membrane.writes[i], prices.state[i, 1]),
+            ):
+                if count:
+                    items.append(EnergyItem(level.name, "State", way, count, count * price))
+        unit = plan.architecture.compute.name
+        for action, count, price in zip(
+            COMPUTE_ACTIONS, found.computes, prices.compute, strict=True
+        ):
+            if count:
+                items.append(EnergyItem(unit, "-", action, float(count), float(count * price)))
+        if membrane.updates and plan.architecture.neuron is not None:
+            name = plan.architecture.neuron.name
+            pj = membrane.updates * prices.neuron
+            items.append(EnergyItem(name, "State", "neuron_update", membrane.updates, pj))
+        for name, leakage in prices.leakage_uw.items():
+            if leakage:
+                # uW x s = 1e6 pJ
+                items.append(EnergyItem(name, "-", "leakage", 1.0, leakage * latency * 1e6))
+        return tuple(items)
+
+    def _clustering(self, level: int, used: int) -> float:
+        """Return the clusters used per instance used: instances of a cluster share an access."""
+        chip = self.plan.architecture
+        clusters = chip.instances(level) // chip.levels[level].cluster
+        return min(used, clusters) / used
+
+
+def _check_room(level: str, what: str, needed: float, room: float) -> None:
+    if room != inf and needed > room:
+        raise InputError(
+            f"the mapping needs {needed:.0f} bits for {what}, expected at most {room:.0f}",
+            where=f"level {level}",
+        )

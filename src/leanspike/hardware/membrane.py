@@ -1,0 +1,84 @@
+"""The membrane state: read and written once per neuron and step, moved where it does not stay.
+
+State[N, M, P, Q] has no index over time, and the loops over input channels and kernels do not
+touch it: a neuron is updated when its sum is finished. So its traffic is that of the layer's
+loop nest without those loops, with T as a loop that brings no other state.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+
+from leanspike.hardware.counts.nest import nest_counts
+from leanspike.hardware.counts.plan import Plan
+from leanspike.hardware.mapping import Mapping
+
+Reals = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Membrane:
+    """Traffic of the state, all instances together.
+
+    Attributes
+    ----------
+    updates
+        Neuron updates: neurons times steps.
+    reads, writes
+        Values read and written at each level, [L].
+    tile
+        Values each level holds at once, [L]; 0 where it keeps no state.
+    """
+
+    updates: float
+    reads: Reals
+    writes: Reals
+    tile: Reals
+
+
+def no_membrane(levels: int) -> Membrane:
+    """Return the traffic of a layer without neurons."""
+    return Membrane(0.0, np.zeros(levels), np.zeros(levels), np.zeros(levels))
+
+
+def membrane_traffic(plan: Plan, mapping: Mapping) -> Membrane:
+    """Count the state's traffic under a mapping.
+
+    The innermost level of ``Neuron.state`` is read and written on every update. A state that is
+    brought in for the first time is zero and needs no reading; one that is not needed again is
+    not written back.
+    """
+    chip, problem = plan.architecture, plan.problem
+    levels = len(chip.levels)
+    outputs = problem.written
+    updates = float(problem.volumes()[problem.tensors[outputs]])
+    if chip.neuron is None or not chip.neuron.state:
+        return Membrane(updates, np.zeros(levels), np.zeros(levels), np.zeros(levels))
+    carried = "T" in problem.dims
+    coefficients = problem.coefficients[outputs : outputs + 1].copy()
+    if carried:
+        coefficients[:, :, problem.dims.index("T")] = 0
+    factors = mapping.factors.copy()
+    factors[:, ~problem.uses(outputs)] = 1
+    keep = np.array([[level.name in chip.neuron.state] for level in chip.levels])
+    tile, arriving, leaving, partition = (np.zeros((levels, 1), np.int64) for _ in range(4))
+    instances = np.zeros(levels + 1, np.int64)
+    nest_counts(
+        coefficients, keep, factors, mapping.order, True, tile, arriving, leaving, partition,
+        instances,
+    )  # fmt: skip
+    reads, writes = np.zeros(levels), np.zeros(levels)
+    kept = [i for i in range(levels) if keep[i, 0]]
+    for outer, inner in pairwise(kept):
+        again = float((arriving[inner, 0] - partition[inner, 0]) * instances[inner])
+        reads[outer] += again
+        writes[outer] += again
+        writes[inner] += again
+        reads[inner] += again
+    reads[kept[-1]] += float(leaving[kept[-1], 0] * instances[kept[-1]])
+    writes[kept[-1]] += float(leaving[kept[-1], 0] * instances[kept[-1]])
+    return Membrane(updates, reads, writes, tile[:, 0].astype(np.float64))
