@@ -77,22 +77,25 @@ def arrivals(
     count: int,
     level: int,
     exact: bool,
+    carried: Ints,
+    first_move: Ints,
 ) -> int:
     """Return the values of tensor ``x`` that enter one instance of a level, over the whole run.
 
-    ``extents`` [ranks] is the level's tile. ``exact`` keeps every overlap of successive tiles
-    (``Semantics.exact_overlap``); otherwise a tile moved along a single rank keeps its overlap
-    only while it moves by the same step as the innermost loop, and loops are taken to return
-    from their second iteration, which is how Timeloop v3.0.3 extrapolates them
-    (src/loop-analysis/nest-analysis.cpp, ComputeTemporalWorkingSet).
+    ``extents`` [ranks] is the level's tile; ``carried`` and ``first_move`` [ranks] are scratch.
+    ``exact`` keeps every overlap of successive tiles (``Semantics.exact_overlap``); otherwise a
+    tile moved along a single rank keeps its overlap only while it moves by the same step as the
+    innermost loop, and loops are taken to return from their second iteration, which is how
+    Timeloop v3.0.3 extrapolates them (src/loop-analysis/nest-analysis.cpp,
+    ComputeTemporalWorkingSet).
     """
     ranks = len(extents)
     tile = 1
     for r in range(ranks):
         tile *= extents[r]
     # How far the loops passed so far have carried the tile when they are at their last iteration.
-    carried = np.zeros(ranks, np.int64)
-    first_move = np.zeros(ranks, np.int64)
+    carried[:] = 0
+    first_move[:] = 0
     outside = 1
     for i in range(count):
         slot = loops[i, 0]
@@ -134,13 +137,21 @@ def arrivals(
 
 @njit(cache=True)
 def distinct_children(
-    coefficients: Ints, x: int, factors: Ints, loops: Ints, count: int, level: int
+    coefficients: Ints,
+    x: int,
+    factors: Ints,
+    loops: Ints,
+    count: int,
+    level: int,
+    steps: Ints,
+    lengths: Ints,
 ) -> int:
-    """Return how many different tiles of tensor ``x`` the children of one instance hold."""
+    """Return how many different tiles of tensor ``x`` the children of one instance hold.
+
+    ``steps`` and ``lengths`` [2 D] are scratch.
+    """
     ranks = coefficients.shape[1]
     total = 1
-    steps = np.empty(16, np.int64)
-    lengths = np.empty(16, np.int64)
     for r in range(ranks):
         groups = 0
         for i in range(count):
@@ -220,36 +231,43 @@ def nest_counts(
 
     instances[0] = 1
     cycles = 1
+    timed = np.empty(levels, np.bool_)
     for level in range(levels):
-        wide = 1
+        wide, steps_here = 1, 1
         for d in range(dims):
-            cycles *= factors[3 * level, d]
+            steps_here *= factors[3 * level, d]
             wide *= factors[3 * level + 1, d] * factors[3 * level + 2, d]
         instances[level + 1] = instances[level] * wide
+        cycles *= steps_here
+        timed[level] = steps_here > 1
 
     extents = np.empty(ranks, np.int64)
     sizes = np.empty(dims, np.int64)
+    carried, first_move = np.empty(ranks, np.int64), np.empty(ranks, np.int64)
+    steps, lengths = np.empty(2 * dims, np.int64), np.empty(2 * dims, np.int64)
     for x in range(tensors):
         # Inside out: what the next level inside that keeps x takes in, over all its copies.
         passed = cycles
         sizes[:] = 1
+        extents[:] = 1
+        held = 1
         for level in range(levels - 1, -1, -1):
-            passed *= distinct_children(coefficients, x, factors, loops, count, level)
-            for d in range(dims):
-                sizes[d] *= factors[3 * level + 1, d] * factors[3 * level + 2, d]
+            if instances[level + 1] > instances[level]:
+                passed *= distinct_children(
+                    coefficients, x, factors, loops, count, level, steps, lengths
+                )
+                held = _grow(coefficients, x, factors[3 * level + 1], sizes, extents)
+                held = _grow(coefficients, x, factors[3 * level + 2], sizes, extents)
             # The union of the children's tiles, by which the level's share is divided.
-            partition[level, x] = tile_size(coefficients, x, sizes)
-            for d in range(dims):
-                sizes[d] *= factors[3 * level, d]
-            for r in range(ranks):
-                extents[r] = 1
-                for d in range(dims):
-                    extents[r] += coefficients[x, r, d] * (sizes[d] - 1)
-            tile[level, x] = np.prod(extents)
+            partition[level, x] = held
+            if timed[level]:
+                held = _grow(coefficients, x, factors[3 * level], sizes, extents)
+            tile[level, x] = held
             if keep[level, x]:
                 arriving[level, x] = arrivals(
-                    coefficients, x, extents, factors, loops, count, level, exact
-                )
+                    coefficients, x, extents, factors, loops, count, level, exact, carried,
+                    first_move,
+                )  # fmt: skip
                 leaving[level, x] = passed
                 passed = arriving[level, x]
             else:
@@ -260,7 +278,9 @@ def nest_counts(
         partition[0, x] = share
         for level in range(1, levels):
             share = (
-                share * tile[level, x] // (union if spread(factors, level - 1) else tile[level, x])
+                share
+                * tile[level, x]
+                // (union if instances[level] > instances[level - 1] else tile[level, x])
             )
             union = partition[level, x]
             partition[level, x] = share
@@ -276,9 +296,16 @@ def nest_counts(
 
 
 @njit(cache=True, inline="always")
-def spread(factors: Ints, level: int) -> bool:
-    """Return whether a level has loops in space."""
-    for d in range(factors.shape[1]):
-        if factors[3 * level + 1, d] > 1 or factors[3 * level + 2, d] > 1:
-            return True
-    return False
+def _grow(coefficients: Ints, x: int, steps: Ints, sizes: Ints, extents: Ints) -> int:
+    """Multiply a tile's loop sizes [D]; fill its extents [ranks] and return its values."""
+    ranks, dims = coefficients.shape[1], coefficients.shape[2]
+    for d in range(dims):
+        if steps[d] > 1:
+            more = sizes[d] * (steps[d] - 1)
+            sizes[d] += more
+            for r in range(ranks):
+                extents[r] += coefficients[x, r, d] * more
+    total = 1
+    for r in range(ranks):
+        total *= extents[r]
+    return total
