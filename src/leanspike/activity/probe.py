@@ -214,15 +214,15 @@ def _first_tensor(output: Any) -> Tensor | None:
 
 def _entries(values: Tensor, seen: Probed, neuron: bool) -> int | None:
     """Count the entries in an activation's leading axes; None where it is not this layer's."""
-    per_entry = seen.own.elements
-    for axes in range(values.dim() + 1):
-        if prod(values.shape[axes:]) == per_entry:
-            return prod(values.shape[:axes])
-    if not neuron:
-        return None
-    # A neuron after pooling has fewer values than its layer: it has the layer's entries.
-    last_call = len(seen.own.counts[-1])
-    for axes in range(values.dim() + 1):
-        if prod(values.shape[:axes]) == last_call:
-            return last_call
-    return values.shape[0] if values.dim() else None
+    last_call, per_entry = len(seen.own.counts[-1]), seen.own.elements
+    splits = [
+        (prod(values.shape[:axes]), prod(values.shape[axes:])) for axes in range(values.dim() + 1)
+    ]
+    for entries, each in splits:
+        # A neuron after pooling has fewer values than its layer, and is known to be a neuron.
+        if entries == last_call and (each == per_entry or neuron):
+            return entries
+    for entries, each in splits:
+        if each == per_entry:  # called step by step after a layer that took all steps at once
+            return entries
+    return values.shape[0] if neuron and values.dim() else None
