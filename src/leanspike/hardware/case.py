@@ -119,14 +119,14 @@ class Case:
             compute_cycles=found.compute_cycles,
             level_cycles={
                 level.name: float(cycles)
-                for level, cycles in zip(levels, found.level_cycles, strict=True)
+                for level, cycles in zip(levels, found.row.level_cycles, strict=True)
             },
             latency_s=latency,
             computes={
                 "dense": float(self.plan.problem.computes),
-                "actual": float(found.computes[0]),
-                "gated": float(found.computes[1]),
-                "skipped": float(found.computes[2]),
+                "actual": float(found.row.computes[0]),
+                "gated": float(found.row.computes[1]),
+                "skipped": float(found.row.computes[2]),
             },
             neuron_updates=membrane.updates,
             storage_bits=stored,
@@ -164,7 +164,7 @@ class Case:
                 if not plan.keep[i, x]:
                     continue
                 for a, action in enumerate(STORAGE_ACTIONS):
-                    count = found.accesses[i, x, a] * found.instances[i, x]
+                    count = found.row.accesses[i, x, a] * found.row.instances[i, x]
                     if action.startswith("skipped_metadata") and not (
                         self.semantics.skipped_metadata
                     ):
@@ -180,7 +180,7 @@ class Case:
                     items.append(EnergyItem(level.name, "State", way, count, count * price))
         unit = plan.architecture.compute.name
         for action, count, price in zip(
-            COMPUTE_ACTIONS, found.computes, prices.compute, strict=True
+            COMPUTE_ACTIONS, found.row.computes, prices.compute, strict=True
         ):
             if count:
                 items.append(EnergyItem(unit, "-", action, float(count), float(count * price)))

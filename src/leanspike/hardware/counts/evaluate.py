@@ -4,21 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import ceil
 
 import numpy as np
 from numpy.typing import NDArray
 
 from leanspike.errors import InputError
-from leanspike.hardware.counts.actions import (
-    FILL,
-    GATES,
-    NOTHING,
-    READ,
-    UPDATE,
-    count_actions,
-    count_computes,
-)
+from leanspike.hardware.counts.actions import NOTHING
 from leanspike.hardware.counts.content import (
     Content,
     dense_content,
@@ -29,7 +20,15 @@ from leanspike.hardware.counts.geometry import rank_geometry
 from leanspike.hardware.counts.leader import leader_sizes
 from leanspike.hardware.counts.nest import list_loops, nest_counts, tile_size
 from leanspike.hardware.counts.plan import Plan, values_per_row
-from leanspike.hardware.counts.totals import level_cycles, storage_accesses
+from leanspike.hardware.counts.row import (
+    ContentArrays,
+    NestArrays,
+    Row,
+    RowPlan,
+    RowRules,
+    empty_row,
+    evaluate_row,
+)
 from leanspike.hardware.density import DensityModel
 from leanspike.hardware.mapping import Mapping
 from leanspike.hardware.semantics import Semantics
@@ -37,75 +36,33 @@ from leanspike.hardware.semantics import Semantics
 Ints = NDArray[np.int64]
 Reals = NDArray[np.float64]
 
-
-@dataclass(frozen=True)
-class Nest:
-    """Dense counts of one mapping, per instance; see :func:`nest_counts`."""
-
-    tile: Ints
-    arriving: Ints
-    leaving: Ints
-    partition: Ints
-    instances: Ints
-    cycles: int
-
-    def dense(self, written: int, *, first_fill: bool) -> Reals:
-        """Return dense reads, fills and updates of one instance, [L, X, 3].
-
-        A partial sum's first use needs no read, and no fill unless ``first_fill``.
-        """
-        counts = np.zeros((*self.tile.shape, 3))
-        counts[..., READ] = self.leaving
-        counts[..., FILL] = self.arriving
-        outputs = counts[:, written]
-        outputs[:, UPDATE] = self.leaving[:, written]
-        outputs[:, READ] -= self.partition[:, written]
-        if not first_fill:
-            filled = self.arriving[:, written] > 0
-            outputs[:, FILL] -= np.where(filled, self.partition[:, written], 0)
-        return counts
+Contents = tuple[tuple[Content | None, ...], ...]
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Counts of one mapping under one configuration.
-
-    Per-instance counts; totals follow by ``instances`` (those that hold a tile, on average).
+    """Counts of one mapping under one configuration, per instance unless said otherwise.
 
     Attributes
     ----------
     nest
-        Dense counts.
+        Dense counts, and the instances used of every level.
     contents
         What the tiles hold, by level and tensor; None where a level keeps nothing.
-    dense, data
-        Reads, fills, updates: dense [L, X, 3]; actual, gated and skipped [L, X, 9].
-    metadata
-        The same of metadata words, [L, X, 9, R, 2].
-    accesses
-        Rows accessed per storage action, [L, X, 20].
-    instances
-        Average instances holding a tile, [L, X].
-    computes
-        Actual, gated and skipped, over all units, [3].
-    compute_cycles, level_cycles, cycles
-        Cycles the compute units need, each level needs, and the layer takes.
+    row
+        Actual, gated and skipped accesses, computes of all units, and cycles per level.
     word_bits
         Bits of the metadata words, [L, X, R, 2].
+    compute_cycles, cycles
+        Cycles the compute units need, and the layer takes.
     """
 
-    nest: Nest
-    contents: tuple[tuple[Content | None, ...], ...]
-    dense: Reals
-    data: Reals
-    metadata: Reals
-    accesses: Reals
-    instances: Reals
-    computes: Reals
-    compute_cycles: float
-    level_cycles: Reals
-    cycles: float
+    nest: NestArrays
+    contents: Contents
+    row: Row
     word_bits: Reals
+    compute_cycles: float
+    cycles: float
 
 
 def evaluate(
@@ -134,97 +91,73 @@ def evaluate(
     mapping.check(plan.problem, levels)
     check_mesh(plan, mapping)
     nest = count_nest(plan, mapping, exact=semantics.exact_overlap)
-    counts = nest.dense(plan.problem.written, first_fill=semantics.first_fill)
-    contents = _contents(plan, mapping, nest, models, semantics, dense=dense)
-    whole = semantics.whole_accesses
-    has_metadata = np.array(
-        [[content is not None and len(content.words) > 0 for content in row] for row in contents]
-    )
-    ranks = np.array([[len(c.words) if c else 0 for c in row] for row in contents], np.int64)
-    most = max(1, int(ranks.max()))
-    words = np.zeros((levels, tensors, most, 2))
-    density, present, waste = (np.ones((levels, tensors)) for _ in range(3))
-    for i, row in enumerate(contents):
-        for x, content in enumerate(row):
-            if content is not None:
-                words[i, x, : len(content.words)] = content.words
-                density[i, x] = content.density
-                present[i, x] = content.present
-                waste[i, x] = content.row_waste
-    word_bits = plan.word_bits if whole else np.ones((levels, tensors, most, 2))
-    word_bits = word_bits[:, :, :most]
-    remedy, p_left = (
-        (np.zeros((levels, tensors), np.int64), np.zeros((levels, tensors)))
-        if dense
-        else _left_alone(plan, mapping, models, semantics)
-    )
-    data = np.zeros((levels, tensors, 9))
-    metadata = np.zeros((levels, tensors, 9, most, 2))
-    let_through = count_actions(
-        plan.problem.written, nest.tile, counts, has_metadata, ranks, density, words, remedy,
-        p_left, whole, semantics.chained_metadata, float(plan.problem.computes), data, metadata,
-    )  # fmt: skip
-    computes = _computes(plan, let_through, models, has_metadata, remedy, p_left, semantics, dense)
-    instances = nest.instances[:-1, None] * present
-    accesses = np.zeros((levels, tensors, 20))
-    storage_accesses(
-        nest.tile, data, metadata, _block(plan, nest, counts), waste, word_bits,
-        plan.metadata_width, _packs(plan, data), whole, accesses,
-    )  # fmt: skip
-    busy = computes[0] + computes[1]
-    compute_cycles = busy / nest.instances[-1]
-    compute_cycles = float(ceil(compute_cycles)) if whole else compute_cycles
-    per_level = np.array([
-        level_cycles(
-            i, nest.tile, data, metadata, word_bits, plan.value_bits, present, plan.bandwidth,
-            compute_cycles, whole,
-        )
-        for i in range(levels)
-    ])  # fmt: skip
+    contents = tile_contents(plan, mapping, nest, models, semantics, dense=dense)
+    remedy, p_left = left_alone(plan, mapping, models, dense=dense)
+    arrays = content_arrays(plan, contents, models, remedy, p_left, semantics, dense=dense)
+    setup = row_plan(plan, semantics, arrays.words.shape[2])
+    row = empty_row(levels, tensors, arrays.words.shape[2])
+    compute_cycles = evaluate_row(setup, row_rules(semantics), nest, arrays, row)
     return Evaluation(
         nest=nest,
         contents=contents,
-        dense=counts,
-        data=data,
-        metadata=metadata,
-        accesses=accesses,
-        instances=instances,
-        computes=computes,
-        compute_cycles=compute_cycles,
-        level_cycles=per_level,
-        cycles=max(compute_cycles, float(per_level.max())),
-        word_bits=word_bits,
+        row=row,
+        word_bits=setup.word_bits,
+        compute_cycles=float(compute_cycles),
+        cycles=float(max(compute_cycles, row.level_cycles.max())),
     )
 
 
-def count_nest(plan: Plan, mapping: Mapping, *, exact: bool) -> Nest:
+def row_plan(plan: Plan, semantics: Semantics, ranks: int) -> RowPlan:
+    """Return the plan's arrays for compiled rows; physical metadata is counted in bits."""
+    levels, tensors = plan.keep.shape
+    operands = [x for x in range(tensors) if x != plan.problem.written]
+    if len(operands) != 2:
+        raise InputError(f"found {len(operands)} operands, expected two", where="problem")
+    finished = [
+        values_per_row(level.width, bits)
+        for level, bits in zip(plan.architecture.levels, plan.finished_bits, strict=True)
+    ]
+    word_bits = plan.word_bits[:, :, :ranks].copy()
+    if not semantics.whole_accesses:
+        word_bits = np.ones((levels, tensors, ranks, 2))
+    return RowPlan(
+        written=plan.problem.written,
+        operands=np.array(operands, np.int64),
+        innermost=np.array([np.flatnonzero(plan.keep[:, x])[-1] for x in operands], np.int64),
+        parent=np.array([[plan.parent(i, x) for x in range(tensors)] for i in range(levels)]),
+        compressed=plan.compressed,
+        block=plan.block,
+        finished_block=np.array(finished),
+        value_bits=plan.value_bits,
+        word_bits=word_bits,
+        metadata_width=plan.metadata_width,
+        bandwidth=plan.bandwidth,
+        gates=plan.architecture.compute.gates,
+        skips=plan.architecture.compute.skips,
+        computes=float(plan.problem.computes),
+    )
+
+
+def row_rules(semantics: Semantics) -> RowRules:
+    """Return the switches that compiled rows depend on."""
+    return RowRules(
+        semantics.whole_accesses,
+        semantics.chained_metadata,
+        semantics.first_fill,
+        semantics.gating_keeps_cycles,
+    )
+
+
+def count_nest(plan: Plan, mapping: Mapping, *, exact: bool) -> NestArrays:
     """Count the dense traffic of a mapping."""
     shape = plan.keep.shape
     tile, arriving, leaving, partition = (np.zeros(shape, np.int64) for _ in range(4))
     instances = np.zeros(shape[0] + 1, np.int64)
-    cycles = nest_counts(
+    nest_counts(
         plan.problem.coefficients, plan.keep, mapping.factors, mapping.order, exact,
         tile, arriving, leaving, partition, instances,
     )  # fmt: skip
-    return Nest(tile, arriving, leaving, partition, instances, int(cycles))
-
-
-def _block(plan: Plan, nest: Nest, dense: Reals) -> Reals:
-    """Return values per row by kind of access, [L, X, 3].
-
-    Each output enters a level finished once; its other updates there are partial sums.
-    """
-    block = np.repeat(plan.block[:, :, None], 3, axis=2)
-    x = plan.problem.written
-    for i, level in enumerate(plan.architecture.levels):
-        updates = dense[i, x, UPDATE]
-        if updates == 0 or plan.finished_bits[i] == plan.value_bits[i, x]:
-            continue
-        finished = nest.partition[i, x]
-        rows = finished / values_per_row(level.width, plan.finished_bits[i])
-        rows += (updates - finished) / plan.block[i, x]
-        block[i, x, UPDATE] = updates / rows
-    return block
+    return NestArrays(tile, arriving, leaving, partition, instances)
 
 
 def check_mesh(plan: Plan, mapping: Mapping) -> None:
@@ -240,15 +173,16 @@ def check_mesh(plan: Plan, mapping: Mapping) -> None:
                 )
 
 
-def _contents(
+def tile_contents(
     plan: Plan,
     mapping: Mapping,
-    nest: Nest,
+    nest: NestArrays,
     models: Sequence[DensityModel],
     semantics: Semantics,
     *,
-    dense: bool,
-) -> tuple[tuple[Content | None, ...], ...]:
+    dense: bool = False,
+) -> Contents:
+    """Return what the tiles of every level and tensor hold."""
     levels, tensors = plan.keep.shape
     rows: list[list[Content | None]] = [[None] * tensors for _ in range(levels)]
     most = plan.flattens.shape[2]
@@ -272,16 +206,16 @@ def _contents(
             if tile == 0:
                 continue
             layout = plan.formats[i][x]
+            n = len(layout.ranks) if layout else 0
             block = max(1, int(plan.block[i, x]))
             if dense:
                 rows[i][x] = dense_content(tile)
-                continue
-            n = len(layout.ranks) if layout else 0
-            if semantics.whole_accesses:
+            elif semantics.whole_accesses:
                 parent = plan.parent(i, x)
+                told = parent >= 0 and plan.formats[parent][x] is not None
                 rows[i][x] = sparseloop_content(
-                    models[x], tile, fiber[i, :n], under[i, : n + 1], layout,
-                    told=parent >= 0 and plan.formats[parent][x] is not None, block=block,
+                    models[x], tile, fiber[i, :n], under[i, : n + 1], layout, told=told,
+                    block=block,
                 )  # fmt: skip
             else:
                 rows[i][x] = physical_content(
@@ -290,29 +224,57 @@ def _contents(
     return tuple(tuple(row) for row in rows)
 
 
-def _left_alone(
-    plan: Plan, mapping: Mapping, models: Sequence[DensityModel], semantics: Semantics
+def content_arrays(
+    plan: Plan,
+    contents: Contents,
+    models: Sequence[DensityModel],
+    remedy: Ints,
+    p_left: Reals,
+    semantics: Semantics,
+    *,
+    dense: bool = False,
+) -> ContentArrays:
+    """Return contents as arrays for compiled rows."""
+    shape = plan.keep.shape
+    ranks = np.array([[len(c.words) if c else 0 for c in row] for row in contents], np.int64)
+    most = max(1, int(ranks.max()))
+    words = np.zeros((*shape, most, 2))
+    density, present, waste = np.ones(shape), np.ones(shape), np.ones(shape)
+    for i, row in enumerate(contents):
+        for x, content in enumerate(row):
+            if content is not None:
+                words[i, x, : len(content.words)] = content.words
+                density[i, x] = content.density
+                present[i, x] = content.present
+                waste[i, x] = content.row_waste
+    operands = [model for x, model in enumerate(models) if x != plan.problem.written]
+    digits = 6 if semantics.whole_accesses else 15
+    return ContentArrays(
+        density=density,
+        present=present,
+        row_waste=waste,
+        words=words,
+        has_metadata=ranks > 0,
+        ranks=ranks,
+        operand_density=np.array(
+            [1.0 if dense else round(float(model.density), digits) for model in operands]
+        ),
+        remedy=remedy,
+        p_left=p_left,
+    )
+
+
+def left_alone(
+    plan: Plan, mapping: Mapping, models: Sequence[DensityModel], *, dense: bool = False
 ) -> tuple[Ints, Reals]:
     """Return what each level does about a tensor's reads and how often, both [L, X]."""
-    levels, tensors = plan.keep.shape
-    remedy = np.zeros((levels, tensors), np.int64)
-    p_left = np.zeros((levels, tensors))
-    coefficients = plan.problem.coefficients
-    loops = np.empty((mapping.factors.size, 3), np.int64)
-    count = list_loops(mapping.factors, mapping.order, loops)
-    sizes = np.ones(len(plan.problem.dims), np.int64)
-    fans_out = bool(plan.mesh[-1].prod() > 1)
-    for follow in plan.follows:
+    remedy, p_left = np.zeros(plan.keep.shape, np.int64), np.zeros(plan.keep.shape)
+    for follow, leaders in zip(plan.follows, leader_tiles(plan, mapping), strict=True):
+        if dense:
+            break
         effective = 1.0
-        block = max(1, int(plan.block[follow.level, follow.target]))
-        for leader in follow.leaders:
-            usable = leader_sizes(
-                coefficients, follow.target, leader, follow.level,
-                plan.child(follow.level, follow.target), block, mapping.factors,
-                mapping.order, loops, count, fans_out, sizes,
-            )  # fmt: skip
-            if usable:
-                tile = tile_size(coefficients, leader, sizes)
+        for leader, tile in zip(follow.leaders, leaders, strict=True):
+            if tile > 0:
                 effective *= 1.0 - float(models[leader].p_empty(np.array([tile]))[0])
         place = follow.level, follow.target
         # Two conditions on the same reads: the more effective one holds.
@@ -322,56 +284,22 @@ def _left_alone(
     return remedy, p_left
 
 
-def _computes(
-    plan: Plan,
-    let_through: float,
-    models: Sequence[DensityModel],
-    has_metadata: NDArray[np.bool_],
-    remedy: Ints,
-    p_left: Reals,
-    semantics: Semantics,
-    dense: bool,
-) -> Reals:
-    outcome = np.zeros(3)
-    operands = [x for x in range(len(models)) if x != plan.problem.written]
-    if dense:
-        outcome[0] = let_through
-        return outcome
-    if len(operands) != 2:
-        raise InputError(f"found {len(operands)} operands, expected two")
-    digits = 6 if semantics.whole_accesses else 15
-    density = np.array([round(models[x].density, digits) for x in operands])
-    innermost = [int(np.flatnonzero(plan.keep[:, x])[-1]) for x in operands]
-    known = np.array([has_metadata[i, x] for i, x in zip(innermost, operands, strict=True)])
-    followed, chances = np.zeros(2, np.bool_), np.zeros(2)
-    for k, x in enumerate(operands):
-        acting = np.flatnonzero(remedy[:, x] != NOTHING)
-        if len(acting):
-            followed[k] = True
-            chances[k] = round(p_left[acting[-1], x], digits)
-    unit = plan.architecture.compute
-    count_computes(
-        let_through, density, known, followed, chances, unit.gates, unit.skips,
-        semantics.whole_accesses, outcome,
-    )  # fmt: skip
-    if semantics.gating_keeps_cycles and any((remedy[:, x] == GATES).any() for x in operands):
-        # What was gated away still passes through the unit, doing nothing.
-        kept = plan.problem.computes - let_through
-        skipping = [p_left[i, x] for x in operands for i in range(len(remedy)) if remedy[i, x] == 2]
-        outcome[1] += kept if not skipping else 0.0
-    return outcome
-
-
-def _packs(plan: Plan, data: Reals) -> Reals:
-    """Return the values unpacked on the way in and packed on the way out, [L, X, 2]."""
-    packs = np.zeros((*plan.keep.shape, 2))
-    for i in range(plan.keep.shape[0]):
-        for x in range(plan.keep.shape[1]):
-            outer = plan.parent(i, x)
-            if not plan.keep[i, x] or plan.compressed[i, x] or outer < 0:
-                continue
-            if plan.compressed[outer, x]:
-                packs[i, x, 0] = data[i, x, FILL]
-                if x == plan.problem.written:
-                    packs[i, x, 1] = data[outer, x, UPDATE]
-    return packs
+def leader_tiles(plan: Plan, mapping: Mapping) -> list[list[int]]:
+    """Return the leader tiles' sizes of every condition; 0 where one cannot be used."""
+    loops = np.empty((mapping.factors.size, 3), np.int64)
+    count = list_loops(mapping.factors, mapping.order, loops)
+    sizes = np.ones(len(plan.problem.dims), np.int64)
+    fans_out = bool(plan.mesh[-1].prod() > 1)
+    found = []
+    for follow in plan.follows:
+        tiles = []
+        for leader in follow.leaders:
+            usable = leader_sizes(
+                plan.problem.coefficients, follow.target, leader, follow.level,
+                plan.child(follow.level, follow.target),
+                max(1, int(plan.block[follow.level, follow.target])), mapping.factors,
+                mapping.order, loops, count, fans_out, sizes,
+            )  # fmt: skip
+            tiles.append(int(tile_size(plan.problem.coefficients, leader, sizes)) if usable else 0)
+        found.append(tiles)
+    return found

@@ -66,7 +66,7 @@ def storage_accesses(
 
 
 @njit(cache=True)
-def level_cycles(
+def level_demand(
     level: int,
     tile: Ints,
     data: Reals,
@@ -74,14 +74,12 @@ def level_cycles(
     word_bits: Reals,
     value_bits: Reals,
     present: Reals,
-    bandwidth: Reals,
-    compute_cycles: float,
     whole: bool,
-) -> float:
-    """Return the cycles one level needs: the compute's, or more where its bandwidth is short.
+    demand: Reals,
+) -> None:
+    """Fill the words one instance of a level is read and written, [L, 2].
 
-    Demand counts actual and gated values and metadata, not skipped ones; ``bandwidth`` is read,
-    write and shared words per cycle of one instance (infinite where there is no limit).
+    Actual and gated values and metadata count, skipped ones do not.
     """
     reads = writes = 0.0
     for x in range(tile.shape[1]):
@@ -102,13 +100,24 @@ def level_cycles(
             read_words, write_words = floor(read_words), floor(write_words)
         reads += _up((read + read_words) * present[level, x], whole)
         writes += _up((write + write_words) * present[level, x], whole)
+    demand[level, 0] = reads
+    demand[level, 1] = writes
+
+
+@njit(cache=True)
+def cycles_of(demand: Reals, bandwidth: Reals, compute_cycles: float, whole: bool) -> float:
+    """Return the cycles one level needs: the compute's, or more where its bandwidth is short.
+
+    ``demand`` is words read and written, [2]; ``bandwidth`` read, write and shared words per
+    cycle of one instance, [3], infinite where there is no limit.
+    """
     speed = 1.0
     if compute_cycles > 0:
-        read_rate, write_rate = reads / compute_cycles, writes / compute_cycles
-        if bandwidth[level, 0] < read_rate:
-            speed = min(speed, bandwidth[level, 0] / read_rate)
-        if bandwidth[level, 1] < write_rate:
-            speed = min(speed, bandwidth[level, 1] / write_rate)
-        if bandwidth[level, 2] < read_rate + write_rate:
-            speed = min(speed, bandwidth[level, 2] / (read_rate + write_rate))
+        read_rate, write_rate = demand[0] / compute_cycles, demand[1] / compute_cycles
+        if bandwidth[0] < read_rate:
+            speed = min(speed, bandwidth[0] / read_rate)
+        if bandwidth[1] < write_rate:
+            speed = min(speed, bandwidth[1] / write_rate)
+        if bandwidth[2] < read_rate + write_rate:
+            speed = min(speed, bandwidth[2] / (read_rate + write_rate))
     return _up(compute_cycles / speed, whole)

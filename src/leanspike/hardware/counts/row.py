@@ -1,0 +1,224 @@
+"""From dense counts and tile contents to accesses, computes and cycles: one compiled call.
+
+A *row* is one mapping under one configuration. :func:`evaluate_row` is all the arithmetic that
+follows once the nest is counted and the tiles' contents are looked up; the readable evaluation of
+a single mapping and the search over millions both call it.
+"""
+
+from __future__ import annotations
+
+from math import ceil
+from typing import NamedTuple
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from leanspike.hardware.counts.actions import (
+    FILL,
+    GATES,
+    NOTHING,
+    READ,
+    SKIPS,
+    UPDATE,
+    count_actions,
+    count_computes,
+)
+from leanspike.hardware.counts.totals import cycles_of, level_demand, storage_accesses
+
+Ints = NDArray[np.int64]
+Reals = NDArray[np.float64]
+Bools = NDArray[np.bool_]
+
+
+class RowPlan(NamedTuple):
+    """What no mapping changes; shapes as in :class:`~leanspike.hardware.counts.plan.Plan`.
+
+    ``operands`` are the two tensors a compute reads, ``innermost`` the levels they come from;
+    ``parent`` [L, X] is the next level outside that keeps a tensor, or -1; ``finished_block`` [L]
+    is the outputs per row as they enter a level finished.
+    """
+
+    written: int
+    operands: Ints
+    innermost: Ints
+    parent: Ints
+    compressed: Bools
+    block: Reals
+    finished_block: Reals
+    value_bits: Reals
+    word_bits: Reals
+    metadata_width: Ints
+    bandwidth: Reals
+    gates: bool
+    skips: bool
+    computes: float
+
+
+class RowRules(NamedTuple):
+    """The switches of :class:`~leanspike.hardware.semantics.Semantics` that rows depend on."""
+
+    whole_accesses: bool
+    chained_metadata: bool
+    first_fill: bool
+    gating_keeps_cycles: bool
+
+
+class NestArrays(NamedTuple):
+    """Dense counts of one instance, int64 [L, X] and [L + 1]; see ``nest_counts``."""
+
+    tile: Ints
+    arriving: Ints
+    leaving: Ints
+    partition: Ints
+    instances: Ints
+
+
+class ContentArrays(NamedTuple):
+    """What tiles hold, and what is left alone.
+
+    ``density``, ``present`` and ``row_waste`` [L, X], ``words`` [L, X, R, 2], ``has_metadata`` and
+    ``ranks`` [L, X] as in :class:`~leanspike.hardware.counts.content.Content`;
+    ``operand_density`` [2]; ``remedy`` and ``p_left`` [L, X] as in ``count_actions``.
+    """
+
+    density: Reals
+    present: Reals
+    row_waste: Reals
+    words: Reals
+    has_metadata: Bools
+    ranks: Ints
+    operand_density: Reals
+    remedy: Ints
+    p_left: Reals
+
+
+class Row(NamedTuple):
+    """What is filled: dense [L, X, 3], data [L, X, 9], metadata [L, X, 9, R, 2], accesses
+    [L, X, 20], instances [L, X] (those that hold a tile), computes [3] (actual, gated, skipped),
+    demand [L, 2] (read and written words of one instance) and level_cycles [L].
+    """
+
+    dense: Reals
+    data: Reals
+    metadata: Reals
+    accesses: Reals
+    instances: Reals
+    computes: Reals
+    demand: Reals
+    level_cycles: Reals
+
+
+def empty_row(levels: int, tensors: int, ranks: int) -> Row:
+    """Return arrays for one row, to be filled again and again."""
+    return Row(
+        dense=np.zeros((levels, tensors, 3)),
+        data=np.zeros((levels, tensors, 9)),
+        metadata=np.zeros((levels, tensors, 9, ranks, 2)),
+        accesses=np.zeros((levels, tensors, 20)),
+        instances=np.zeros((levels, tensors)),
+        computes=np.zeros(3),
+        demand=np.zeros((levels, 2)),
+        level_cycles=np.zeros(levels),
+    )
+
+
+@njit(cache=True)
+def evaluate_row(
+    plan: RowPlan, rules: RowRules, nest: NestArrays, content: ContentArrays, row: Row
+) -> float:
+    """Fill a row and return the cycles the compute units need when they share work evenly."""
+    levels, tensors = nest.tile.shape
+    whole = rules.whole_accesses
+    _dense(plan, rules, nest, row.dense)
+    let_through = count_actions(
+        plan.written, nest.tile, row.dense, content.has_metadata, content.ranks, content.density,
+        content.words, content.remedy, content.p_left, whole, rules.chained_metadata,
+        plan.computes, row.data, row.metadata,
+    )  # fmt: skip
+    _computes(plan, rules, content, let_through, row.computes)
+    block = np.empty((levels, tensors, 3))
+    packs = np.zeros((levels, tensors, 2))
+    for level in range(levels):
+        for x in range(tensors):
+            row.instances[level, x] = nest.instances[level] * content.present[level, x]
+            block[level, x, :] = plan.block[level, x]
+            outer = plan.parent[level, x]
+            if nest.tile[level, x] == 0 or outer < 0 or plan.compressed[level, x]:
+                continue
+            if plan.compressed[outer, x]:
+                # Unpacked on the way in, and outputs packed on the way out.
+                packs[level, x, 0] = row.data[level, x, FILL]
+                if x == plan.written:
+                    packs[level, x, 1] = row.data[outer, x, UPDATE]
+        updates = row.dense[level, plan.written, UPDATE]
+        if updates > 0:
+            # Each output enters a level finished once; its other updates there are partial sums.
+            finished = nest.partition[level, plan.written]
+            rows = finished / plan.finished_block[level]
+            rows += (updates - finished) / plan.block[level, plan.written]
+            block[level, plan.written, UPDATE] = updates / rows
+    storage_accesses(
+        nest.tile, row.data, row.metadata, block, content.row_waste, plan.word_bits,
+        plan.metadata_width, packs, whole, row.accesses,
+    )  # fmt: skip
+    cycles = (row.computes[0] + row.computes[1]) / nest.instances[levels]
+    if whole:
+        cycles = float(ceil(cycles))
+    for level in range(levels):
+        level_demand(
+            level, nest.tile, row.data, row.metadata, plan.word_bits, plan.value_bits,
+            content.present, whole, row.demand,
+        )  # fmt: skip
+        row.level_cycles[level] = cycles_of(row.demand[level], plan.bandwidth[level], cycles, whole)
+    return cycles
+
+
+@njit(cache=True)
+def _dense(plan: RowPlan, rules: RowRules, nest: NestArrays, dense: Reals) -> None:
+    """Fill dense reads, fills and updates of one instance.
+
+    A partial sum's first use needs no read, and no fill unless ``first_fill``.
+    """
+    for level in range(nest.tile.shape[0]):
+        for x in range(nest.tile.shape[1]):
+            arriving, leaving = nest.arriving[level, x], nest.leaving[level, x]
+            if x != plan.written:
+                dense[level, x, READ], dense[level, x, FILL] = leaving, arriving
+                dense[level, x, UPDATE] = 0.0
+                continue
+            first = nest.partition[level, x]
+            dense[level, x, READ] = leaving - first
+            dense[level, x, UPDATE] = leaving
+            skipped = 0 if rules.first_fill or arriving == 0 else first
+            dense[level, x, FILL] = arriving - skipped
+
+
+@njit(cache=True)
+def _computes(
+    plan: RowPlan, rules: RowRules, content: ContentArrays, let_through: float, outcome: Reals
+) -> None:
+    levels = content.remedy.shape[0]
+    known, followed = np.zeros(2, np.bool_), np.zeros(2, np.bool_)
+    chances = np.zeros(2)
+    gated_away, not_skipped = False, 1.0
+    for k in range(2):
+        x = plan.operands[k]
+        known[k] = content.has_metadata[plan.innermost[k], x]
+        for level in range(levels):
+            if content.remedy[level, x] != NOTHING:
+                followed[k] = True
+                chances[k] = content.p_left[level, x]
+                if content.remedy[level, x] == GATES:
+                    gated_away = True
+                elif content.remedy[level, x] == SKIPS:
+                    not_skipped = min(not_skipped, 1.0 - content.p_left[level, x])
+        if rules.whole_accesses:
+            chances[k] = round(chances[k], 6)
+    count_computes(
+        let_through, content.operand_density, known, followed, chances, plan.gates, plan.skips,
+        rules.whole_accesses, outcome,
+    )  # fmt: skip
+    if rules.gating_keeps_cycles and gated_away:
+        # What gating takes away still passes through the unit, doing nothing.
+        outcome[1] += max(0.0, plan.computes * not_skipped - let_through)
