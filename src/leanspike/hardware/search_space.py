@@ -68,6 +68,9 @@ def reuse_of(problem: Problem, architecture: Architecture) -> Reuse:
         running = (problem.coefficients[x] != 0) & (problem.bounds > 1)
         shared = running[running.sum(axis=1) > 1].any(axis=0)
         slides[tensor] = frozenset(d for d, s in zip(problem.dims, shared, strict=True) if s)
+    if architecture.neuron is not None and architecture.neuron.state:
+        # The membrane is indexed as the outputs are, but over no time.
+        moves["State"] = moves[problem.tensors[problem.written]] - {"T"}
     targets = {
         condition.target
         for level in architecture.levels
