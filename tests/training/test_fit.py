@@ -313,6 +313,16 @@ def test_bfloat16_trains(tmp_path: Path) -> None:
     assert accuracy == pytest.approx(result.validation_accuracy, abs=0.05)
 
 
+@pytest.mark.skipif(torch.cuda.is_available(), reason="needs a machine without a GPU")
+def test_what_this_machine_has_not_is_named(tmp_path: Path) -> None:
+    half = TrainingConfig(epochs=1, warmup_epochs=0, precision="16-mixed")
+    with pytest.raises(InputError, match="float16 needs a GPU, and there is none"):
+        fit(small_net(), small_data(), half, out=tmp_path / "a", seed=1)
+    cuda = TrainingConfig(epochs=1, warmup_epochs=0, accelerator="cuda")
+    with pytest.raises(InputError, match="accelerator 'cuda'"):
+        fit(small_net(), small_data(), cuda, out=tmp_path / "b", seed=1)
+
+
 def test_network_without_parameters_and_empty_split(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no parameter"):
         fit(torch.nn.Flatten(), small_data(), CONFIG, out=tmp_path, seed=1)

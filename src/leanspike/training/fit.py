@@ -116,7 +116,7 @@ def fit(
 def _trainer(config: TrainingConfig) -> pl.Trainer:
     # Nothing that costs time at every step: no loggers, bars, summaries or sanity checks.
     try:
-        return pl.Trainer(
+        trainer = pl.Trainer(
             max_epochs=config.epochs,
             accelerator=config.accelerator,
             devices=list(config.devices) if isinstance(config.devices, tuple) else config.devices,
@@ -131,6 +131,14 @@ def _trainer(config: TrainingConfig) -> pl.Trainer:
     except Exception as error:
         # lightning raises ValueError, RuntimeError or its own, all for what the user asked for.
         raise InputError(str(error), where=f"accelerator {config.accelerator!r}") from error
+    if config.precision == "16-mixed" and trainer.strategy.root_device.type == "cpu":
+        # lightning would quietly take bfloat16.
+        raise InputError(
+            "float16 needs a GPU, and there is none",
+            where="training precision",
+            remedy="On a CPU use bf16-mixed",
+        )
+    return trainer
 
 
 def _check(net: nn.Module, data: FrameData) -> None:
