@@ -1,1 +1,7 @@
 """Figures and the HTML page, from stored results alone."""
+
+from leanspike.report.build import build_report
+from leanspike.report.findings import Finding, findings
+from leanspike.report.view import view
+
+__all__ = ["Finding", "build_report", "findings", "view"]

@@ -1,1 +1,45 @@
-"""The sweep: what to try, running it, keeping it, and the Pareto fronts."""
+"""The sweep: what to try, running it, keeping it, and the Pareto fronts.
+
+Reading results and study files needs no torch; `run_study` does, and is imported when it is
+asked for.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+from leanspike.study.file import StudyFile
+from leanspike.study.pareto import hypervolume, on_front
+from leanspike.study.points import Point, grid
+from leanspike.study.results import Cost, LayerCost, LayerWeights, PointResult, Results
+from leanspike.study.settings import Setting, Spread, accuracy_noise, settings
+from leanspike.study.table import MainReading, short_table
+
+if TYPE_CHECKING:
+    from leanspike.study.study import run_study
+
+__all__ = [
+    "Cost",
+    "LayerCost",
+    "LayerWeights",
+    "MainReading",
+    "Point",
+    "PointResult",
+    "Results",
+    "Setting",
+    "Spread",
+    "StudyFile",
+    "accuracy_noise",
+    "grid",
+    "hypervolume",
+    "on_front",
+    "run_study",
+    "settings",
+    "short_table",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "run_study":
+        from leanspike.study.study import run_study
+
+        return run_study
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

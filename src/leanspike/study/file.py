@@ -103,7 +103,7 @@ class HardwareSection(Spec):
     also prices every point with each modelling assumption switched by itself.
     """
 
-    architectures: Annotated[tuple[str, ...], Field(min_length=1)] = ("eyeriss_like",)
+    architectures: Annotated[tuple[str, ...], Field(min_length=1)] = ("eyeriss_snn",)
     formats: Annotated[tuple[FormatName, ...], Field(min_length=1)] = ("RLE", "UOP", "UBM", "CP")
     statistics: Annotated[tuple[StatisticName, ...], Field(min_length=1)] = ("mean", "max")
     semantics: str = "physical"

@@ -101,7 +101,7 @@ class LayerWeights:
     weights
         How many there are.
     bits
-        Bits of each.
+        Bits of each; where they are not quantized, the width that the study prices them at.
     sparsity
         Fraction that is zero, by mask or by quantizer.
     """
@@ -130,10 +130,9 @@ class PointResult:
     ----------
     point
         Which one.
-    accuracy
-        Fraction of the test recordings that are right, from the checkpoint that validated best.
-    samples
-        Number of test recordings.
+    right
+        For each test recording whether the network, from the checkpoint that validated best,
+        gave its class.
     validation_accuracy
         The checkpoint's accuracy on validation.
     layers
@@ -147,13 +146,22 @@ class PointResult:
     """
 
     point: Point
-    accuracy: float
-    samples: int
+    right: tuple[bool, ...]
     validation_accuracy: float
     layers: tuple[LayerWeights, ...]
     activity: Mapping[str, Any]
     costs: tuple[Cost, ...]
     record: Mapping[str, Any]
+
+    @property
+    def accuracy(self) -> float:
+        """Fraction of the test recordings that are right."""
+        return sum(self.right) / len(self.right)
+
+    @property
+    def samples(self) -> int:
+        """Number of test recordings."""
+        return len(self.right)
 
     @property
     def sparsity(self) -> float:
@@ -254,7 +262,13 @@ class Results:
             data=study.data,
             provenance=study.provenance,
             points=tuple(
-                _point(row.recipe, row.result, prices.get(row.key)) for row in measured
+                _point(
+                    row.recipe,
+                    row.result,
+                    prices.get(row.key),
+                    unquantized_bits=study.file["hardware"]["unquantized_bits"],
+                )
+                for row in measured
             ),
             planned=sum(row.kind == "measure" for row in rows),
             failures=tuple(
@@ -264,15 +278,25 @@ class Results:
 
 
 def _point(
-    recipe: Mapping[str, Any], measured: Mapping[str, Any], prices: Mapping[str, Any] | None
+    recipe: Mapping[str, Any],
+    measured: Mapping[str, Any],
+    prices: Mapping[str, Any] | None,
+    *,
+    unquantized_bits: int,
 ) -> PointResult:
+    right = measured["right"]
+    quantized = measured["weight_bits"] is not None
     return PointResult(
         point=Point(**recipe),
-        accuracy=measured["accuracy"],
-        samples=measured["samples"],
+        right=tuple(mark == "1" for mark in right),
         validation_accuracy=measured["validation_accuracy"],
         layers=tuple(
-            LayerWeights(each["name"], each["weights"], each["bits"], each["sparsity"])
+            LayerWeights(
+                each["name"],
+                each["weights"],
+                each["bits"] if quantized else unquantized_bits,
+                each["sparsity"],
+            )
             for each in measured["layers"]
         ),
         activity={

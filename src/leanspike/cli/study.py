@@ -1,0 +1,110 @@
+"""``leanspike study``: a whole grid, from data to report."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from leanspike.study import Results, StudyFile
+
+
+def study(
+    file: Annotated[Path | None, typer.Argument(help="Study file; the default study.")] = None,
+    out: Annotated[Path, typer.Option(help="Folder for results.")] = Path("runs/study"),
+    data: Annotated[
+        str | None, typer.Option(help="Data set's name, npz archive or folder; over the file's.")
+    ] = None,
+    quick: Annotated[bool, typer.Option("--quick", help="A study of about a minute.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="List the points, run none.")] = False,
+    retries: Annotated[int, typer.Option(min=0, help="Tries again of a task that fails.")] = 1,
+    as_json: Annotated[bool, typer.Option("--json", help="Print results as JSON.")] = False,
+) -> None:
+    """Train, compress, measure and price a grid, and write the report.
+
+    What is done is kept: the same command goes on after an interruption, and prices anew where
+    only the file's hardware changed.
+
+    Example: leanspike study my.yaml --out runs/mine
+    """
+    from leanspike.study import run_study, short_table
+
+    chosen = _chosen(file, data=data, quick=quick)
+    if dry_run:
+        _list_points(chosen, as_json=as_json)
+        return
+    results = run_study(chosen, out=out, retries=retries)
+    page = _report(out)
+    if as_json:
+        typer.echo(json.dumps(_as_plain(results, page), indent=2))
+    else:
+        typer.echo(short_table(results))
+        for label, error in results.failures:
+            typer.echo(f"failed: {label}: {error}", err=True)
+        typer.echo(f"report: {page}")
+    if len(results.priced) < results.planned:
+        typer.echo(
+            f"{results.planned - len(results.priced)} of {results.planned} points are missing; "
+            "the same command tries them again",
+            err=True,
+        )
+        raise typer.Exit(1)
+
+
+def _chosen(file: Path | None, *, data: str | None, quick: bool) -> StudyFile:
+    from leanspike.errors import InputError
+    from leanspike.study import StudyFile
+
+    if quick and file is not None:
+        raise InputError("a study file and --quick exclude each other")
+    chosen = StudyFile.quick() if quick else StudyFile.load(file) if file else StudyFile()
+    if data is None:
+        return chosen
+    section = chosen.data.model_copy(update={"source": data})
+    return chosen.model_copy(update={"data": section})
+
+
+def _report(folder: Path) -> Path:
+    from leanspike.report import build_report
+
+    return build_report(folder / "study.db", folder)
+
+
+def _list_points(study: StudyFile, *, as_json: bool) -> None:
+    from leanspike.study import grid
+
+    points = grid(study)
+    if as_json:
+        typer.echo(json.dumps([point.name for point in points]))
+        return
+    for point in points:
+        typer.echo(point.name)
+    typer.echo(f"{len(points)} points")
+
+
+def _as_plain(results: Results, page: Path) -> dict[str, Any]:
+    from leanspike.study.table import rows
+
+    return {
+        "report": str(page),
+        "database": results.where,
+        "settings": [
+            {
+                "setting": row.setting.name,
+                "seeds": row.accuracy.count,
+                "accuracy": row.accuracy.mean,
+                "accuracy_deviation": row.accuracy.deviation,
+                "energy_pj": row.energy_pj.mean,
+                "edp_js": row.edp_js.mean,
+                "latency_s": row.latency_s.mean,
+                "stored_bits": row.stored_bits.mean,
+                "weight_sparsity": row.sparsity.mean,
+                "on_front": row.best,
+            }
+            for row in rows(results)
+        ],
+        "failures": [{"task": label, "error": error} for label, error in results.failures],
+    }

@@ -1,0 +1,44 @@
+"""One call from stored results to the report: `build_report`."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from leanspike.report.figures import save_figures
+from leanspike.report.findings import findings
+from leanspike.report.page import render
+from leanspike.report.view import view
+from leanspike.study import Results
+
+
+def build_report(db: str | Path, out: Path) -> Path:
+    """Write a study's page and figures, and return the page's path.
+
+    The page needs no network and no other file. Nothing but the database is read, so a study
+    that is still running can be looked at.
+
+    Parameters
+    ----------
+    db
+        The study's folder or database.
+    out
+        Folder for ``report.html`` and ``figures/`` (PNG, PDF, SVG); made when absent.
+
+    Raises
+    ------
+    InputError
+        When there is no study.
+    OSError
+        When the folder cannot be written.
+    """
+    results = Results.load(db)
+    shown = view(results)
+    page = render(shown, findings(results))
+    out.mkdir(parents=True, exist_ok=True)
+    path = out / "report.html"
+    unfinished = path.with_suffix(".html.part")
+    unfinished.write_text(page, encoding="utf-8")
+    os.replace(unfinished, path)
+    save_figures(shown, out / "figures")
+    return path

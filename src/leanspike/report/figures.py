@@ -1,0 +1,219 @@
+"""Figures for papers, from what the page shows: PNG, PDF and SVG through matplotlib."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from statistics import fmean, stdev
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from leanspike.report.style import (
+    COLUMN,
+    PART_COLORS,
+    STRATEGY_COLORS,
+    STRATEGY_MARKERS,
+    paper_style,
+)
+from leanspike.study import on_front
+
+View = Mapping[str, Any]
+SUFFIXES = ("png", "pdf", "svg")
+
+
+def save_figures(view: View, folder: Path, *, suffixes: Sequence[str] = SUFFIXES) -> list[Path]:
+    """Write every figure that the results allow.
+
+    Parameters
+    ----------
+    view
+        What :func:`leanspike.report.view.view` made.
+    folder
+        Where to; made when absent.
+    suffixes
+        Which kinds of file.
+
+    Returns
+    -------
+    list of Path
+        The files written.
+
+    Raises
+    ------
+    OSError
+        When the folder cannot be written.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    written = []
+    for name, draw in _figures(view).items():
+        with paper_style():
+            figure = Figure(layout="constrained")
+            draw(figure)
+            for suffix in suffixes:
+                path = folder / f"{name}.{suffix}"
+                figure.savefig(path, metadata=_UNDATED.get(suffix))
+                written.append(path)
+    return written
+
+
+#: No dates in files: the same results give the same bytes.
+_UNDATED: dict[str, dict[str, Any]] = {
+    "png": {"Software": "leanspike"},
+    "pdf": {"CreationDate": None},
+    "svg": {"Date": None},
+}
+
+
+def _figures(view: View) -> dict[str, Callable[[Figure], None]]:
+    if not view["settings"]:
+        return {}
+    figures: dict[str, Callable[[Figure], None]] = {
+        "front_energy": lambda f: _front(f, view, "energy", 1e-6, "Energy per inference (µJ)"),
+        "front_edp": lambda f: _front(f, view, "edp", 1e9, "Energy-delay product (nJ·s)"),
+        "front_latency": lambda f: _front(f, view, "latency", 1e3, "Latency (ms)"),
+        "components": lambda f: _components(f, view),
+        "layer_energy": lambda f: _layer_energy(f, view),
+        "layer_sparsity": lambda f: _layer_sparsity(f, view),
+    }
+    if len(view["formats"]) > 1:
+        figures["encodings"] = lambda f: _compare(f, view, "formats")
+    if len(view["statistics"]) > 1:
+        figures["activity"] = lambda f: _compare(f, view, "statistics")
+    return figures
+
+
+def _main(view: View) -> str:
+    return "|".join(
+        (view["architectures"][0], view["formats"][0], view["statistics"][0], "")
+    )  # fmt: skip
+
+
+def _spread(values: Sequence[float]) -> float:
+    return stdev(values) if len(values) > 1 else 0.0
+
+
+def _front(figure: Figure, view: View, quantity: str, scale: float, label: str) -> None:
+    figure.set_size_inches(COLUMN, 2.6)
+    axes = figure.add_subplot()
+    main = _main(view)
+    seen: set[str] = set()
+    points = []
+    for setting in view["settings"]:
+        cost = [scale * value for value in setting["costs"][main][quantity]]
+        accuracy = [100 * value for value in setting["accuracy"]]
+        strategy = setting["strategy"]
+        points.append((fmean(cost), fmean(accuracy)))
+        axes.errorbar(
+            *points[-1],
+            xerr=_spread(cost) or None,
+            yerr=_spread(accuracy) or None,
+            fmt=STRATEGY_MARKERS[strategy],
+            color=STRATEGY_COLORS[strategy],
+            elinewidth=0.5,
+            label=None if strategy in seen else strategy,
+        )
+        seen.add(strategy)
+    best = on_front([(accuracy, -cost) for cost, accuracy in points])
+    line = sorted(point for point, kept in zip(points, best, strict=True) if kept)
+    axes.step(*zip(*line, strict=True), where="post", color="#777777", linewidth=0.8, zorder=0)
+    axes.set(xlabel=label, ylabel="Test accuracy (%)")
+    axes.legend()
+
+
+def _named(setting: Mapping[str, Any]) -> str:
+    return str(setting["name"])
+
+
+def _few(view: View, most: int = 12) -> list[Mapping[str, Any]]:
+    """Choose what bar charts show: each measure alone, and the best of the rest."""
+    chosen = [s for s in view["settings"] if s["strategy"] in ("float", "quantize", "prune")]
+    main = _main(view)
+    rest = [s for s in view["settings"] if s not in chosen]
+    gains = [(fmean(s["accuracy"]), -fmean(s["costs"][main]["energy"])) for s in rest]
+    front = [s for s, kept in zip(rest, on_front(gains), strict=True) if kept] if rest else []
+    return (chosen + front)[:most]
+
+
+def _stacked(axes: Axes, names: Sequence[str], parts: Mapping[str, Sequence[float]]) -> None:
+    base = np.zeros(len(names))
+    for i, (part, values) in enumerate(parts.items()):
+        axes.barh(names, values, left=base, label=part, color=PART_COLORS[i % len(PART_COLORS)])
+        base += np.asarray(values)
+    axes.invert_yaxis()
+    axes.grid(axis="y", visible=False)
+    _legend(axes)
+
+
+def _legend(axes: Axes) -> None:
+    figure = axes.get_figure()
+    assert isinstance(figure, Figure)
+    figure.legend(*axes.get_legend_handles_labels(), loc="outside upper left", ncols=3)
+
+
+def _components(figure: Figure, view: View) -> None:
+    group = _few(view)
+    figure.set_size_inches(COLUMN, 1.2 + 0.19 * len(group))
+    axes = figure.add_subplot()
+    costs = [setting["costs"][_main(view)] for setting in group]
+    names = list(dict.fromkeys(name for cost in costs for name in cost["components"]))
+    parts = {
+        name: [cost["components"].get(name, 0.0) / max(cost["computes"], 1.0) for cost in costs]
+        for name in names
+    }
+    _stacked(axes, [_named(setting) for setting in group], parts)
+    axes.set_xlabel("Energy per accumulate (pJ)")
+
+
+def _layer_energy(figure: Figure, view: View) -> None:
+    group = _few(view)
+    figure.set_size_inches(COLUMN, 1.2 + 0.19 * len(group))
+    axes = figure.add_subplot()
+    costs = [setting["costs"][_main(view)] for setting in group]
+    layers = [layer["name"] for layer in costs[0]["layers"]]
+    parts = {
+        name: [1e-6 * sum(cost["layers"][i]["components"].values()) for cost in costs]
+        for i, name in enumerate(layers)
+    }
+    _stacked(axes, [_named(setting) for setting in group], parts)
+    axes.set_xlabel("Energy per inference (µJ)")
+
+
+def _grouped(
+    axes: Axes, names: Sequence[str], series: Mapping[str, Sequence[float]], *, label: str
+) -> None:
+    width = 0.8 / len(series)
+    for i, (name, values) in enumerate(series.items()):
+        at = np.arange(len(names)) + (i - (len(series) - 1) / 2) * width
+        axes.bar(at, values, width, label=name, color=PART_COLORS[i % len(PART_COLORS)])
+    axes.set_xticks(np.arange(len(names)), names, rotation=40, ha="right")
+    axes.grid(axis="x", visible=False)
+    axes.set_ylabel(label)
+    _legend(axes)
+
+
+def _layer_sparsity(figure: Figure, view: View) -> None:
+    figure.set_size_inches(COLUMN, 2.2)
+    axes = figure.add_subplot()
+    group = [s for s in view["settings"] if s["strategy"] in ("quantize", "prune")][:6]
+    group = group or list(view["settings"][:6])
+    names = [layer["name"] for layer in group[0]["layers"]]
+    series = {_named(s): [100 * layer["zeros"] for layer in s["layers"]] for s in group}
+    _grouped(axes, names, series, label="Weights that are zero (%)")
+    axes.set_ylim(0, 100)
+
+
+def _compare(figure: Figure, view: View, choice: str) -> None:
+    """Energy of the same settings by encoding, or by density statistic."""
+    figure.set_size_inches(COLUMN, 2.4)
+    axes = figure.add_subplot()
+    group = _few(view, most=8)
+    series = {}
+    for option in view[choice]:
+        format_ = option if choice == "formats" else view["formats"][0]
+        statistic = option if choice == "statistics" else view["statistics"][0]
+        key = "|".join((view["architectures"][0], format_, statistic, ""))
+        series[option] = [1e-6 * fmean(setting["costs"][key]["energy"]) for setting in group]
+    _grouped(axes, [_named(setting) for setting in group], series, label="Energy (µJ)")

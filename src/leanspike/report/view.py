@@ -1,0 +1,134 @@
+"""What the page shows, as plain data: settings over seeds, with every reading's costs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import fields
+from statistics import fmean
+from typing import Any
+
+from leanspike.hardware.semantics import Semantics
+from leanspike.study import Cost, PointResult, Results, Setting, settings
+
+
+def view(results: Results) -> dict[str, Any]:
+    """Return a study as the data its page is drawn from.
+
+    Costs are keyed ``architecture|format|statistic|assumption``, the assumption empty where none
+    is switched; energies in pJ, latencies in s, energy-delay products in J*s. Totals are lists
+    over seeds; layers and components are means over them.
+    """
+    hardware = results.file["hardware"]
+    return {
+        "name": results.name,
+        "data": dict(results.data),
+        "provenance": dict(results.provenance),
+        "file": dict(results.file),
+        "planned": results.planned,
+        "failures": [list(failure) for failure in results.failures],
+        "architectures": list(hardware["architectures"]),
+        "formats": list(hardware["formats"]),
+        "statistics": list(hardware["statistics"]),
+        "assumptions": _assumptions(results),
+        "settings": [_setting(group) for group in settings(results.priced)],
+    }
+
+
+def _assumptions(results: Results) -> dict[str, str]:
+    """Return what each modelling assumption that was switched says."""
+    says = {switch.name: str(switch.metadata["says"]) for switch in fields(Semantics)}
+    switched = {cost.flipped for result in results.priced for cost in result.costs}
+    return {
+        name: says.get(name, "an assumption of an earlier version")
+        for name in sorted(name for name in switched if name)
+    }
+
+
+def _setting(setting: Setting) -> dict[str, Any]:
+    results = setting.results
+    point = setting.point
+    return {
+        "name": setting.name,
+        "strategy": point.strategy,
+        "bits": point.weight_bits,
+        "sparsity": point.sparsity,
+        "seeds": [result.point.seed for result in results],
+        "accuracy": [result.accuracy for result in results],
+        "validation": [result.validation_accuracy for result in results],
+        "samples": results[0].samples,
+        "stored_bits": fmean(result.stored_bits for result in results),
+        "zeros": fmean(result.sparsity for result in results),
+        "layers": _layers(results),
+        "costs": {key: _cost(group) for key, group in _readings(results).items()},
+    }
+
+
+def _layers(results: Sequence[PointResult]) -> list[dict[str, Any]]:
+    made = []
+    for i, layer in enumerate(results[0].layers):
+        seen = [result.activity.get(layer.name) for result in results]
+        made.append(
+            {
+                "name": layer.name,
+                "weights": layer.weights,
+                "bits": layer.bits,
+                "zeros": fmean(result.layers[i].sparsity for result in results),
+                "inputs": _densities([each["inputs"] for each in seen if each]),
+                "outputs": _densities([each["outputs"] for each in seen if each]),
+            }
+        )
+    return made
+
+
+def _densities(seen: Sequence[dict[str, float]]) -> dict[str, float] | None:
+    if not seen:
+        return None
+    return {name: fmean(each[name] for each in seen) for name in ("mean", "max")}
+
+
+def _readings(results: Sequence[PointResult]) -> dict[str, list[Cost]]:
+    groups: dict[str, list[Cost]] = {}
+    for result in results:
+        for cost in result.costs:
+            key = "|".join((cost.architecture, cost.format, cost.statistic, cost.flipped or ""))
+            groups.setdefault(key, []).append(cost)
+    return groups
+
+
+def _cost(costs: Sequence[Cost]) -> dict[str, Any]:
+    totals = {
+        "energy": [_rounded(cost.energy_pj) for cost in costs],
+        "latency": [_rounded(cost.latency_s) for cost in costs],
+        "edp": [_rounded(cost.edp_js) for cost in costs],
+    }
+    if costs[0].flipped is not None:
+        # The page compares switched assumptions by their totals only.
+        return totals
+    names = list(dict.fromkeys(name for cost in costs for name in cost.components))
+    return {
+        **totals,
+        "cycles": _rounded(fmean(cost.cycles for cost in costs)),
+        "computes": _rounded(fmean(cost.computes for cost in costs)),
+        "components": {
+            name: _rounded(fmean(cost.components.get(name, 0.0) for cost in costs))
+            for name in names
+        },
+        "layers": [
+            {
+                "name": layer.name,
+                "components": {
+                    name: _rounded(
+                        fmean(cost.layers[i].components.get(name, 0.0) for cost in costs)
+                    )
+                    for name in names
+                },
+                "cycles": _rounded(fmean(cost.layers[i].cycles for cost in costs)),
+            }
+            for i, layer in enumerate(costs[0].layers)
+        ],
+    }
+
+
+def _rounded(value: float) -> float:
+    """Keep six digits: more than anyone reads off a page, and a third of the size."""
+    return float(f"{value:.6g}")
