@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from functools import cache
 from importlib.util import find_spec
 from typing import Literal, get_args
@@ -30,7 +31,7 @@ def choose_backend(wanted: str, device: torch.device) -> str:
     """Return the backend to use for tensors on ``device``.
 
     ``"auto"`` takes numba on the CPU, Triton on CUDA, and plain torch where that is missing or
-    on other devices.
+    on other devices. With ``TRITON_INTERPRET=1`` Triton's kernels also run, slowly, on the CPU.
 
     Raises
     ------
@@ -51,7 +52,8 @@ def choose_backend(wanted: str, device: torch.device) -> str:
             f"backend {wanted} is not installed",
             remedy=f"Run: pip install {wanted}, or use backend auto",
         )
-    if wanted != native:
+    interpreted = wanted == "triton" and os.environ.get("TRITON_INTERPRET") == "1"
+    if wanted != native and not interpreted:
         raise InputError(
             f"backend {wanted} cannot run on {device.type} tensors", remedy="Use backend auto"
         )

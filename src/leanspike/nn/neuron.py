@@ -70,11 +70,16 @@ class Neuron(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Map input currents ``[T, N, ...]`` to spikes ``[T, N, ...]``, starting at rest."""
         self._check(x)
-        if self.has_kernel and choose_backend(self.backend, x.device) == "numba":
+        backend = choose_backend(self.backend, x.device) if self.has_kernel else "torch"
+        if backend == "numba":
             from leanspike.nn import cpu_layer
 
             plan = cpu_layer.Plan(self.config, store=self.store)
             return cpu_layer.fire(x, self.leak(), None, plan)
+        if backend == "triton":
+            from leanspike.nn import gpu_layer
+
+            return gpu_layer.fire(x, self.leak(), self.config, store=self.store)
         return self.run(x)[0]
 
     @property
