@@ -5,9 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from math import ceil, inf
 
+import numpy as np
+from numpy.typing import NDArray
+
 from leanspike.errors import InputError
 from leanspike.hardware.architecture import COMPUTE_ACTIONS, STORAGE_ACTIONS, Architecture
 from leanspike.hardware.cost import EnergyItem, LayerCost
+from leanspike.hardware.counts.content import Content
 from leanspike.hardware.counts.evaluate import Evaluation, evaluate
 from leanspike.hardware.counts.plan import Bits, Plan
 from leanspike.hardware.density import DensityModel, FixedStructured, Uniform
@@ -17,6 +21,8 @@ from leanspike.hardware.membrane import Membrane, membrane_traffic, no_membrane
 from leanspike.hardware.pricing import Pricing
 from leanspike.hardware.problem import Problem
 from leanspike.hardware.semantics import Semantics
+
+Reals = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -142,9 +148,8 @@ class Case:
             for x, content in enumerate(found.contents[i]):
                 if content is None:
                     continue
-                data += content.values * plan.value_bits[i, x]
-                n = len(content.most_words)
-                metadata += ceil(float((content.most_words * found.word_bits[i, x, :n]).sum()))
+                held = content_bits(content, plan.value_bits[i, x], found.word_bits[i, x])
+                data, metadata = data + held[0], metadata + held[1]
             data += membrane.tile[i] * self.state_bits
             shared = plan.metadata_capacity[i] < 0
             _check_room(level.name, "values", data + metadata * shared, plan.capacity[i])
@@ -199,6 +204,12 @@ class Case:
         chip = self.plan.architecture
         clusters = chip.instances(level) // chip.levels[level].cluster
         return min(used, clusters) / used
+
+
+def content_bits(content: Content, value_bits: float, word_bits: Reals) -> tuple[float, float]:
+    """Return the most bits of values and of metadata that a tile takes; word_bits is [R, 2]."""
+    words = content.most_words * word_bits[: len(content.most_words)]
+    return content.values * value_bits, float(ceil(float(words.sum())))
 
 
 def _check_room(level: str, what: str, needed: float, room: float) -> None:

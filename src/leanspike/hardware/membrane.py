@@ -7,6 +7,7 @@ loop nest without those loops, with T as a loop that brings no other state.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -18,6 +19,7 @@ from leanspike.hardware.counts.plan import Plan
 from leanspike.hardware.mapping import Mapping
 
 Reals = NDArray[np.float64]
+Ints = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -71,14 +73,29 @@ def membrane_traffic(plan: Plan, mapping: Mapping) -> Membrane:
         coefficients, keep, factors, mapping.order, True, tile, arriving, leaving, partition,
         instances,
     )  # fmt: skip
-    reads, writes = np.zeros(levels), np.zeros(levels)
-    kept = [i for i in range(levels) if keep[i, 0]]
-    for outer, inner in pairwise(kept):
-        again = float((arriving[inner, 0] - partition[inner, 0]) * instances[inner])
-        reads[outer] += again
-        writes[outer] += again
-        writes[inner] += again
-        reads[inner] += again
-    reads[kept[-1]] += float(leaving[kept[-1], 0] * instances[kept[-1]])
-    writes[kept[-1]] += float(leaving[kept[-1], 0] * instances[kept[-1]])
+    reads, writes = state_traffic(
+        [i for i in range(levels) if keep[i, 0]], arriving[:, 0], leaving[:, 0], partition[:, 0],
+        instances,
+    )  # fmt: skip
     return Membrane(updates, reads, writes, tile[:, 0].astype(np.float64))
+
+
+def state_traffic(
+    kept: Sequence[int], arriving: Ints, leaving: Ints, partition: Ints, instances: Ints
+) -> tuple[Reals, Reals]:
+    """Return values read and written at each level, all instances together, both [..., L].
+
+    ``kept`` lists the levels that keep the state, outermost first; the counts are one instance's
+    as ``nest_counts`` fills them, [..., L], and ``instances`` [..., L + 1].
+    """
+    reads, writes = np.zeros(arriving.shape), np.zeros(arriving.shape)
+    for outer, inner in pairwise(kept):
+        again = (arriving[..., inner] - partition[..., inner]) * instances[..., inner]
+        reads[..., outer] += again
+        writes[..., outer] += again
+        writes[..., inner] += again
+        reads[..., inner] += again
+    last = kept[-1]
+    reads[..., last] += leaving[..., last] * instances[..., last]
+    writes[..., last] += leaving[..., last] * instances[..., last]
+    return reads, writes

@@ -205,23 +205,37 @@ def tile_contents(
             tile = int(nest.tile[i, x])
             if tile == 0:
                 continue
-            layout = plan.formats[i][x]
-            n = len(layout.ranks) if layout else 0
-            block = max(1, int(plan.block[i, x]))
-            if dense:
-                rows[i][x] = dense_content(tile)
-            elif semantics.whole_accesses:
-                parent = plan.parent(i, x)
-                told = parent >= 0 and plan.formats[parent][x] is not None
-                rows[i][x] = sparseloop_content(
-                    models[x], tile, fiber[i, :n], under[i, : n + 1], layout, told=told,
-                    block=block,
-                )  # fmt: skip
-            else:
-                rows[i][x] = physical_content(
-                    models[x], tile, fiber[i, :n], layout, block=block, semantics=semantics
-                )
+            rows[i][x] = tile_content(
+                plan, i, x, tile, fiber[i], under[i], models[x], semantics, dense=dense
+            )
     return tuple(tuple(row) for row in rows)
+
+
+def tile_content(
+    plan: Plan,
+    level: int,
+    x: int,
+    tile: int,
+    fiber: Ints,
+    under: Ints,
+    model: DensityModel,
+    semantics: Semantics,
+    *,
+    dense: bool = False,
+) -> Content:
+    """Return what one tile of tensor ``x`` holds at a level, from its geometry [R], [R + 1]."""
+    if dense:
+        return dense_content(tile)
+    layout = plan.formats[level][x]
+    n = len(layout.ranks) if layout else 0
+    block = max(1, int(plan.block[level, x]))
+    if not semantics.whole_accesses:
+        return physical_content(model, tile, fiber[:n], layout, block=block, semantics=semantics)
+    parent = plan.parent(level, x)
+    told = parent >= 0 and plan.formats[parent][x] is not None
+    return sparseloop_content(
+        model, tile, fiber[:n], under[: n + 1], layout, told=told, block=block
+    )
 
 
 def content_arrays(
@@ -269,18 +283,42 @@ def left_alone(
 ) -> tuple[Ints, Reals]:
     """Return what each level does about a tensor's reads and how often, both [L, X]."""
     remedy, p_left = np.zeros(plan.keep.shape, np.int64), np.zeros(plan.keep.shape)
-    for follow, leaders in zip(plan.follows, leader_tiles(plan, mapping), strict=True):
-        if dense:
-            break
-        effective = 1.0
-        for leader, tile in zip(follow.leaders, leaders, strict=True):
-            if tile > 0:
-                effective *= 1.0 - float(models[leader].p_empty(np.array([tile]))[0])
-        place = follow.level, follow.target
+    if dense:
+        return remedy, p_left
+    tiles = leader_tiles(plan, mapping)
+    for x in range(plan.keep.shape[1]):
+        mine = [size for f, row in zip(plan.follows, tiles, strict=True) if f.target == x
+                for size in row]  # fmt: skip
+        found = conditions_met(plan, x, np.array([mine], np.int64), models)
+        remedy[:, x], p_left[:, x] = found[0][0], found[1][0]
+    return remedy, p_left
+
+
+def conditions_met(
+    plan: Plan, x: int, tiles: Ints, models: Sequence[DensityModel]
+) -> tuple[Ints, Reals]:
+    """Return what levels do about reads of tensor ``x`` and how often, both [n, L].
+
+    ``tiles`` [n, conditions] are the leader tiles of its conditions, in the order of
+    ``Plan.follows`` and their leaders; 0 where a condition cannot be used.
+    """
+    count, levels = len(tiles), len(plan.keep)
+    remedy, p_left = np.zeros((count, levels), np.int64), np.zeros((count, levels))
+    column = 0
+    for follow in plan.follows:
+        if follow.target != x:
+            continue
+        effective = np.ones(count)
+        for leader in follow.leaders:
+            sizes = tiles[:, column]
+            met = 1.0 - models[leader].p_empty(np.maximum(sizes, 1))
+            effective *= np.where(sizes > 0, met, 1.0)
+            column += 1
+        left = 1.0 - effective
         # Two conditions on the same reads: the more effective one holds.
-        if remedy[place] == NOTHING or p_left[place] < 1.0 - effective:
-            remedy[place] = follow.remedy
-            p_left[place] = round(1.0 - effective, 12)
+        better = (remedy[:, follow.level] == NOTHING) | (p_left[:, follow.level] < left)
+        remedy[better, follow.level] = follow.remedy
+        p_left[better, follow.level] = np.round(left[better], 12)
     return remedy, p_left
 
 

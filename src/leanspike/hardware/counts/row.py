@@ -130,7 +130,7 @@ def evaluate_row(
     """Fill a row and return the cycles the compute units need when they share work evenly."""
     levels, tensors = nest.tile.shape
     whole = rules.whole_accesses
-    _dense(plan, rules, nest, row.dense)
+    dense_counts(plan.written, rules.first_fill, nest, row.dense)
     let_through = count_actions(
         plan.written, nest.tile, row.dense, content.has_metadata, content.ranks, content.density,
         content.words, content.remedy, content.p_left, whole, rules.chained_metadata,
@@ -175,22 +175,22 @@ def evaluate_row(
 
 
 @njit(cache=True)
-def _dense(plan: RowPlan, rules: RowRules, nest: NestArrays, dense: Reals) -> None:
-    """Fill dense reads, fills and updates of one instance.
+def dense_counts(written: int, first_fill: bool, nest: NestArrays, dense: Reals) -> None:
+    """Fill dense reads, fills and updates of one instance, [L, X, 3].
 
     A partial sum's first use needs no read, and no fill unless ``first_fill``.
     """
     for level in range(nest.tile.shape[0]):
         for x in range(nest.tile.shape[1]):
             arriving, leaving = nest.arriving[level, x], nest.leaving[level, x]
-            if x != plan.written:
+            if x != written:
                 dense[level, x, READ], dense[level, x, FILL] = leaving, arriving
                 dense[level, x, UPDATE] = 0.0
                 continue
             first = nest.partition[level, x]
             dense[level, x, READ] = leaving - first
             dense[level, x, UPDATE] = leaving
-            skipped = 0 if rules.first_fill or arriving == 0 else first
+            skipped = 0 if first_fill or arriving == 0 else first
             dense[level, x, FILL] = arriving - skipped
 
 

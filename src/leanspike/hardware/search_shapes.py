@@ -1,0 +1,224 @@
+"""What a block of mappings makes of a problem: counts and tiles, densities aside.
+
+This is the part of the evaluation that no density, format word or energy changes, computed once
+for all configurations. Tiles that hold the same, and conditions that look at the same, share one
+number, so that what depends on densities can be looked up.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from leanspike.hardware.counts.geometry import rank_geometry
+from leanspike.hardware.counts.leader import leader_sizes
+from leanspike.hardware.counts.nest import list_loops, nest_counts, tile_size
+from leanspike.hardware.counts.plan import Plan
+from leanspike.hardware.mapspace_walk import Block
+from leanspike.hardware.search_intern import Interner
+
+Ints = NDArray[np.int64]
+Bools = NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Shapes:
+    """Counts of a block of mappings that fit the formats' ranks.
+
+    K (level, tensor) pairs keep something; F conditions are followed.
+
+    Attributes
+    ----------
+    rows
+        Which mappings of the block these are, [n].
+    tile, arriving, leaving, partition
+        As :func:`~leanspike.hardware.counts.nest.nest_counts` fills them, int64 [n, K].
+    instances
+        Instances used of every level, the compute units last, int64 [n, L + 1].
+    steps
+        Steps in time, int64 [n].
+    content
+        Number of each tile's content (see :attr:`Numbers.contents`), int32 [n, K].
+    chain
+        Number of each tensor's chain of leader tiles (:attr:`Numbers.chains`), int32 [n, X].
+    """
+
+    rows: Ints
+    tile: Ints
+    arriving: Ints
+    leaving: Ints
+    partition: Ints
+    instances: Ints
+    steps: Ints
+    content: NDArray[np.int32]
+    chain: NDArray[np.int32]
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+
+class Numbers:
+    """The distinct tiles and leader tiles seen so far.
+
+    Attributes
+    ----------
+    pairs
+        (level, tensor) of every place that keeps something, outermost level first.
+    leaders
+        (follow, leader tensor) of every condition.
+    contents
+        Per pair, rows of (tile, fiber of each rank, values under one coordinate of each rank).
+    chains
+        Per tensor, rows of the leader tile of each of its conditions; 0 where a condition cannot
+        be used.
+    """
+
+    def __init__(self, plan: Plan) -> None:
+        levels, tensors = plan.keep.shape
+        self.pairs = [(i, x) for i in range(levels) for x in range(tensors) if plan.keep[i, x]]
+        self.leaders = [(f, x) for f, one in enumerate(plan.follows) for x in one.leaders]
+        self.ranks = plan.flattens.shape[2]
+        self.contents = [Interner(2 + 2 * self.ranks) for _ in self.pairs]
+        self.mine = [
+            [n for n, (f, _) in enumerate(self.leaders) if plan.follows[f].target == x]
+            for x in range(tensors)
+        ]
+        self.chains = [Interner(max(1, len(mine))) for mine in self.mine]
+
+
+def shapes(
+    plan: Plan, block: Block, numbers: Numbers, *, exact: bool, dense: bool = False
+) -> Shapes:
+    """Count a block of mappings.
+
+    Parameters
+    ----------
+    plan
+        Any plan of the structure: bits and words do not matter.
+    numbers
+        Grows by the tiles this block adds.
+    exact
+        ``Semantics.exact_overlap``.
+    dense
+        Whether zeros are ignored: no formats, no conditions.
+    """
+    n, (levels, tensors) = len(block), plan.keep.shape
+    tile, arriving, leaving, partition = (
+        np.zeros((n, levels, tensors), np.int64) for _ in range(4)
+    )
+    instances = np.zeros((n, levels + 1), np.int64)
+    steps = np.zeros(n, np.int64)
+    ranks = numbers.ranks
+    geometry = np.ones((n, tensors, levels, 2 * ranks + 1), np.int64)
+    leader = np.zeros((n, len(numbers.leaders)), np.int64)
+    fits = np.ones(n, np.bool_)
+    follows = np.array(
+        [
+            (one.level, one.target, x, plan.child(one.level, one.target), _block_of(plan, f))
+            for f, x in numbers.leaders
+            for one in (plan.follows[f],)
+        ],
+        np.int64,
+    ).reshape(-1, 5)
+    _count(
+        plan.problem.coefficients, plan.keep, plan.ranks, plan.compressed, plan.from_inside,
+        plan.flattens, follows, bool(plan.mesh[-1].prod() > 1), exact, dense,
+        np.array(block.nests.places, np.int64).reshape(-1, 2), block.nests.values, block.order,
+        block.orders, tile, arriving, leaving, partition, instances, steps, geometry, leader, fits,
+    )  # fmt: skip
+    rows = np.flatnonzero(fits)
+    level_of = [i for i, _ in numbers.pairs]
+    tensor_of = [x for _, x in numbers.pairs]
+    held, entering, delivered, share = (
+        array[:, level_of, tensor_of][rows] for array in (tile, arriving, leaving, partition)
+    )
+    content = np.zeros((len(rows), len(numbers.pairs)), np.int32)
+    for k, (i, x) in enumerate(numbers.pairs):
+        key = np.concatenate((held[:, k, None], geometry[rows, x, i]), axis=1)
+        content[:, k] = numbers.contents[k].number(key)
+    chain = np.zeros((len(rows), tensors), np.int32)
+    for x, mine in enumerate(numbers.mine):
+        if mine:
+            chain[:, x] = numbers.chains[x].number(np.ascontiguousarray(leader[rows][:, mine]))
+    return Shapes(
+        rows, held, entering, delivered, share, instances[rows], steps[rows], content, chain
+    )
+
+
+def _block_of(plan: Plan, follow: int) -> int:
+    """Values of the target per access where it is read from."""
+    one = plan.follows[follow]
+    place = one.level, one.target
+    return max(1, int(plan.block[place]))
+
+
+@njit(cache=True, nogil=True)
+def _count(
+    coefficients: Ints,
+    keep: Bools,
+    ranks: Ints,
+    compressed: Bools,
+    from_inside: Bools,
+    flattens: Bools,
+    follows: Ints,
+    fans_out: bool,
+    exact: bool,
+    dense: bool,
+    places: Ints,
+    values: NDArray[np.int32],
+    which: NDArray[np.int32],
+    orders: NDArray[np.int8],
+    tile: Ints,
+    arriving: Ints,
+    leaving: Ints,
+    partition: Ints,
+    instances: Ints,
+    steps: Ints,
+    geometry: Ints,
+    leader: Ints,
+    fits: Bools,
+) -> None:
+    groups, dims = orders.shape[1:]
+    tensors, levels, most = flattens.shape[:3]
+    factors = np.ones((groups, dims), np.int64)
+    order = np.empty((groups, dims), np.int64)
+    loops = np.empty((groups * dims, 3), np.int64)
+    sizes = np.empty(dims, np.int64)
+    fiber = np.empty((levels, most), np.int64)
+    under = np.empty((levels, most + 1), np.int64)
+    last = -1
+    for n in range(len(values)):
+        for c in range(len(places)):
+            factors[places[c, 0], places[c, 1]] = values[n, c]
+        if which[n] != last:
+            last = which[n]
+            order[:] = orders[last]
+        steps[n] = nest_counts(
+            coefficients, keep, factors, order, exact,
+            tile[n], arriving[n], leaving[n], partition[n], instances[n],
+        )  # fmt: skip
+        if dense:
+            continue
+        for x in range(tensors):
+            if not ranks[:, x].any():
+                continue
+            fiber[:] = 1
+            under[:] = 1
+            fits[n] &= rank_geometry(
+                coefficients, x, keep, ranks[:, x], compressed[:, x], flattens[x],
+                from_inside[:, x], factors, order, fiber, under,
+            )  # fmt: skip
+            geometry[n, x, :, :most] = fiber
+            geometry[n, x, :, most:] = under
+        if len(follows):
+            count = list_loops(factors, order, loops)
+            for f in range(len(follows)):
+                usable = leader_sizes(
+                    coefficients, follows[f, 1], follows[f, 2], follows[f, 0], follows[f, 3],
+                    follows[f, 4], factors, order, loops, count, fans_out, sizes,
+                )  # fmt: skip
+                if usable:
+                    leader[n, f] = tile_size(coefficients, follows[f, 2], sizes)
