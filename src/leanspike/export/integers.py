@@ -1,0 +1,283 @@
+"""A quantized layer as whole numbers: weights, biases, thresholds and how neurons leak."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+from math import ceil
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from leanspike.compress.layers import WeightLayer, latent_weight
+from leanspike.compress.parametrization import compressed
+from leanspike.compress.quantizers import Affine, PowerOfTwo
+from leanspike.errors import InputError
+from leanspike.export.chain import Stage
+from leanspike.export.dynamics import read_dynamics
+
+Integers = NDArray[np.int64]
+
+
+@dataclass(frozen=True, eq=False)
+class IntegerLayer:
+    """A weight layer and its neurons in integer arithmetic.
+
+    Per time step, with a the accumulated sum of ``weights * input``::
+
+        x = (a << fraction_bits) + bias
+        h = v + ((x - (v - reset)) * leak >> leak_shift)     (leaky)
+        h = v + x                                            (not leaky)
+        spike = h >= threshold
+        v = reset where it spiked (hard), h - threshold_step (soft), else h
+
+    all per output channel. One unit of x, h and v is worth `unit` in the float network: the
+    scale of the weights times the gain of the batch norm, over ``2 ** fraction_bits``. So no
+    multiplier is needed for scales and norms; a negative gain is folded into the weights' sign.
+
+    Attributes
+    ----------
+    name
+        The layer's name.
+    weights
+        int64 ``[M, C, R, S]``, ``[M, C, S]`` or ``[M, F]``.
+    bits
+        Width of a stored weight.
+    scale
+        float64 ``[M]``: what one weight unit is worth, sign of the norm's gain not included.
+    unit
+        float64 ``[M]``: what one unit of the membrane potential is worth.
+    bias, threshold, threshold_step, reset
+        int64 ``[M]``.
+    soft
+        Whether the reset subtracts.
+    leak, leak_shift
+        ``1 / tau`` as ``leak / 2 ** leak_shift``; leak 0 where not leaky.
+    fraction_bits
+        Bits of the potential below one weight unit.
+    stride, padding, dilation, groups
+        Of the convolution; empty for a dense layer.
+    input_shape
+        Shape of one entry of the input.
+    pool
+        (kernel, stride) of the max pooling after the neurons, or None.
+    """
+
+    name: str
+    weights: Integers
+    bits: int
+    scale: NDArray[np.float64]
+    unit: NDArray[np.float64]
+    bias: Integers
+    threshold: Integers
+    threshold_step: Integers
+    reset: Integers
+    soft: bool
+    leak: int
+    leak_shift: int
+    fraction_bits: int
+    stride: tuple[int, ...]
+    padding: tuple[int, ...]
+    dilation: tuple[int, ...]
+    groups: int
+    input_shape: tuple[int, ...]
+    pool: tuple[int, int] | None
+
+    @property
+    def word_bits(self) -> int:
+        """Bits that hold each weight as a whole number.
+
+        Those of a stored code, more where codes are exponents or have a zero point; one bit for
+        weights that are all -1 or 1.
+        """
+        if self.bits == 1 and not (self.weights == 0).any():
+            return 1
+        return max(self.bits, signed_bits(self.weights))
+
+    def accumulator_bits(self, largest_input: int = 1) -> int:
+        """Give the width, sign included, that no sum of weights can overflow."""
+        most = int(np.abs(self.weights).reshape(len(self.weights), -1).sum(1).max())
+        return (most * largest_input).bit_length() + 1
+
+
+def signed_bits(values: Integers) -> int:
+    """Give the width in two's complement of the widest value.
+
+    >>> signed_bits(np.array([-2, 1])), signed_bits(np.array([2]))
+    (2, 3)
+    """
+    low, high = int(values.min()), int(values.max())
+    return max(high.bit_length(), (-low - 1).bit_length() if low < 0 else 0) + 1
+
+
+def integer_weights(name: str, layer: WeightLayer) -> tuple[Tensor, Tensor, int]:
+    """Give a prepared layer's weights as integers times a scale.
+
+    Parameters
+    ----------
+    name
+        The layer's name, for errors.
+    layer
+        A layer prepared with a quantizer.
+
+    Returns
+    -------
+    integers, scale, bits
+        ``[M, ...]`` in int64 with zeros where pruned, float64 ``[M]``, and the width of a stored
+        code. Powers of two become ``1 << (code - 1)`` times the smallest of them.
+
+    Raises
+    ------
+    InputError
+        The layer has no quantizer.
+    """
+    compression = compressed(layer)
+    if compression is None or compression.quantizer is None:
+        raise InputError(
+            "it is not quantized",
+            where=f"layer {name!r}",
+            remedy="Prepare the model with weight_bits, and export it before convert",
+        )
+    quantizer = compression.quantizer
+    with torch.no_grad():
+        weight = latent_weight(layer)
+        codes, scale = quantizer.codes(weight), quantizer.scale(weight).double()
+        if isinstance(quantizer, Affine):
+            codes = codes - quantizer.zero
+        if isinstance(quantizer, PowerOfTwo):
+            codes = torch.where(codes == 0, 0.0, codes.sign() * torch.exp2(codes.abs() - 1))
+            scale = scale * 2.0 ** (1 - quantizer.largest)
+        if compression.mask is not None:
+            codes = codes * compression.mask
+    integers = codes.double().round().to(torch.int64)
+    return integers, scale.reshape(-1).expand(weight.shape[0]).contiguous(), quantizer.bits
+
+
+def integer_layer(stage: Stage, *, fraction_bits: int, leak_bits: int = 16) -> IntegerLayer:
+    """Turn one stage of a chain into integers.
+
+    Parameters
+    ----------
+    stage
+        Its layer prepared with a quantizer, its neurons known.
+    fraction_bits
+        Bits of the membrane potential below one weight unit. Every step of a leaky neuron halves
+        (tau = 2) what it keeps: with as many bits as time steps nothing is lost.
+    leak_bits
+        Precision of ``1 / tau`` where tau is no power of two.
+
+    Raises
+    ------
+    InputError
+        No quantizer, no neurons, or average pooling.
+    """
+    name, layer = stage.name, stage.layer
+    if stage.neuron is None:
+        raise InputError("no neuron follows it", where=f"layer {name!r}")
+    neuron = read_dynamics(stage.neuron_name, stage.neuron)
+    integers, scale, bits = integer_weights(name, layer)
+    gain, shift = _affine(stage)
+    sign = torch.where(gain < 0, -1, 1)
+    integers = integers * sign.reshape(-1, *[1] * (integers.dim() - 1))
+    flat = gain == 0  # such a channel hears only its bias
+    integers[flat] = 0
+    unit = torch.where(flat, scale, scale * gain.abs()) / 2**fraction_bits
+    leak, leak_shift = _leak(neuron.tau, leak_bits) if neuron.leaky else (0, 0)
+    convolution = None if isinstance(layer, nn.Linear) else layer
+    return IntegerLayer(
+        name=name,
+        weights=integers.numpy(),
+        bits=bits,
+        scale=scale.numpy(),
+        unit=unit.numpy(),
+        bias=np.array([_nearest(s, u) for s, u in zip(shift, unit, strict=True)], np.int64),
+        threshold=np.array([_at_least(neuron.threshold, u) for u in unit], np.int64),
+        threshold_step=np.array([_nearest(neuron.threshold, u) for u in unit], np.int64),
+        reset=np.array([_nearest(neuron.v_reset, u) for u in unit], np.int64),
+        soft=neuron.soft,
+        leak=leak,
+        leak_shift=leak_shift,
+        fraction_bits=fraction_bits,
+        stride=tuple(convolution.stride) if convolution else (),
+        padding=_padding(name, convolution) if convolution else (),
+        dilation=tuple(convolution.dilation) if convolution else (),
+        groups=convolution.groups if convolution else 1,
+        input_shape=stage.input_shape,
+        pool=_pool(stage),
+    )
+
+
+def _affine(stage: Stage) -> tuple[Tensor, Tensor]:
+    """Give gain and shift per output channel of bias and batch norm together, in float64."""
+    channels = stage.layer.weight.shape[0]
+    bias = stage.layer.bias
+    shift = torch.zeros(channels, dtype=torch.float64) if bias is None else bias.detach().double()
+    gain = torch.ones(channels, dtype=torch.float64)
+    norm = stage.norm
+    if norm is not None:
+        assert norm.running_mean is not None
+        assert norm.running_var is not None
+        gain = (norm.running_var.double() + norm.eps).rsqrt()
+        if norm.affine:
+            gain = gain * norm.weight.detach().double()
+        shift = (shift - norm.running_mean.double()) * gain
+        if norm.affine:
+            shift = shift + norm.bias.detach().double()
+    return gain, shift
+
+
+def _nearest(value: float | Tensor, unit: Tensor) -> int:
+    return round(Fraction(float(value)) / Fraction(float(unit)))
+
+
+def _at_least(value: float, unit: Tensor) -> int:
+    """Give the smallest integer at or above: ``h >= value`` is ``integer h >= this``, exactly."""
+    return ceil(Fraction(value) / Fraction(float(unit)))
+
+
+def _leak(tau: float, bits: int) -> tuple[int, int]:
+    """Give ``1 / tau`` as a numerator and a shift, the fraction in lowest terms."""
+    numerator, shift = round(2**bits / tau), bits
+    while numerator % 2 == 0 and shift:
+        numerator, shift = numerator // 2, shift - 1
+    return numerator, shift
+
+
+def _padding(name: str, layer: nn.Conv1d | nn.Conv2d | nn.Conv3d) -> tuple[int, ...]:
+    padding = layer.padding
+    if padding == "same":
+        sizes = [d * (k - 1) for d, k in zip(layer.dilation, layer.kernel_size, strict=True)]
+        if any(size % 2 for size in sizes):
+            raise InputError("its padding is not the same on both sides", where=f"layer {name!r}")
+        return tuple(size // 2 for size in sizes)
+    if padding == "valid":
+        return (0,) * (layer.weight.dim() - 2)
+    return tuple(int(size) for size in padding)
+
+
+def _pool(stage: Stage) -> tuple[int, int] | None:
+    pool = stage.pool
+    if pool is None:
+        return None
+    kernel, stride = _single(pool.kernel_size), _single(pool.stride)
+    plain = isinstance(pool, nn.MaxPool2d) and _single(pool.dilation) == 1
+    if (
+        not plain
+        or kernel is None
+        or stride is None
+        or _single(pool.padding) != 0
+        or pool.ceil_mode
+    ):
+        raise InputError(
+            "only square max pooling without padding, dilation and ceil_mode can be exported",
+            where=f"the pooling after layer {stage.name!r}",
+        )
+    return kernel, stride
+
+
+def _single(value: int | tuple[int, ...]) -> int | None:
+    if isinstance(value, int):
+        return value
+    return value[0] if len(set(value)) == 1 else None

@@ -1,0 +1,150 @@
+"""Files for a hardware test bench: packed weights, golden inputs, spikes and potentials."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from leanspike.errors import InputError
+from leanspike.export.inference import IntegerNetwork, Recording
+from leanspike.export.integers import IntegerLayer, signed_bits
+from leanspike.export.packing import pack_weights
+
+
+def export_integers(
+    network: IntegerNetwork,
+    inputs: NDArray[Any],
+    out: str | Path,
+    *,
+    format: str = "dense",
+) -> Path:
+    """Write an integer network and what it does with some inputs, for a hardware test bench.
+
+    Files in `out`:
+
+    - ``network.json``: per layer shapes, widths, leak, format and file names.
+    - ``<layer>.weights.npz``: packed values and metadata (see `Packed`), and the same weights as
+      whole numbers.
+    - ``<layer>.weights.mem``, ``.bias.mem``, ``.threshold.mem``, ``.reset.mem``: hexadecimal words
+      for Verilog's ``$readmemh``, one value a line in two's complement, weights in the order
+      M, C, R, S.
+    - ``golden.npz``: inputs, and per layer accumulated sums, potentials and spikes.
+    - ``inputs.mem``, ``<layer>.spikes.mem``: the same for ``$readmemh``, in the order T, N, C,
+      H, W: one input value a line; one line of spikes per time step and sample, first output in
+      the lowest bit.
+
+    Parameters
+    ----------
+    network
+        From `integer_network`.
+    inputs
+        Whole numbers, ``[T, N, ...]``.
+    out
+        Folder, made where missing.
+    format
+        Of the packed weights: ``"dense"``, ``"UBM"``, ``"RLE"``, ``"CP"`` or ``"UOP"``.
+
+    Returns
+    -------
+    Path
+        ``network.json``.
+
+    Raises
+    ------
+    InputError
+        The folder cannot be written, or inputs or format do not fit.
+    """
+    out = Path(out)
+    recording = network.run(inputs)
+    largest = int(recording.inputs.max(initial=1))
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        manifest = {
+            "input": {
+                "file": "inputs.mem",
+                "shape": list(recording.inputs.shape),
+                "bits": max(1, largest.bit_length()),
+            },
+            "layers": [
+                _write_layer(layer, recording, out, format, largest if i == 0 else 1)
+                for i, layer in enumerate(network.layers)
+            ],
+        }
+        _write_words(out / "inputs.mem", recording.inputs, max(1, largest.bit_length()))
+        golden: dict[str, NDArray[Any]] = {"inputs": recording.inputs}
+        for name in recording.spikes:
+            golden[f"{name}.accumulated"] = recording.accumulated[name]
+            golden[f"{name}.potentials"] = recording.potentials[name]
+            golden[f"{name}.spikes"] = recording.spikes[name]
+        np.savez_compressed(out / "golden.npz", allow_pickle=False, **golden)
+        path = out / "network.json"
+        path.write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")
+    except OSError as error:
+        raise InputError(f"cannot be written: {error.strerror}", where=str(out)) from error
+    return path
+
+
+def _write_layer(
+    layer: IntegerLayer, recording: Recording, out: Path, format: str, largest: int
+) -> dict[str, Any]:
+    name = layer.name
+    packed = pack_weights(layer.weights, layer.word_bits, format)
+    np.savez_compressed(
+        out / f"{name}.weights.npz",
+        allow_pickle=False,
+        values=packed.values,
+        metadata=packed.metadata,
+        weights=layer.weights,
+        scale=layer.scale,
+        unit=layer.unit,
+    )
+    spikes = recording.spikes[name]
+    state = max(
+        signed_bits(values)
+        for values in (layer.bias, layer.threshold, layer.reset, recording.potentials[name])
+    )
+    _write_words(out / f"{name}.weights.mem", layer.weights, layer.word_bits)
+    for what in ("bias", "threshold", "reset"):
+        _write_words(out / f"{name}.{what}.mem", getattr(layer, what), state)
+    _write_lines(out / f"{name}.spikes.mem", spikes.reshape(-1, int(np.prod(spikes.shape[2:]))))
+    return {
+        "name": name,
+        "weights": list(layer.weights.shape),
+        "input": list(layer.input_shape),
+        "output": list(spikes.shape[2:]),
+        "weight_bits": layer.bits,
+        "weight_word_bits": layer.word_bits,
+        "format": format,
+        "weight_size_bits": packed.size_bits,
+        "metadata_bits": packed.metadata_bits,
+        "stored_weights": packed.stored,
+        "field_bits": packed.field_bits,
+        "accumulator_bits": layer.accumulator_bits(largest),
+        "state_bits": state,
+        "fraction_bits": layer.fraction_bits,
+        "leak": layer.leak,
+        "leak_shift": layer.leak_shift,
+        "soft_reset": layer.soft,
+        "stride": list(layer.stride),
+        "padding": list(layer.padding),
+        "dilation": list(layer.dilation),
+        "groups": layer.groups,
+        "pool": list(layer.pool) if layer.pool else None,
+    }
+
+
+def _write_words(path: Path, values: NDArray[np.int64], bits: int) -> None:
+    digits, mask = -(-bits // 4), (1 << bits) - 1
+    text = "\n".join(f"{int(value) & mask:0{digits}x}" for value in values.ravel())
+    path.write_text(text + "\n", encoding="ascii")
+
+
+def _write_lines(path: Path, bits: NDArray[np.uint8]) -> None:
+    digits = -(-bits.shape[1] // 4)
+    words = np.packbits(bits, axis=1, bitorder="little")
+    lines = (f"{int.from_bytes(word.tobytes(), 'little'):0{digits}x}" for word in words)
+    path.write_text("\n".join(lines) + "\n", encoding="ascii")
