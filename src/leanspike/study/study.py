@@ -7,6 +7,7 @@ from pathlib import Path
 import yaml
 
 from leanspike.study.file import StudyFile
+from leanspike.study.networks import load_study_data
 from leanspike.study.plan import plan
 from leanspike.study.progress import StudyProgress
 from leanspike.study.progress import progress as default_progress
@@ -14,7 +15,7 @@ from leanspike.study.provenance import provenance
 from leanspike.study.results import Results
 from leanspike.study.runner import work
 from leanspike.study.store import Store
-from leanspike.study.workbench import Workbench, load_study_data
+from leanspike.study.workbench import Workbench
 
 
 def run_study(
@@ -54,7 +55,7 @@ def run_study(
     watch = progress or default_progress()
     out.mkdir(parents=True, exist_ok=True)
     watch.say(f"study {study.name!r} in {out}")
-    data = load_study_data(study)
+    data = load_study_data(study.data)
     tasks = plan(study, fingerprint=data.fingerprint)
     bench = Workbench(study, data, out)
     store = Store(out / "study.db", create=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -12,57 +12,23 @@ import torch
 from safetensors.torch import load_file
 
 from leanspike.activity import measure
-from leanspike.compress import CompressionConfig, prepare, summary
-from leanspike.events import FrameConfig, FrameData, FrameSplit, load_data
+from leanspike.compress import prepare, summary
+from leanspike.events import FrameData
 from leanspike.hardware.workload import Workload
-from leanspike.nn import NetworkConfig, NeuronConfig, SpikingNetwork, build_network
 from leanspike.study.file import HardwareSection, StudyFile
+from leanspike.study.networks import (
+    compression_of,
+    frame_batches,
+    network_config,
+    prepared_network,
+    right_by_recording,
+)
 from leanspike.study.pricing import price_point
 from leanspike.study.task import Task
 from leanspike.training import EpochRecord, TrainingConfig, fit
 
 EpochReport = Callable[[EpochRecord], None]
 Lookup = Callable[[str], Mapping[str, Any]]
-
-
-def load_study_data(study: StudyFile) -> FrameData:
-    """Load the data a study names.
-
-    Raises
-    ------
-    InputError
-        When it is missing or damaged.
-    """
-    section = study.data
-    return load_data(
-        section.source,
-        frames=FrameConfig(T=section.T, by=section.by),
-        seed=section.seed,
-        root=section.root,
-        download=section.download,
-        limit=section.limit,
-    )
-
-
-def network_config(study: StudyFile, data: FrameData) -> NetworkConfig:
-    """Return the network a study asks for, sized to its data.
-
-    Raises
-    ------
-    InputError
-        When the settings do not fit each other or the data.
-    """
-    section = study.network
-    return NetworkConfig(
-        name=section.name,
-        shape=data.shape,
-        classes=data.classes,
-        T=data.T,
-        channels=section.channels,
-        hidden=section.hidden,
-        dropout=section.dropout,
-        neuron=NeuronConfig(**section.neuron),
-    )
 
 
 class Workbench:
@@ -87,7 +53,9 @@ class Workbench:
         self.study = study
         self.data = data
         self.folder = folder
-        self.network = network_config(study, data)
+        self.network = network_config(
+            study.network, shape=data.shape, classes=data.classes, T=data.T
+        )
 
     def run(self, task: Task, *, result_of: Lookup, on_epoch: EpochReport) -> dict[str, Any]:
         """Do one task and return its result as plain data.
@@ -115,11 +83,11 @@ class Workbench:
         self, task: Task, parent: Mapping[str, Any] | None, on_epoch: EpochReport
     ) -> dict[str, Any]:
         *earlier, phase = task.recipe["phases"]
-        net = self._network(task.recipe["seed"], earlier)
+        net = prepared_network(self.network, task.recipe["seed"], earlier)
         if parent is not None:
             net.load_state_dict(self._checkpoint(parent))
         if phase["compression"] is not None:
-            prepare(net, _compression(phase["compression"]))
+            prepare(net, compression_of(phase["compression"]))
         shared = self.study.training
         config = TrainingConfig(
             epochs=phase["epochs"],
@@ -147,7 +115,7 @@ class Workbench:
 
     def _measure(self, task: Task, trained: Mapping[str, Any]) -> dict[str, Any]:
         recipe = trained["recipe"]
-        net = self._network(recipe["seed"], recipe["phases"])
+        net = prepared_network(self.network, recipe["seed"], recipe["phases"])
         net.load_state_dict(self._checkpoint(trained))
         net.eval()
         batch_size = self.study.training.batch_size
@@ -168,34 +136,5 @@ class Workbench:
             "workload": workload.model_dump(mode="json"),
         }
 
-    def _network(self, seed: int, phases: list[dict[str, Any]]) -> SpikingNetwork:
-        """Build the network as the phases leave it, before its weights are loaded."""
-        net = build_network(self.network, seed=seed)
-        for phase in phases:
-            if phase["compression"] is not None:
-                prepare(net, _compression(phase["compression"]))
-        return net
-
     def _checkpoint(self, trained: Mapping[str, Any]) -> dict[str, torch.Tensor]:
         return load_file(self.folder / trained["checkpoint"])
-
-
-def frame_batches(split: FrameSplit, batch_size: int) -> Iterator[torch.Tensor]:
-    """Yield a split's frames as float tensors [T, N, C, H, W], in order."""
-    for start in range(0, len(split), batch_size):
-        frames = torch.from_numpy(split.frames[start : start + batch_size].astype("float32"))
-        yield frames.transpose(0, 1).contiguous()
-
-
-def right_by_recording(net: SpikingNetwork, split: FrameSplit, batch_size: int) -> list[bool]:
-    """Tell for each recording whether the class of highest firing rate is its own."""
-    place = next(net.parameters()).device
-    given: list[int] = []
-    with torch.inference_mode():
-        for frames in frame_batches(split, batch_size):
-            given += net(frames.to(place)).argmax(dim=1).tolist()
-    return [found == wanted for found, wanted in zip(given, split.labels.tolist(), strict=True)]
-
-
-def _compression(recipe: Mapping[str, Any]) -> CompressionConfig:
-    return CompressionConfig(**{**recipe, "layers": tuple(recipe["layers"])})

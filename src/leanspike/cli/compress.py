@@ -1,0 +1,62 @@
+"""``leanspike compress``: quantize and prune a trained network."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def compress(
+    model: Annotated[Path, typer.Argument(help="Folder of a trained network.")],
+    out: Annotated[Path, typer.Option(help="Folder for the compressed network.")],
+    bits: Annotated[int | None, typer.Option(help="Bits per weight.")] = None,
+    pruning: Annotated[float, typer.Option(help="Fraction of the weights to prune.")] = 0.0,
+    strategy: Annotated[
+        str | None,
+        typer.Option(help="quantize, prune, cumulative or joint; what fits when left out."),
+    ] = None,
+    strategy_file: Annotated[
+        Path | None, typer.Option(help="YAML file with phases, instead of the options above.")
+    ] = None,
+    epochs: Annotated[int, typer.Option(help="Epochs of fine-tuning in all.")] = 8,
+    lr: Annotated[float | None, typer.Option(help="Peak learning rate; the paper's.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
+) -> None:
+    """Quantize, prune or both, fine-tune, and keep the result.
+
+    Example: leanspike compress runs/float --bits 2 --pruning 0.8 --out runs/ternary
+    """
+    from leanspike.cli.train import show_epoch
+    from leanspike.compress import load_strategy, paper_strategy, summary
+    from leanspike.errors import InputError
+    from leanspike.study.model_folder import WEIGHTS, Model, compress_model
+    from leanspike.training import evaluate
+
+    if strategy_file is not None:
+        chosen = load_strategy(strategy_file)
+    elif bits is None and not pruning:
+        raise InputError("nothing to do", remedy="Give --bits, --pruning or both")
+    else:
+        name = strategy or ("prune" if bits is None else "joint" if pruning else "quantize")
+        chosen = paper_strategy(name, weight_bits=bits, sparsity=pruning, epochs=epochs, lr=lr)
+    done = compress_model(Model.load(model), chosen, out=out, progress=show_epoch)
+    accuracy = evaluate(done.net, done.load_data().test)
+    weights = summary(done.net)
+    if as_json:
+        result = {
+            "weights": str(out / WEIGHTS),
+            "validation_accuracy": done.file.validation_accuracy,
+            "test_accuracy": accuracy,
+            "weight_sparsity": weights.sparsity,
+            "size_bits": weights.size_bits,
+        }
+        typer.echo(json.dumps(result))
+        return
+    typer.echo(weights.table())
+    typer.echo(
+        f"validation {100 * done.file.validation_accuracy:.2f} %, test {100 * accuracy:.2f} %"
+    )
+    typer.echo(f"weights: {out / WEIGHTS}")

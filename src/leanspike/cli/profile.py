@@ -1,0 +1,63 @@
+"""``leanspike profile``: a trained network's activity, as a workload for the hardware side."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def profile(
+    model: Annotated[Path, typer.Argument(help="Folder of a trained network.")],
+    out: Annotated[
+        Path | None, typer.Option(help="Workload to write: .yaml keeps all, .csv the densities.")
+    ] = None,
+    data: Annotated[str | None, typer.Option(help="Other data than the model's own.")] = None,
+    split: Annotated[str, typer.Option(help="train, validation or test.")] = "test",
+    statistic: Annotated[str, typer.Option(help="For .csv: mean or max.")] = "mean",
+    as_json: Annotated[bool, typer.Option("--json", help="Print the workload as JSON.")] = False,
+) -> None:
+    """Measure densities of weights, inputs and outputs, layer by layer.
+
+    Example: leanspike profile runs/ternary --out ternary.yaml && leanspike cost ternary.yaml
+    """
+    from leanspike.activity import measure
+    from leanspike.errors import InputError
+    from leanspike.study.model_folder import Model
+    from leanspike.study.networks import frame_batches
+    from leanspike.study.table import aligned
+
+    if split not in ("train", "validation", "test"):
+        raise InputError(f"found {split!r}, expected train, validation or test", where="--split")
+    if statistic not in ("mean", "max"):
+        raise InputError(f"found {statistic!r}, expected mean or max", where="--statistic")
+    if out is not None and out.suffix not in (".yaml", ".yml", ".csv"):
+        raise InputError("expected a name ending in .yaml or .csv", where=f"--out {out}")
+    loaded = Model.load(model)
+    frames = getattr(loaded.load_data(data), split)
+    workload = measure(loaded.net, frame_batches(frames, 32), name=model.resolve().name)
+    if out is not None and out.suffix == ".csv":
+        workload.to_csv(out, statistic=statistic)  # type: ignore[arg-type]
+    elif out is not None:
+        workload.save(out)
+    if as_json:
+        typer.echo(json.dumps(workload.model_dump(mode="json")))
+        return
+    head = ["layer", "weights", "inputs mean", "inputs max", "outputs mean", "outputs max"]
+    rows = [
+        [
+            layer.name,
+            f"{layer.density.weights.mean:.4f}",
+            f"{layer.density.inputs.mean:.4f}",
+            f"{layer.density.inputs.max:.4f}",
+            f"{layer.density.outputs.mean:.4f}",
+            f"{layer.density.outputs.max:.4f}",
+        ]
+        for layer in workload.layers
+    ]
+    typer.echo("densities (fraction of non-zeros)")
+    typer.echo(aligned([head, *rows]))
+    if out is not None:
+        typer.echo(f"workload: {out}")

@@ -1,0 +1,30 @@
+"""``leanspike report``: the page of a study, from its stored results alone."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def report(
+    study: Annotated[Path, typer.Argument(help="Study's folder or database.")],
+    out: Annotated[Path | None, typer.Option(help="Folder for the report; the study's.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the report's data.")] = False,
+) -> None:
+    """Build the HTML report and the figures; a study that still runs may be looked at.
+
+    Example: leanspike report runs/study
+    """
+    from leanspike.report import build_report, view
+    from leanspike.study import Results, short_table
+
+    results = Results.load(study)
+    if as_json:
+        typer.echo(json.dumps(view(results)))
+        return
+    page = build_report(study, out or (study if study.is_dir() else study.parent))
+    typer.echo(short_table(results))
+    typer.echo(f"report: {page}")

@@ -1,0 +1,102 @@
+"""From a study's sections to data and networks, with and without compression."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import fields
+from typing import Any
+
+import torch
+
+from leanspike.compress import CompressionConfig, prepare
+from leanspike.errors import InputError
+from leanspike.events import FrameConfig, FrameData, FrameSplit, load_data
+from leanspike.nn import NetworkConfig, NeuronConfig, SpikingNetwork, build_network
+from leanspike.study.file import DataSection, NetworkSection
+
+
+def load_study_data(section: DataSection) -> FrameData:
+    """Load the data a study names.
+
+    Raises
+    ------
+    InputError
+        When it is missing or damaged.
+    """
+    return load_data(
+        section.source,
+        frames=FrameConfig(T=section.T, by=section.by),
+        seed=section.seed,
+        root=section.root,
+        download=section.download,
+        limit=section.limit,
+    )
+
+
+def network_config(
+    section: NetworkSection, *, shape: tuple[int, int, int], classes: int, T: int
+) -> NetworkConfig:
+    """Return the network a study asks for, sized to its data.
+
+    Raises
+    ------
+    InputError
+        When the settings do not fit each other or the data.
+    """
+    known = {field.name for field in fields(NeuronConfig)}
+    unknown = [key for key in section.neuron if key not in known]
+    if unknown:
+        raise InputError(
+            "unknown key", where=f"network.neuron.{unknown[0]}", remedy=f"Keys: {', '.join(known)}"
+        )
+    return NetworkConfig(
+        name=section.name,
+        shape=shape,
+        classes=classes,
+        T=T,
+        channels=section.channels,
+        hidden=section.hidden,
+        dropout=section.dropout,
+        neuron=NeuronConfig(**section.neuron),
+    )
+
+
+def prepared_network(
+    config: NetworkConfig, seed: int, phases: Sequence[Mapping[str, Any]]
+) -> SpikingNetwork:
+    """Build a network as phases leave it, before its weights are loaded.
+
+    Parameters
+    ----------
+    config, seed
+        The network before any phase.
+    phases
+        Phases as plain data (``dataclasses.asdict``).
+    """
+    net = build_network(config, seed=seed)
+    for phase in phases:
+        if phase["compression"] is not None:
+            prepare(net, compression_of(phase["compression"]))
+    return net
+
+
+def compression_of(plain: Mapping[str, Any]) -> CompressionConfig:
+    """Return a compression from its plain data."""
+    return CompressionConfig(**{**plain, "layers": tuple(plain["layers"])})
+
+
+def frame_batches(split: FrameSplit, batch_size: int) -> Iterator[torch.Tensor]:
+    """Yield a split's frames as float tensors [T, N, C, H, W], in order."""
+    for start in range(0, len(split), batch_size):
+        frames = torch.from_numpy(split.frames[start : start + batch_size].astype("float32"))
+        yield frames.transpose(0, 1).contiguous()
+
+
+def right_by_recording(net: SpikingNetwork, split: FrameSplit, batch_size: int) -> list[bool]:
+    """Tell for each recording whether the class of highest firing rate is its own."""
+    place = next(net.parameters()).device
+    given: list[int] = []
+    with torch.inference_mode():
+        for frames in frame_batches(split, batch_size):
+            given += net(frames.to(place)).argmax(dim=1).tolist()
+    return [found == wanted for found, wanted in zip(given, split.labels.tolist(), strict=True)]
