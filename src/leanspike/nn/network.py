@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TypeVar, cast
 
 import torch
@@ -11,6 +12,7 @@ from leanspike.errors import InputError
 from leanspike.nn.attention import SameConv1d, attend
 from leanspike.nn.network_config import VOTERS, NetworkConfig
 from leanspike.nn.neuron import Neuron
+from leanspike.nn.saving import run_stage
 from leanspike.nn.sequence import check_same_device, check_sequence
 from leanspike.nn.stage import fire
 from leanspike.nn.voting import vote
@@ -48,17 +50,15 @@ class SpikingNetwork(nn.Module):
         assert config.dropout is not None
         self.config = config
         c, h, w = config.shape
-        attentions = 0
+        attended = ATTENDED[config.name]
         for k, m in enumerate(config.channels, start=1):
             self.add_module(f"conv{k}", nn.Conv2d(c, m, 3, padding=1, bias=False))
             self.add_module(f"norm{k}", nn.BatchNorm2d(m))
             self.add_module(f"neuron{k}", self._neuron(m))
-            if k in ATTENDED[config.name]:
-                attentions += 1
-                self.add_module(
-                    f"tcja{attentions}_t", SameConv1d(config.T, config.T, ATTENTION_KERNEL)
-                )
-                self.add_module(f"tcja{attentions}_c", SameConv1d(m, m, ATTENTION_KERNEL))
+            if k in attended:
+                a = attended.index(k) + 1
+                self.add_module(f"tcja{a}_t", SameConv1d(config.T, config.T, ATTENTION_KERNEL))
+                self.add_module(f"tcja{a}_c", SameConv1d(m, m, ATTENTION_KERNEL))
             self.add_module(f"pool{k}", nn.MaxPool2d(2))
             c, h, w = m, h // 2, w // 2
         n = len(config.channels)
@@ -85,21 +85,26 @@ class SpikingNetwork(nn.Module):
 
     def _convolve(self, x: Tensor, T: int) -> Tensor:
         assert isinstance(self.config.channels, tuple)
-        attentions = 0
         for k in range(1, len(self.config.channels) + 1):
-            y = self._part(f"conv{k}", nn.Conv2d)(x)
             norm = self._part(f"norm{k}", nn.BatchNorm2d)
-            neuron = self._part(f"neuron{k}", Neuron)
-            pool = self._part(f"pool{k}", nn.MaxPool2d)
-            if k in ATTENDED[self.config.name]:
-                attentions += 1
-                s = fire(y, T, neuron, norm=norm).unflatten(0, (T, -1))
-                along_channels = self._part(f"tcja{attentions}_t", SameConv1d)
-                along_time = self._part(f"tcja{attentions}_c", SameConv1d)
-                x = pool(attend(s, along_channels, along_time).flatten(0, 1))
-            else:
-                x = fire(y, T, neuron, norm=norm, pool=pool)
+            x = run_stage(partial(self._stage, k, T), x, keep=self.config.keep, norm=norm)
         return x
+
+    def _stage(self, k: int, T: int, x: Tensor) -> Tensor:
+        """Run convolution ``k`` and what follows it on ``[T*N, C, H, W]``."""
+        y = self._part(f"conv{k}", nn.Conv2d)(x)
+        norm = self._part(f"norm{k}", nn.BatchNorm2d)
+        neuron = self._part(f"neuron{k}", Neuron)
+        pool = self._part(f"pool{k}", nn.MaxPool2d)
+        attended = ATTENDED[self.config.name]
+        if k not in attended:
+            return fire(y, T, neuron, norm=norm, pool=pool)
+        s = fire(y, T, neuron, norm=norm).unflatten(0, (T, -1))
+        a = attended.index(k) + 1
+        along_channels = self._part(f"tcja{a}_t", SameConv1d)
+        along_time = self._part(f"tcja{a}_c", SameConv1d)
+        attended_spikes: Tensor = pool(attend(s, along_channels, along_time).flatten(0, 1))
+        return attended_spikes
 
     def _densify(self, x: Tensor, T: int, N: int) -> Tensor:
         assert isinstance(self.config.channels, tuple)
@@ -117,7 +122,12 @@ class SpikingNetwork(nn.Module):
         return cast(Part, self.get_submodule(name))
 
     def _neuron(self, channels: int) -> Neuron:
-        return Neuron(self.config.neuron, channels=channels, backend=self.config.backend)
+        return Neuron(
+            self.config.neuron,
+            channels=channels,
+            backend=self.config.backend,
+            store=self.config.store_membrane,
+        )
 
     def _check(self, x: Tensor) -> None:
         where = f"{self.config.name} network"

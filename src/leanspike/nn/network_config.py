@@ -8,6 +8,7 @@ from typing import Literal, get_args
 from leanspike.errors import InputError
 from leanspike.nn.backend import BACKENDS, Backend
 from leanspike.nn.neuron_config import NeuronConfig
+from leanspike.nn.saving import Keep
 
 NetworkName = Literal["small", "tcja"]
 POOLINGS = {"small": 3, "tcja": 5}
@@ -43,6 +44,13 @@ class NetworkConfig:
         The neurons' dynamics.
     backend
         What runs the neurons.
+    store_membrane
+        Whether neuron layers keep their potentials for the backward pass; by default they compute
+        them again, which saves memory and is no slower.
+    keep
+        What each convolution stage keeps for the backward pass: ``"tensors"`` as they are,
+        ``"bits"`` (input spikes at one bit each) or ``"inputs"`` (nothing else: the stage runs
+        twice).
 
     >>> NetworkConfig().hidden
     128
@@ -57,6 +65,8 @@ class NetworkConfig:
     dropout: float | None = None
     neuron: NeuronConfig = field(default_factory=NeuronConfig)
     backend: Backend = "auto"
+    store_membrane: bool = False
+    keep: Keep = "tensors"
 
     def __post_init__(self) -> None:
         if self.name not in get_args(NetworkName):
@@ -82,11 +92,15 @@ class NetworkConfig:
             raise InputError(
                 f"dropout is {self.dropout}, expected 0 <= dropout < 1", where="NetworkConfig"
             )
-        if self.backend not in BACKENDS:
-            raise InputError(
-                f"backend is {self.backend!r}, expected one of {', '.join(BACKENDS)}",
-                where="NetworkConfig",
-            )
+        for key, found, expected in (
+            ("backend", self.backend, BACKENDS),
+            ("keep", self.keep, get_args(Keep)),
+        ):
+            if found not in expected:
+                raise InputError(
+                    f"{key} is {found!r}, expected one of {', '.join(expected)}",
+                    where="NetworkConfig",
+                )
 
     def _fill_defaults(self) -> None:
         convolutions = POOLINGS[self.name]
