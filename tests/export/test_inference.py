@@ -106,7 +106,7 @@ def test_a_network_of_ours_in_float32() -> None:
     with torch.no_grad():
         net.dense1.weight.mul_(25)
         net.dense2.weight.mul_(25)
-    prepare(net, CompressionConfig(weight_bits=3, sparsity=0.3))
+    prepare(net, CompressionConfig(weight_bits=3, sparsity=0.3, scope="layerwise"))
     x = counts(6, 8, 2, 16, 16)
     reestimate_batchnorm(net, [x])
     seen: list[Tensor] = []
