@@ -25,6 +25,9 @@ from leanspike.hardware.semantics import Semantics
 Ints = NDArray[np.int64]
 Reals = NDArray[np.float64]
 
+# Tiles of more rows than this fill all but half a row on average, whatever their distribution.
+_MANY_ROWS = 64
+
 
 @dataclass(frozen=True)
 class Content:
@@ -136,19 +139,36 @@ def physical_content(
     if layout is None:
         nothing = np.zeros((0, 2))
         return Content(model.density, 1.0, tile, nothing, nothing, 1.0)
-    sizes = tile_sizes(_sized_ranks(layout, semantics), [np.array([n]) for n in fiber[::-1]], model)
-    words = np.array([[float(sizes.metadata_bits[0]), 0.0]])
-    most_words = np.array([[float(sizes.most_metadata_bits[0]), 0.0]])
-    expected = float(sizes.values[0])
+    ranks = _sized_ranks(layout)
+    sizes = tile_sizes(ranks, [np.array([n]) for n in fiber[::-1]], model)
+    # Fibers of overlapping inputs cover a little more or less than the tile.
+    share = tile / float(np.prod(fiber, dtype=np.float64))
+    values, bits = float(sizes.values[0]) * share, float(sizes.metadata_bits[0]) * share
+    most, most_bits = (
+        float(sizes.most_values[0]) * share,
+        float(sizes.most_metadata_bits[0]) * share,
+    )
+    size = np.array([tile])
+    held, most_held = float(model.expected(size)[0]), float(model.maximum(size)[0])
+    if layout.ranks[-1].format == "RLE" and not semantics.run_overflow:
+        bits -= (values - held) * ranks[-1].run_bits
+        most_bits -= (most - most_held) * ranks[-1].run_bits
+        values, most = held, most_held
+    if layout.ranks[-1].format == "UOP" and not semantics.innermost_offsets:
+        values, most, bits, most_bits = held, most_held, 0.0, 0.0
     waste = 1.0
-    if block > 1 and expected > 0:
-        occupancies = model.occupancies(tile)
-        rows = float(np.ceil(occupancies.values / block) @ occupancies.probabilities)
-        waste = max(1.0, rows / (float(model.expected(tile)) / block))
-    return Content(expected / tile, 1.0, int(sizes.most_values[0]), words, most_words, waste)
+    if block > 1 and values > 0:
+        if values > _MANY_ROWS * block:
+            waste = 1.0 + (block - 1) / (2.0 * values)
+        else:
+            occupancies = model.occupancies(tile)
+            rows = float(np.ceil(occupancies.values / block) @ occupancies.probabilities)
+            waste = max(1.0, rows * block / held) if held > 0 else 1.0
+    words, most_words = np.array([[bits, 0.0]]), np.array([[most_bits, 0.0]])
+    return Content(values / tile, 1.0, min(tile, ceil(most)), words, most_words, waste)
 
 
-def _sized_ranks(layout: Format, semantics: Semantics) -> list[SizedRank]:
+def _sized_ranks(layout: Format) -> list[SizedRank]:
     sized = []
     for rank in layout.ranks:
         bits = rank.payload_bits if rank.format == "UOP" else rank.metadata_bits

@@ -16,7 +16,7 @@ from leanspike.hardware.counts.content import (
     physical_content,
     sparseloop_content,
 )
-from leanspike.hardware.counts.geometry import rank_geometry
+from leanspike.hardware.counts.geometry import tile_geometry
 from leanspike.hardware.counts.leader import leader_sizes
 from leanspike.hardware.counts.nest import list_loops, nest_counts, tile_size
 from leanspike.hardware.counts.plan import Plan, values_per_row
@@ -190,10 +190,10 @@ def tile_contents(
         fiber = np.ones((levels, most), np.int64)
         under = np.ones((levels, most + 1), np.int64)
         if not dense and plan.ranks[:, x].any():
-            fits = rank_geometry(
-                plan.problem.coefficients, x, plan.keep, plan.ranks[:, x], plan.compressed[:, x],
-                plan.flattens[x], plan.from_inside[:, x], mapping.factors, mapping.order, fiber,
-                under,
+            fits = tile_geometry(
+                not semantics.whole_accesses, plan.problem.coefficients, x, plan.keep,
+                plan.ranks[:, x], plan.compressed[:, x], plan.flattens[x],
+                plan.from_inside[:, x], mapping.factors, mapping.order, fiber, under,
             )  # fmt: skip
             if not fits:
                 raise InputError(
