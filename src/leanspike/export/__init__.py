@@ -3,6 +3,8 @@
 from leanspike.export.chain import Stage, trace_chain
 from leanspike.export.inference import IntegerNetwork, Recording, integer_network
 from leanspike.export.integers import IntegerLayer
+from leanspike.export.nir_reading import NIRNetwork, from_nir
+from leanspike.export.nir_writing import to_nir, write_nir
 from leanspike.export.packing import FORMATS, Packed, pack, pack_weights, unpack, unpack_weights
 from leanspike.export.vectors import export_integers
 
@@ -10,14 +12,18 @@ __all__ = [
     "FORMATS",
     "IntegerLayer",
     "IntegerNetwork",
+    "NIRNetwork",
     "Packed",
     "Recording",
     "Stage",
     "export_integers",
+    "from_nir",
     "integer_network",
     "pack",
     "pack_weights",
+    "to_nir",
     "trace_chain",
     "unpack",
     "unpack_weights",
+    "write_nir",
 ]

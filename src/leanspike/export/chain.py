@@ -29,6 +29,8 @@ class Stage:
         A Conv1d, Conv2d or Linear.
     input_shape
         Shape of one entry of its input, ``[C, H, W]``, ``[C, L]`` or ``[F]``.
+    output_shape
+        Shape of one entry of its output, before pooling.
     norm, neuron, pool
         What follows, in this order; None where it is missing.
     neuron_name
@@ -38,6 +40,7 @@ class Stage:
     name: str
     layer: WeightLayer
     input_shape: tuple[int, ...]
+    output_shape: tuple[int, ...]
     norm: _Norm | None = None
     neuron: nn.Module | None = None
     pool: Pool | None = None
@@ -128,17 +131,19 @@ def _link(calls: list[tuple[str, nn.Module, Tensor, Tensor]]) -> tuple[Stage, ..
                 where=f"module {name!r}",
                 remedy="Only chains can be exported: no attention, skips or functional pooling",
             )
-        _place(stages, name, module, given)
+        _place(stages, name, module, given, made)
         value, before = made, f"module {name!r}"
     if not stages:
         raise InputError("no weight layer ran")
     return tuple(stages)
 
 
-def _place(stages: list[Stage], name: str, module: nn.Module, given: Tensor) -> None:
+def _place(stages: list[Stage], name: str, module: nn.Module, given: Tensor, made: Tensor) -> None:
     if isinstance(module, WeightLayer):
         trailing = module.weight.dim() - 1
-        stages.append(Stage(name, module, tuple(given.shape[-trailing:])))
+        stages.append(
+            Stage(name, module, tuple(given.shape[-trailing:]), tuple(made.shape[-trailing:]))
+        )
         return
     if not stages:
         raise InputError("it comes before the first weight layer", where=f"module {name!r}")

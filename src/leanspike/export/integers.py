@@ -178,7 +178,7 @@ def integer_layer(stage: Stage, *, fraction_bits: int, leak_bits: int = 16) -> I
         raise InputError("no neuron follows it", where=f"layer {name!r}")
     neuron = read_dynamics(stage.neuron_name, stage.neuron)
     integers, scale, bits = integer_weights(name, layer)
-    gain, shift = _affine(stage)
+    gain, shift = output_affine(stage)
     sign = torch.where(gain < 0, -1, 1)
     integers = integers * sign.reshape(-1, *[1] * (integers.dim() - 1))
     flat = gain == 0  # such a channel hears only its bias
@@ -209,8 +209,14 @@ def integer_layer(stage: Stage, *, fraction_bits: int, leak_bits: int = 16) -> I
     )
 
 
-def _affine(stage: Stage) -> tuple[Tensor, Tensor]:
-    """Give gain and shift per output channel of bias and batch norm together, in float64."""
+def output_affine(stage: Stage) -> tuple[Tensor, Tensor]:
+    """Give gain and shift per output channel of bias and batch norm together, in float64.
+
+    Returns
+    -------
+    gain, shift
+        ``[M]`` each: after them the layer's output is ``gain * (weights * input) + shift``.
+    """
     channels = stage.layer.weight.shape[0]
     bias = stage.layer.bias
     shift = torch.zeros(channels, dtype=torch.float64) if bias is None else bias.detach().double()

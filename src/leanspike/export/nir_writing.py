@@ -1,0 +1,202 @@
+"""A chain network as a NIR graph."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from leanspike.compress.parametrization import compressed
+from leanspike.errors import InputError
+from leanspike.export.chain import Stage, trace_chain
+from leanspike.export.dynamics import Dynamics, read_dynamics
+from leanspike.export.integers import output_affine
+
+
+def to_nir(
+    model: nn.Module,
+    example: Tensor,
+    *,
+    dt: float = 1e-4,
+    run: Callable[[nn.Module, Tensor], Any] | None = None,
+) -> Any:
+    """Write a network as a graph of the Neuromorphic Intermediate Representation.
+
+    Batch norms are folded into weights, which are those the network computes with: quantized and
+    masked. A time constant of tau steps becomes ``tau * dt`` seconds. NIR has no max pooling; on
+    spikes it is the same as `SumPool2d` and a `Threshold` of one half. NIR's neurons fire above
+    their threshold, ours at it too: only potentials exactly at the threshold tell.
+
+    Each weight node's metadata holds a JSON string ``compression`` with ``bits``, ``sparsity``,
+    ``quantizer`` and ``scale`` (per output channel, the batch norm's gain included): weights over
+    scale are whole numbers for a linear quantizer.
+
+    Parameters
+    ----------
+    model
+        A chain of weight layers, batch norms, leanspike or SpikingJelly integrate-and-fire
+        neurons, and pooling; run once in evaluation mode.
+    example
+        Input to trace it with.
+    dt
+        Seconds per time step, in the graph's metadata too.
+    run
+        How to call the model, ``model(example)`` by default.
+
+    Returns
+    -------
+    nir.NIRGraph
+        Written to a file with `write_nir`.
+
+    Raises
+    ------
+    InputError
+        The network is no such chain, or a neuron resets by subtraction, which NIR cannot say.
+    """
+    nir = import_nir()
+    stages = trace_chain(model, example, run=run)
+    nodes: dict[str, Any] = {"input": nir.Input({"input": np.array(stages[0].input_shape)})}
+    shape = stages[0].input_shape
+    for stage in stages:
+        if len(shape) > 1 and isinstance(stage.layer, nn.Linear):
+            nodes[f"{stage.name}.flatten"] = nir.Flatten({"input": np.array(shape)}, 0, -1)
+        nodes[stage.name] = _weights(nir, stage)
+        shape = stage.output_shape
+        if stage.neuron is not None:
+            dynamics = read_dynamics(stage.neuron_name, stage.neuron)
+            nodes[stage.neuron_name] = _neuron(nir, stage, dynamics, dt)
+        if stage.pool is not None:
+            shape = _pooled(shape, stage)
+            nodes |= _pool(nir, stage, shape)
+    nodes["output"] = nir.Output({"output": np.array(shape)})
+    names = list(nodes)
+    return nir.NIRGraph(
+        nodes=nodes,
+        edges=list(pairwise(names)),
+        metadata={"dt": dt},
+        type_check=False,
+    )
+
+
+def write_nir(
+    model: nn.Module,
+    example: Tensor,
+    path: str | Path,
+    *,
+    dt: float = 1e-4,
+    run: Callable[[nn.Module, Tensor], Any] | None = None,
+) -> Path:
+    """Write a network as a NIR file (HDF5); parameters and errors are those of `to_nir`."""
+    graph = to_nir(model, example, dt=dt, run=run)
+    try:
+        import_nir().write(str(path), graph)
+    except OSError as error:
+        raise InputError(f"cannot be written: {error}", where=str(path)) from error
+    return Path(path)
+
+
+def import_nir() -> Any:
+    """Give the nir package, or say how to get it."""
+    try:
+        import nir
+    except ImportError as error:
+        raise InputError(
+            "the package nir is not installed", remedy="pip install 'leanspike[interop]'"
+        ) from error
+    return nir
+
+
+def _weights(nir: Any, stage: Stage) -> Any:
+    layer = stage.layer
+    gain, shift = output_affine(stage)
+    with torch.no_grad():
+        weight = layer.weight.detach().double()
+        weight = weight * gain.reshape(-1, *[1] * (weight.dim() - 1))
+    dtype = layer.weight.detach().numpy().dtype
+    arrays = {"weight": weight.numpy().astype(dtype), "bias": shift.numpy().astype(dtype)}
+    metadata = {"compression": json.dumps(_compression(stage, gain))}
+    if isinstance(layer, nn.Linear):
+        return nir.Affine(**arrays, metadata=metadata)
+    kind = {3: nir.Conv1d, 4: nir.Conv2d}.get(layer.weight.dim())
+    if kind is None:
+        raise InputError("NIR has no 3-d convolution", where=f"layer {stage.name!r}")
+    one = layer.weight.dim() == 3
+    options = {
+        name: value if isinstance(value, str) else (value[0] if one else tuple(value))
+        for name, value in (
+            ("stride", layer.stride),
+            ("padding", layer.padding),
+            ("dilation", layer.dilation),
+        )
+    }
+    size = stage.input_shape[1] if one else tuple(stage.input_shape[1:])
+    return kind(input_shape=size, groups=layer.groups, **options, **arrays, metadata=metadata)
+
+
+def _compression(stage: Stage, gain: Tensor) -> dict[str, Any]:
+    layer = stage.layer
+    facts: dict[str, Any] = {"sparsity": float((layer.weight == 0).double().mean())}
+    compression = compressed(layer)
+    if compression is not None and compression.quantizer is not None:
+        quantizer = compression.quantizer
+        with torch.no_grad():
+            scale = quantizer.scale(layer.weight).double().reshape(-1).expand(len(gain)) * gain
+        facts |= {
+            "bits": quantizer.bits,
+            "quantizer": type(quantizer).__name__,
+            "scale": scale.tolist(),
+        }
+    return facts
+
+
+def _neuron(nir: Any, stage: Stage, dynamics: Dynamics, dt: float) -> Any:
+    if dynamics.soft:
+        raise InputError(
+            "it resets by subtraction, which NIR cannot say", where=f"neuron {stage.neuron_name!r}"
+        )
+
+    def full(value: float) -> NDArray[np.float64]:
+        return np.full(stage.output_shape, value)
+
+    ends = {"v_threshold": full(dynamics.threshold), "v_reset": full(dynamics.v_reset)}
+    if not dynamics.leaky:
+        return nir.IF(r=full(1 / dt), **ends)
+    return nir.LIF(tau=full(dynamics.tau * dt), r=full(1.0), v_leak=full(dynamics.v_reset), **ends)
+
+
+def _pooled(shape: tuple[int, ...], stage: Stage) -> tuple[int, ...]:
+    assert stage.pool is not None
+    with torch.no_grad():
+        return tuple(stage.pool(torch.zeros(1, *shape)).shape[1:])
+
+
+def _pool(nir: Any, stage: Stage, shape: tuple[int, ...]) -> dict[str, Any]:
+    pool = stage.pool
+    assert pool is not None
+
+    def pair(value: Any) -> NDArray[np.int64]:
+        return np.broadcast_to(np.array(value, np.int64), (2,)).copy()
+
+    sizes = {
+        "kernel_size": pair(pool.kernel_size),
+        "stride": pair(pool.stride),
+        "padding": pair(pool.padding),
+    }
+    if pool.ceil_mode or (isinstance(pool, nn.MaxPool2d) and set(pair(pool.dilation)) != {1}):
+        raise InputError(
+            "NIR's pooling has neither dilation nor ceil_mode",
+            where=f"the pooling after layer {stage.name!r}",
+        )
+    if isinstance(pool, nn.AvgPool2d):
+        return {f"{stage.name}.pool": nir.AvgPool2d(**sizes)}
+    return {
+        f"{stage.name}.pool": nir.SumPool2d(**sizes),
+        f"{stage.name}.any": nir.Threshold(np.full(shape, 0.5)),
+    }
