@@ -176,13 +176,17 @@ class Case:
                         continue
                     pj = count * prices.storage[i, x, a] * clusters
                     if count:
-                        items.append(EnergyItem(level.name, tensor, action, count, pj))
+                        items.append(
+                            EnergyItem(level.name, tensor, action, float(count), float(pj))
+                        )
             for way, count, price in (
                 ("read", membrane.reads[i], prices.state[i, 0]),
                 ("update", membrane.writes[i], prices.state[i, 1]),
             ):
                 if count:
-                    items.append(EnergyItem(level.name, "State", way, count, count * price))
+                    items.append(
+                        EnergyItem(level.name, "State", way, float(count), float(count * price))
+                    )
         unit = plan.architecture.compute.name
         for action, count, price in zip(
             COMPUTE_ACTIONS, found.row.computes, prices.compute, strict=True

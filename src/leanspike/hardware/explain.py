@@ -1,0 +1,73 @@
+"""What each assumption is worth: the cost with one switch at a time the other way."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from leanspike.hardware.architecture import Architecture
+from leanspike.hardware.layer import Statistic
+from leanspike.hardware.price import price
+from leanspike.hardware.search import Objective
+from leanspike.hardware.semantics import Semantics
+from leanspike.hardware.workload import Workload
+
+
+@dataclass(frozen=True)
+class Flip:
+    """The cost with one switch the other way.
+
+    ``now`` is the switch's value in the semantics asked about; ``energy_pj``, ``cycles`` and
+    ``edp`` (J x cycles) hold for its opposite, each layer under its best mapping then.
+    """
+
+    switch: str
+    now: bool
+    energy_pj: float
+    cycles: float
+    edp: float
+    says: str
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain data for JSON."""
+        return asdict(self)
+
+
+def explain_switches(
+    workload: Workload | str | Path,
+    architecture: Architecture | str | Path,
+    *,
+    semantics: Semantics | str = "physical",
+    objective: Objective = "edp",
+    formats: str | None = None,
+    statistic: Statistic = "mean",
+    weight_bits: int | None = None,
+) -> tuple[Flip, ...]:
+    """Price a workload once for every switch, with that switch flipped.
+
+    Parameters are those of :func:`~leanspike.hardware.price.price`.
+    """
+    base = semantics if isinstance(semantics, Semantics) else Semantics.preset(semantics)
+    found = []
+    for switch in fields(base):
+        cost = price(
+            workload,
+            architecture,
+            semantics=base.flipped(switch.name),
+            objective=objective,
+            formats=formats,
+            statistic=statistic,
+            weight_bits=weight_bits,
+        )
+        found.append(
+            Flip(
+                switch=switch.name,
+                now=getattr(base, switch.name),
+                energy_pj=cost.energy_pj,
+                cycles=cost.cycles,
+                edp=cost.edp,
+                says=str(switch.metadata["says"]),
+            )
+        )
+    return tuple(found)
