@@ -1,0 +1,157 @@
+"""Runs the model on what the published figures are about."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import fields
+
+from leanspike.hardware.architecture import Architecture
+from leanspike.hardware.case import Case
+from leanspike.hardware.cost import WorkloadCost
+from leanspike.hardware.layer import Densities, Density, Layer, Statistic
+from leanspike.hardware.price import price
+from leanspike.hardware.reference.sparsity import published_setting
+from leanspike.hardware.search import search_cases
+from leanspike.hardware.semantics import Semantics
+from leanspike.hardware.validation.agreement import line_through
+from leanspike.hardware.validation.paper import Setting
+from leanspike.hardware.validation.silicon import SNE, sne_network, vgg_quantized, vgg_spiking
+
+#: The claim's two settings: ternary weights, and 80 % pruned at 8 bits.
+TERNARY: Setting = ("RLE", "mean", 0.0, 2)
+PRUNED: Setting = ("RLE", "mean", 0.8, 8)
+
+
+def paper_energies(
+    settings: Iterable[Setting],
+    *,
+    semantics: Semantics,
+    architecture: str = "eyeriss_snn",
+    activity: float | None = None,
+) -> dict[Setting, float]:
+    """Price settings of the published study, each layer under its mapping of lowest EDP.
+
+    Parameters
+    ----------
+    settings
+        (format, statistic, prune fraction, weight bits).
+    semantics
+        What the model assumes.
+    architecture
+        Preset or file.
+    activity
+        Density of every layer's inputs and outputs; the published workload's when left out.
+
+    Returns
+    -------
+    dict
+        Energy of one inference in uJ, by setting.
+    """
+    chosen = list(settings)
+    chip = Architecture.load(architecture)
+    cases, owners = [], []
+    for setting in chosen:
+        name, statistic, fraction, bits = setting
+        described = chip.with_formats(name)
+        for layer in published_setting(fraction, bits).layers:
+            case = Case.of(
+                _at_activity(layer, activity), described, semantics,
+                statistic=_statistic(statistic),
+            )  # fmt: skip
+            cases.append(case)
+            owners.append(setting)
+    total = dict.fromkeys(chosen, 0.0)
+    for setting, found in zip(owners, search_cases(cases, "edp"), strict=True):
+        total[setting] += float(found.cost.energy_pj) / 1e6
+    return total
+
+
+def claim(semantics: Semantics, *, activity: float | None = None) -> float:
+    """Return the energy of 80 % pruning over that of ternary weights (RLE, mean density)."""
+    found = paper_energies([TERNARY, PRUNED], semantics=semantics, activity=activity)
+    return found[PRUNED] / found[TERNARY]
+
+
+def claim_by_switch(semantics: Semantics) -> dict[str, float]:
+    """Return the claim with each switch flipped alone; ``""`` is with none."""
+    found = {"": claim(semantics)}
+    for switch in fields(semantics):
+        found[switch.name] = claim(semantics.flipped(switch.name))
+    return found
+
+
+def claim_by_activity(semantics: Semantics, activities: Sequence[float]) -> dict[float, float]:
+    """Return the claim for several densities of all inputs and outputs."""
+    return {activity: claim(semantics, activity=activity) for activity in activities}
+
+
+def sne_run(*, steps: int = 1000) -> dict[str, float]:
+    """Price SNE's kind of network at its two printed activities on ``event_clusters``.
+
+    Returns
+    -------
+    dict
+        ``pj_per_operation_low`` and ``_high``, at the two activities, of the clusters (without
+        the system's memory); ``floor_share``, the share of the energy at the lower activity that
+        the line through both has at no activity; ``published_floor_share``.
+    """
+    energies, prices = [], []
+    for activity in SNE.activities:
+        cost = price(sne_network(activity, steps=steps), "event_clusters")
+        inside = cost.energy_pj - cost.energy_by("component").get("memory", 0.0)
+        energies.append(float(inside))
+        prices.append(float(inside) / sum(layer.computes["actual"] for layer in cost.layers))
+    _, floor = line_through(SNE.activities, (energies[0], energies[1]))
+    _, published = line_through(SNE.activities, SNE.energies_uj)
+    return {
+        "pj_per_operation_low": prices[0],
+        "pj_per_operation_high": prices[1],
+        "floor_share": floor / energies[0],
+        "published_floor_share": published / SNE.energies_uj[0],
+    }
+
+
+def spinalflow_run(*, spiking: float = 0.1, ticks: int = 16) -> dict[str, float]:
+    """Price VGG-16's convolutions as spikes on ``tick_batching`` and as numbers on Eyeriss.
+
+    Both are in 28 nm at 200 MHz; Eyeriss gates zero inputs and computes with 4 or 8 bits.
+
+    Returns
+    -------
+    dict
+        Eyeriss over SpinalFlow, in energy on the chip (``chip_4``, ``chip_8``), in energy with
+        DRAM (``energy_4``, ``energy_8``) and in time (``time_4``, ``time_8``).
+    """
+    flow = price(vgg_spiking(ticks=ticks, spiking=spiking), "tick_batching")
+    found = {}
+    for bits in (4, 8):
+        cost = price(vgg_quantized(bits=bits, density=spiking), _eyeriss(bits))
+        found[f"chip_{bits}"] = _on_chip(cost) / _on_chip(flow)
+        found[f"energy_{bits}"] = cost.energy_pj / flow.energy_pj
+        found[f"time_{bits}"] = cost.latency_s / flow.latency_s
+    return {name: float(value) for name, value in found.items()}
+
+
+def _on_chip(cost: WorkloadCost) -> float:
+    return cost.energy_pj - cost.energy_by("component").get("DRAM", 0.0)
+
+
+def _eyeriss(bits: int) -> Architecture:
+    """Return Eyeriss in 28 nm with multipliers of the values' width."""
+    chip = Architecture.load("eyeriss_168")
+    unit = chip.compute.model_copy(
+        update={"component": {**(chip.compute.component or {}), "bits": bits}}
+    )
+    return chip.model_copy(update={"technology": "28nm", "compute": unit})
+
+
+def _at_activity(layer: Layer, activity: float | None) -> Layer:
+    if activity is None:
+        return layer
+    both = Density(mean=activity, max=activity)
+    weights = layer.density.weights
+    return layer.replace(density=Densities(weights=weights, inputs=both, outputs=both))
+
+
+def _statistic(name: str) -> Statistic:
+    return "max" if name == "max" else "mean"
