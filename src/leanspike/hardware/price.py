@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from leanspike.errors import InputError
 from leanspike.hardware.architecture import Architecture
 from leanspike.hardware.case import Case
-from leanspike.hardware.cost import LayerCost, WorkloadCost
+from leanspike.hardware.cost import WorkloadCost
 from leanspike.hardware.layer import Layer, Statistic
-from leanspike.hardware.search import Objective, mappings
-from leanspike.hardware.search_space import map_space
+from leanspike.hardware.search import Objective, search_cases
 from leanspike.hardware.semantics import Semantics
 from leanspike.hardware.workload import Workload
 
@@ -58,7 +56,7 @@ def price(
     rules = semantics if isinstance(semantics, Semantics) else Semantics.preset(semantics)
     layers = [_with_bits(layer, weight_bits) for layer in work.layers]
     cases = [Case.of(layer, chip, rules, statistic=statistic) for layer in layers]
-    costs = [_best(case, objective) for case in cases]
+    costs = [found.cost for found in search_cases(cases, objective)]
     area, leakage = cases[0].pricing.area, cases[0].pricing.leakage_uw
     return WorkloadCost(
         workload=work.name,
@@ -70,27 +68,6 @@ def price(
         area_um2=area,
         leakage_uw=leakage,
     )
-
-
-def _best(case: Case, objective: Objective) -> LayerCost:
-    """Return the best of mappings spread evenly over the map space."""
-    space = map_space(case.plan.problem, case.plan.architecture)
-    every = [mapping for mapping, _ in mappings(case, space)]
-    best: LayerCost | None = None
-    for mapping in every[:: max(1, len(every) // 600)]:
-        try:
-            cost = case.cost(mapping)
-        except InputError:
-            continue
-        if best is None or _score(cost, objective) < _score(best, objective):
-            best = cost
-    if best is None:
-        raise InputError("no mapping is legal", where=case.name)
-    return best
-
-
-def _score(cost: LayerCost, objective: Objective) -> float:
-    return {"edp": cost.edp, "energy": cost.energy_pj, "latency": cost.cycles}[objective]
 
 
 def semantics_name(rules: Semantics) -> str:

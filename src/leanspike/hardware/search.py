@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import Literal, get_args
-
-import numpy as np
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import get_args
 
 from leanspike.errors import InputError
 from leanspike.hardware.architecture import Architecture
@@ -15,13 +14,11 @@ from leanspike.hardware.case import Case
 from leanspike.hardware.cost import LayerCost
 from leanspike.hardware.layer import Layer, Statistic
 from leanspike.hardware.mapping import Mapping
-from leanspike.hardware.mapspace import MapSpace
-from leanspike.hardware.mapspace_walk import walk, why_empty
-from leanspike.hardware.search_front import pareto_front
-from leanspike.hardware.search_space import map_space, reuse_of
+from leanspike.hardware.search_best import Best
+from leanspike.hardware.search_best import Objective as Objective
+from leanspike.hardware.search_group import Group, Pricer, grouped
+from leanspike.hardware.search_why import why_none
 from leanspike.hardware.semantics import Semantics
-
-Objective = Literal["edp", "energy", "latency", "pareto"]
 
 
 @dataclass(frozen=True)
@@ -30,24 +27,39 @@ class SearchResult:
 
     Attributes
     ----------
-    mapping, cost
-        The best mapping and what it costs; of a Pareto search the one of lowest EDP.
+    mapping
+        The best mapping; of a Pareto search the one of lowest EDP.
+    energy_pj, cycles
+        What it costs.
     front
-        Mappings that none beats in both energy and cycles, by energy; only of a Pareto search.
+        (energy in pJ, cycles, mapping) that none beats in both, by energy; only of a Pareto
+        search.
     mappings_total
         Mappings the constraints declare: splits of the bounds times orders of the loops in time.
     mappings_legal
         Those that fit the fan-outs, the formats and every capacity. All of them were looked at.
     seconds
-        Time the search took (its share, where many were searched at once).
+        Time the search took; of cases searched together, the share of this one.
     """
 
+    case: Case = field(repr=False)
     mapping: Mapping
-    cost: LayerCost
-    front: tuple[tuple[Mapping, LayerCost], ...]
+    energy_pj: float
+    cycles: float
+    front: tuple[tuple[float, float, Mapping], ...]
     mappings_total: int
     mappings_legal: int
     seconds: float
+
+    @property
+    def edp(self) -> float:
+        """Energy times delay, in J x cycles."""
+        return self.energy_pj * 1e-12 * self.cycles
+
+    @cached_property
+    def cost(self) -> LayerCost:
+        """The full breakdown of the best mapping's cost."""
+        return self.case.cost(self.mapping)
 
 
 def search(
@@ -70,6 +82,20 @@ def search(
     ------
     InputError
         When no mapping is legal; it names the constraint that leaves none.
+
+    >>> from leanspike.hardware.architecture import Architecture
+    >>> chip = Architecture(
+    ...     name="two levels",
+    ...     levels=[
+    ...         {"name": "DRAM", "keeps": ["Weights", "Inputs", "Outputs"],
+    ...          "energy": {"read": 100, "update": 100}},
+    ...         {"name": "buffer", "keeps": ["Weights", "Inputs", "Outputs"], "depth": 16,
+    ...          "width": 8, "energy": {"read": 1, "update": 1}},
+    ...     ],
+    ... )
+    >>> found = search(Layer(name="dense", C=8, M=4), chip, objective="energy")
+    >>> found.mappings_total, found.mappings_legal
+    (26, 18)
     """
     cases = [(layer, architecture)]
     return search_many(cases, semantics=semantics, objective=objective, statistic=statistic)[0]
@@ -91,53 +117,49 @@ def search_many(
 
 
 def search_cases(cases: Sequence[Case], objective: Objective = "edp") -> list[SearchResult]:
-    """Search compiled cases."""
+    """Search compiled cases, in any mixture of problems, architectures and semantics.
+
+    Raises
+    ------
+    InputError
+        When a case has no legal mapping; it names the layer and the constraint.
+    """
     if objective not in get_args(Objective):
         raise InputError(
             f"found {objective!r}, expected one of {', '.join(get_args(Objective))}",
             where="objective",
         )
-    return [_search_one(case, objective) for case in cases]
+    results: dict[int, SearchResult] = {}
+    for indices in grouped(cases):
+        found = _search_group([cases[i] for i in indices], objective)
+        results.update(zip(indices, found, strict=True))
+    return [results[i] for i in range(len(cases))]
 
 
-def _search_one(case: Case, objective: Objective) -> SearchResult:
+def _search_group(cases: Sequence[Case], objective: Objective) -> list[SearchResult]:
     started = time.perf_counter()
-    space = map_space(case.plan.problem, case.plan.architecture)
-    found: list[tuple[Mapping, LayerCost]] = []
-    legal = 0
-    for mapping, stands_for in mappings(case, space):
-        try:
-            found.append((mapping, case.cost(mapping)))
-        except InputError:
-            continue
-        legal += stands_for
-    if not found:
-        raise why_empty(space, [])
-    scores = [_score(cost, objective) for _, cost in found]
-    front = pareto_front([(cost.energy_pj, cost.cycles) for _, cost in found])
-    best = int(np.argmin(scores))
+    group = Group(cases[0])
+    pricers = [Pricer(case, group.numbers) for case in cases]
+    bests = [Best(objective, group.space) for _ in cases]
+    for counted in group.blocks():
+        for pricer, best in zip(pricers, bests, strict=True):
+            rows, energy, cycles = pricer.evaluate(counted)
+            best.legal += int(counted.stands_for[rows].sum())
+            best.offer(counted, rows, energy, cycles)
+    seconds = (time.perf_counter() - started) / len(cases)
+    return [_result(case, best, group, seconds) for case, best in zip(cases, bests, strict=True)]
+
+
+def _result(case: Case, best: Best, group: Group, seconds: float) -> SearchResult:
+    if best.mapping is None:
+        raise why_none(case)
     return SearchResult(
-        *found[best],
-        front=tuple(found[i] for i in front) if objective == "pareto" else (),
-        mappings_total=space.total,
-        mappings_legal=legal,
-        seconds=time.perf_counter() - started,
+        case=case,
+        mapping=best.mapping,
+        energy_pj=best.energy_pj,
+        cycles=best.cycles,
+        front=tuple(best.front),
+        mappings_total=group.space.total,
+        mappings_legal=best.legal,
+        seconds=seconds,
     )
-
-
-def mappings(case: Case, space: MapSpace) -> Iterator[tuple[Mapping, int]]:
-    """Yield every mapping of a space, and how many of equal counts it stands for."""
-    reuse = reuse_of(case.plan.problem, case.plan.architecture)
-    for block in walk(space, reuse=reuse):
-        factors = block.nests.factors().astype(np.int64)
-        for n in range(len(block)):
-            order = block.orders[block.order[n]].astype(np.int64)
-            yield Mapping(space.dimensions, factors[n], order), int(block.stands_for[n])
-
-
-def _score(cost: LayerCost, objective: Objective) -> float:
-    if objective == "energy":
-        return cost.energy_pj
-    if objective == "latency":
-        return cost.cycles
-    return cost.energy_pj * cost.cycles

@@ -13,7 +13,8 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from leanspike.hardware.counts.geometry import rank_geometry
+from leanspike.hardware.case import Case
+from leanspike.hardware.counts.geometry import tile_geometry
 from leanspike.hardware.counts.leader import leader_sizes
 from leanspike.hardware.counts.nest import list_loops, nest_counts, tile_size
 from leanspike.hardware.counts.plan import Plan
@@ -21,6 +22,7 @@ from leanspike.hardware.mapspace_walk import Block
 from leanspike.hardware.search_intern import Interner
 
 Ints = NDArray[np.int64]
+Numbers32 = NDArray[np.int32]
 Bools = NDArray[np.bool_]
 
 
@@ -28,7 +30,7 @@ Bools = NDArray[np.bool_]
 class Shapes:
     """Counts of a block of mappings that fit the formats' ranks.
 
-    K (level, tensor) pairs keep something; F conditions are followed.
+    K (level, tensor) pairs keep something, in the order of :attr:`Numbers.pairs`.
 
     Attributes
     ----------
@@ -38,12 +40,10 @@ class Shapes:
         As :func:`~leanspike.hardware.counts.nest.nest_counts` fills them, int64 [n, K].
     instances
         Instances used of every level, the compute units last, int64 [n, L + 1].
-    steps
-        Steps in time, int64 [n].
-    content
-        Number of each tile's content (see :attr:`Numbers.contents`), int32 [n, K].
-    chain
-        Number of each tensor's chain of leader tiles (:attr:`Numbers.chains`), int32 [n, X].
+    cell
+        Number of each pair's tile and chain of leader tiles (:attr:`Numbers.cells`), [n, K].
+    chains
+        Number of the chains of all tensors together (:attr:`Numbers.together`), [n].
     """
 
     rows: Ints
@@ -52,28 +52,29 @@ class Shapes:
     leaving: Ints
     partition: Ints
     instances: Ints
-    steps: Ints
-    content: NDArray[np.int32]
-    chain: NDArray[np.int32]
+    cell: Numbers32
+    chains: Numbers32
 
     def __len__(self) -> int:
         return len(self.rows)
 
 
 class Numbers:
-    """The distinct tiles and leader tiles seen so far.
+    """The distinct tiles and leader tiles seen so far, under one structure.
 
     Attributes
     ----------
     pairs
         (level, tensor) of every place that keeps something, outermost level first.
-    leaders
-        (follow, leader tensor) of every condition.
     contents
         Per pair, rows of (tile, fiber of each rank, values under one coordinate of each rank).
     chains
         Per tensor, rows of the leader tile of each of its conditions; 0 where a condition cannot
         be used.
+    cells
+        Per pair, rows of (content, chain of its tensor).
+    together
+        Rows of the chain of every tensor.
     """
 
     def __init__(self, plan: Plan) -> None:
@@ -86,48 +87,39 @@ class Numbers:
             [n for n, (f, _) in enumerate(self.leaders) if plan.follows[f].target == x]
             for x in range(tensors)
         ]
-        self.chains = [Interner(max(1, len(mine))) for mine in self.mine]
+        self.chains = [Interner(len(mine)) for mine in self.mine]
+        self.cells = [Interner(2) for _ in self.pairs]
+        self.together = Interner(tensors)
 
 
-def shapes(
-    plan: Plan, block: Block, numbers: Numbers, *, exact: bool, dense: bool = False
-) -> Shapes:
-    """Count a block of mappings.
+def count_shapes(case: Case, block: Block, numbers: Numbers) -> Shapes:
+    """Count a block of mappings; ``numbers`` grows by the tiles this block adds.
 
-    Parameters
-    ----------
-    plan
-        Any plan of the structure: bits and words do not matter.
-    numbers
-        Grows by the tiles this block adds.
-    exact
-        ``Semantics.exact_overlap``.
-    dense
-        Whether zeros are ignored: no formats, no conditions.
+    Of the case only the structure matters: not its densities, bits, words and prices.
     """
+    plan = case.plan
     n, (levels, tensors) = len(block), plan.keep.shape
     tile, arriving, leaving, partition = (
         np.zeros((n, levels, tensors), np.int64) for _ in range(4)
     )
     instances = np.zeros((n, levels + 1), np.int64)
-    steps = np.zeros(n, np.int64)
-    ranks = numbers.ranks
-    geometry = np.ones((n, tensors, levels, 2 * ranks + 1), np.int64)
+    most = numbers.ranks
+    geometry = np.ones((n, tensors, levels, 2 * most + 1), np.int64)
     leader = np.zeros((n, len(numbers.leaders)), np.int64)
     fits = np.ones(n, np.bool_)
-    follows = np.array(
-        [
-            (one.level, one.target, x, plan.child(one.level, one.target), _block_of(plan, f))
-            for f, x in numbers.leaders
-            for one in (plan.follows[f],)
-        ],
-        np.int64,
-    ).reshape(-1, 5)
+    follows = [
+        (one.level, one.target, x, plan.child(one.level, one.target),
+         max(1, int(plan.block[one.level, one.target])))
+        for f, x in numbers.leaders
+        for one in (plan.follows[f],)
+    ]  # fmt: skip
     _count(
         plan.problem.coefficients, plan.keep, plan.ranks, plan.compressed, plan.from_inside,
-        plan.flattens, follows, bool(plan.mesh[-1].prod() > 1), exact, dense,
+        plan.flattens, np.array(follows, np.int64).reshape(-1, 5),
+        bool(plan.mesh[-1].prod() > 1), case.semantics.exact_overlap, case.dense,
+        not case.semantics.whole_accesses,
         np.array(block.nests.places, np.int64).reshape(-1, 2), block.nests.values, block.order,
-        block.orders, tile, arriving, leaving, partition, instances, steps, geometry, leader, fits,
+        block.orders, tile, arriving, leaving, partition, instances, geometry, leader, fits,
     )  # fmt: skip
     rows = np.flatnonzero(fits)
     level_of = [i for i, _ in numbers.pairs]
@@ -135,24 +127,25 @@ def shapes(
     held, entering, delivered, share = (
         array[:, level_of, tensor_of][rows] for array in (tile, arriving, leaving, partition)
     )
-    content = np.zeros((len(rows), len(numbers.pairs)), np.int32)
-    for k, (i, x) in enumerate(numbers.pairs):
-        key = np.concatenate((held[:, k, None], geometry[rows, x, i]), axis=1)
-        content[:, k] = numbers.contents[k].number(key)
-    chain = np.zeros((len(rows), tensors), np.int32)
-    for x, mine in enumerate(numbers.mine):
-        if mine:
-            chain[:, x] = numbers.chains[x].number(np.ascontiguousarray(leader[rows][:, mine]))
-    return Shapes(
-        rows, held, entering, delivered, share, instances[rows], steps[rows], content, chain
+    leader = leader[rows]
+    chain = np.stack(
+        [
+            numbers.chains[x].number(np.ascontiguousarray(leader[:, mine]))
+            for x, mine in enumerate(numbers.mine)
+        ],
+        axis=1,
     )
-
-
-def _block_of(plan: Plan, follow: int) -> int:
-    """Values of the target per access where it is read from."""
-    one = plan.follows[follow]
-    place = one.level, one.target
-    return max(1, int(plan.block[place]))
+    cell = np.zeros((len(rows), len(numbers.pairs)), np.int32)
+    for k, (i, x) in enumerate(numbers.pairs):
+        key: Ints = np.concatenate((held[:, k, None], geometry[rows, x, i]), axis=1)
+        content = numbers.contents[k].number(key)
+        cell[:, k] = numbers.cells[k].number(
+            np.stack((content, chain[:, x]), axis=1).astype(np.int64)
+        )
+    return Shapes(
+        rows, held, entering, delivered, share, instances[rows], cell,
+        numbers.together.number(chain.astype(np.int64)),
+    )  # fmt: skip
 
 
 @njit(cache=True, nogil=True)
@@ -167,16 +160,16 @@ def _count(
     fans_out: bool,
     exact: bool,
     dense: bool,
+    alone: bool,
     places: Ints,
-    values: NDArray[np.int32],
-    which: NDArray[np.int32],
+    values: Numbers32,
+    which: Numbers32,
     orders: NDArray[np.int8],
     tile: Ints,
     arriving: Ints,
     leaving: Ints,
     partition: Ints,
     instances: Ints,
-    steps: Ints,
     geometry: Ints,
     leader: Ints,
     fits: Bools,
@@ -196,7 +189,7 @@ def _count(
         if which[n] != last:
             last = which[n]
             order[:] = orders[last]
-        steps[n] = nest_counts(
+        nest_counts(
             coefficients, keep, factors, order, exact,
             tile[n], arriving[n], leaving[n], partition[n], instances[n],
         )  # fmt: skip
@@ -207,8 +200,8 @@ def _count(
                 continue
             fiber[:] = 1
             under[:] = 1
-            fits[n] &= rank_geometry(
-                coefficients, x, keep, ranks[:, x], compressed[:, x], flattens[x],
+            fits[n] &= tile_geometry(
+                alone, coefficients, x, keep, ranks[:, x], compressed[:, x], flattens[x],
                 from_inside[:, x], factors, order, fiber, under,
             )  # fmt: skip
             geometry[n, x, :, :most] = fiber

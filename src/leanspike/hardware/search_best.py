@@ -1,0 +1,76 @@
+"""Keeping the best mapping, or the front of them, while blocks of mappings go by."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from leanspike.hardware.mapping import Mapping
+from leanspike.hardware.mapspace import MapSpace
+from leanspike.hardware.search_front import pareto_front
+from leanspike.hardware.search_group import CountedBlock
+
+Objective = Literal["edp", "energy", "latency", "pareto"]
+Reals = NDArray[np.float64]
+
+
+def score(energy: Reals, cycles: Reals, objective: Objective) -> Reals:
+    """Return what an objective minimizes; a front's best is that of lowest EDP."""
+    if objective == "energy":
+        return energy
+    return cycles if objective == "latency" else energy * cycles
+
+
+class Best:
+    """The best mapping so far: of equal scores the lower energy, then the first.
+
+    Attributes
+    ----------
+    mapping, energy_pj, cycles
+        The best; None before there is one.
+    front
+        (energy, cycles, mapping) that none beats in both, by energy; only for ``pareto``.
+    legal
+        Legal mappings seen.
+    """
+
+    def __init__(self, objective: Objective, space: MapSpace) -> None:
+        self._objective = objective
+        self._space = space
+        self.mapping: Mapping | None = None
+        self.energy_pj = np.inf
+        self.cycles = np.inf
+        self.front: list[tuple[float, float, Mapping]] = []
+        self.legal = 0
+
+    def offer(
+        self, counted: CountedBlock, rows: NDArray[np.int64], energy: Reals, cycles: Reals
+    ) -> None:
+        """Look at evaluated mappings of a block, ``rows`` ascending."""
+        if not len(rows):
+            return
+        scores = score(energy, cycles, self._objective)
+        n = np.lexsort((energy, scores))[0]
+        mine = score(np.array([self.energy_pj]), np.array([self.cycles]), self._objective)[0]
+        if self.mapping is None or (scores[n], energy[n]) < (mine, self.energy_pj):
+            self.mapping = counted.mapping(self._space, int(rows[n]))
+            self.energy_pj, self.cycles = float(energy[n]), float(cycles[n])
+        if self._objective == "pareto":
+            self._merge(counted, rows, energy, cycles)
+
+    def _merge(
+        self, counted: CountedBlock, rows: NDArray[np.int64], energy: Reals, cycles: Reals
+    ) -> None:
+        known = np.array([(e, c) for e, c, _ in self.front]).reshape(-1, 2)
+        points = np.concatenate((known, np.stack((energy, cycles), axis=1)))
+        merged = []
+        for index in pareto_front(points):
+            if index < len(known):
+                merged.append(self.front[index])
+                continue
+            place = int(index) - len(known)
+            mapping = counted.mapping(self._space, int(rows[place]))
+            merged.append((float(energy[place]), float(cycles[place]), mapping))
+        self.front = merged

@@ -1,0 +1,201 @@
+"""Evaluating many mappings exactly: the engine's own row, filled from looked-up tables."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from leanspike.hardware.counts.row import (
+    ContentArrays,
+    NestArrays,
+    Row,
+    RowPlan,
+    RowRules,
+    evaluate_row,
+)
+
+Ints = NDArray[np.int64]
+Reals = NDArray[np.float64]
+Bools = NDArray[np.bool_]
+Numbers32 = NDArray[np.int32]
+
+
+class Lookup(NamedTuple):
+    """Tables of one case, flat: pairs one after the other, tensors one after the other.
+
+    K pairs (level, tensor) keep something. ``first_cell`` [K + 1] is where each pair's cells
+    start; a cell is a row of (content, chain), both counted over all pairs or tensors:
+    ``cell_content`` and ``cell_chain`` [cells]. ``reals`` [contents, 3] are density, presence and
+    row waste, ``words`` [contents, R, 2] metadata and payload words, ``bits`` [contents, 2] the
+    most bits of values and metadata, ``tile`` [contents] the values; ``ranks`` [K]. ``remedy`` and
+    ``p_left`` [chains, L] say what levels do about a tensor's reads; ``together`` [sets, X] is
+    the chain of every tensor. ``operand_density`` is of the two operands, [2].
+    """
+
+    level: Ints
+    tensor: Ints
+    first_cell: Ints
+    cell_content: Ints
+    cell_chain: Ints
+    reals: Reals
+    words: Reals
+    bits: Reals
+    tile: Ints
+    ranks: Ints
+    remedy: Ints
+    p_left: Reals
+    together: Ints
+    operand_density: Reals
+
+
+class Counted(NamedTuple):
+    """Counts of n mappings, as in :class:`~leanspike.hardware.search_shapes.Shapes`.
+
+    ``used`` [n, L] is how many instances of a level pay for an access, ``fixed`` [n] the energy
+    that no density changes (the membrane's), ``state_bits`` [n, L] the room the membrane takes.
+    """
+
+    tile: Ints
+    arriving: Ints
+    leaving: Ints
+    partition: Ints
+    instances: Ints
+    cell: Numbers32
+    chains: Numbers32
+    used: Reals
+    fixed: Reals
+    state_bits: Reals
+
+
+class Prices(NamedTuple):
+    """pJ per storage action [L, X, 20], per compute outcome [3], and per cycle (leakage)."""
+
+    storage: Reals
+    compute: Reals
+    cycle: float
+
+
+class Room(NamedTuple):
+    """Bits one instance of a level holds, of values and metadata [L]; negative: they share."""
+
+    capacity: Reals
+    metadata: Reals
+
+
+class Scratch(NamedTuple):
+    """What one row needs, filled again and again."""
+
+    nest: NestArrays
+    content: ContentArrays
+    row: Row
+
+
+def scratch(levels: int, tensors: int, ranks: int, row: Row) -> Scratch:
+    """Return arrays for one row."""
+    shape = (levels, tensors)
+    return Scratch(
+        NestArrays(
+            tile=np.zeros(shape, np.int64),
+            arriving=np.zeros(shape, np.int64),
+            leaving=np.zeros(shape, np.int64),
+            partition=np.zeros(shape, np.int64),
+            instances=np.zeros(levels + 1, np.int64),
+        ),
+        ContentArrays(
+            density=np.ones(shape),
+            present=np.ones(shape),
+            row_waste=np.ones(shape),
+            words=np.zeros((*shape, ranks, 2)),
+            has_metadata=np.zeros(shape, np.bool_),
+            ranks=np.zeros(shape, np.int64),
+            operand_density=np.ones(2),
+            remedy=np.zeros(shape, np.int64),
+            p_left=np.zeros(shape),
+        ),
+        row,
+    )
+
+
+@njit(cache=True, nogil=True)
+def fill_content(lookup: Lookup, k: int, content: int, arrays: ContentArrays) -> None:
+    """Put one pair's content into a row's arrays."""
+    i, x = lookup.level[k], lookup.tensor[k]
+    arrays.density[i, x] = lookup.reals[content, 0]
+    arrays.present[i, x] = lookup.reals[content, 1]
+    arrays.row_waste[i, x] = lookup.reals[content, 2]
+    arrays.words[i, x] = lookup.words[content]
+    arrays.ranks[i, x] = lookup.ranks[k]
+    arrays.has_metadata[i, x] = lookup.ranks[k] > 0
+
+
+@njit(cache=True, nogil=True)
+def legal(lookup: Lookup, counted: Counted, room: Room, fits: Bools) -> None:
+    """Fill which mappings fit every level's capacity when tiles are at their fullest."""
+    levels, pairs = len(room.capacity), len(lookup.level)
+    for n in range(len(fits)):
+        fits[n] = True
+        k = 0
+        for i in range(levels):
+            values, metadata = counted.state_bits[n, i], 0.0
+            while k < pairs and lookup.level[k] == i:
+                content = lookup.cell_content[lookup.first_cell[k] + counted.cell[n, k]]
+                values += lookup.bits[content, 0]
+                metadata += lookup.bits[content, 1]
+                k += 1
+            if room.metadata[i] < 0:
+                values += metadata
+            elif metadata > room.metadata[i]:
+                fits[n] = False
+            if values > room.capacity[i]:
+                fits[n] = False
+
+
+@njit(cache=True, nogil=True)
+def evaluate_exactly(
+    plan: RowPlan,
+    rules: RowRules,
+    lookup: Lookup,
+    counted: Counted,
+    prices: Prices,
+    rows: Ints,
+    space: Scratch,
+    energy: Reals,
+    cycles: Reals,
+) -> None:
+    """Fill energy (pJ) and cycles of the given mappings, in the order of ``rows``."""
+    nest, content, row = space
+    levels, tensors = nest.tile.shape
+    content.operand_density[:] = lookup.operand_density
+    for place in range(len(rows)):
+        n = rows[place]
+        for k in range(len(lookup.level)):
+            i, x = lookup.level[k], lookup.tensor[k]
+            nest.tile[i, x] = counted.tile[n, k]
+            nest.arriving[i, x] = counted.arriving[n, k]
+            nest.leaving[i, x] = counted.leaving[n, k]
+            nest.partition[i, x] = counted.partition[n, k]
+            cell = lookup.first_cell[k] + counted.cell[n, k]
+            fill_content(lookup, k, lookup.cell_content[cell], content)
+        nest.instances[:] = counted.instances[n]
+        for x in range(tensors):
+            chain = lookup.together[counted.chains[n], x]
+            content.remedy[:, x] = lookup.remedy[chain]
+            content.p_left[:, x] = lookup.p_left[chain]
+        needed = evaluate_row(plan, rules, nest, content, row)
+        total = counted.fixed[n]
+        for i in range(levels):
+            needed = max(needed, row.level_cycles[i])
+            for x in range(tensors):
+                if nest.tile[i, x] == 0:
+                    continue
+                pj = 0.0
+                for action in range(row.accesses.shape[2]):
+                    pj += row.accesses[i, x, action] * prices.storage[i, x, action]
+                total += pj * content.present[i, x] * counted.used[n, i]
+        for outcome in range(3):
+            total += row.computes[outcome] * prices.compute[outcome]
+        energy[place] = total + prices.cycle * needed
+        cycles[place] = needed

@@ -1,0 +1,158 @@
+"""What depends on densities, formats and bits, looked up by the numbers of tiles and chains."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from leanspike.hardware.case import Case, content_bits
+from leanspike.hardware.counts.evaluate import conditions_met, row_plan, row_rules, tile_content
+from leanspike.hardware.counts.row import RowPlan, RowRules
+from leanspike.hardware.search_exact import Lookup, Prices, Room
+from leanspike.hardware.search_shapes import Numbers
+
+Ints = NDArray[np.int64]
+Reals = NDArray[np.float64]
+
+# Columns of the storage prices that hold skipped metadata (see STORAGE_ACTIONS).
+_SKIPPED_METADATA = slice(15, 18)
+
+
+@dataclass
+class PairTable:
+    """Contents of one (level, tensor) by their numbers; every array grows along its first axis.
+
+    Attributes
+    ----------
+    reals
+        Density, fraction of instances present and row waste, [contents, 3].
+    words
+        Expected metadata and payload words, [contents, R, 2].
+    tile
+        Values of the tile, int64 [contents].
+    bits
+        Most bits of values and of metadata, [contents, 2].
+    """
+
+    ranks: int = 0
+    reals: Reals = field(default_factory=lambda: np.zeros((0, 3)))
+    words: Reals = field(default_factory=lambda: np.zeros((0, 0, 2)))
+    tile: Ints = field(default_factory=lambda: np.zeros(0, np.int64))
+    bits: Reals = field(default_factory=lambda: np.zeros((0, 2)))
+
+
+class Tables:
+    """Everything a case looks up.
+
+    Attributes
+    ----------
+    plan, rules
+        What compiled rows take.
+    pairs
+        Per pair of :attr:`Numbers.pairs`, its contents.
+    remedy, p_left
+        Per tensor, what each level does about reads and how often, [chains, L].
+    prices
+        pJ per storage action, [L, X, 20]; per compute outcome, [3].
+    """
+
+    def __init__(self, case: Case, numbers: Numbers) -> None:
+        levels, tensors = case.plan.keep.shape
+        self.case = case
+        self.numbers = numbers
+        most = 1 if case.dense else numbers.ranks
+        self.plan: RowPlan = row_plan(case.plan, case.semantics, most)
+        self.rules: RowRules = row_rules(case.semantics)
+        self.pairs = [PairTable(words=np.zeros((0, most, 2))) for _ in numbers.pairs]
+        self.remedy = [np.zeros((0, levels), np.int64) for _ in range(tensors)]
+        self.p_left = [np.zeros((0, levels)) for _ in range(tensors)]
+        self.storage_prices: Reals = case.pricing.storage.copy()
+        if not case.semantics.skipped_metadata:
+            self.storage_prices[:, :, _SKIPPED_METADATA] = 0.0
+        digits = 6 if case.semantics.whole_accesses else 15
+        self.operand_density = np.array(
+            [
+                1.0 if case.dense else round(float(case.models[x].density), digits)
+                for x in self.plan.operands
+            ]
+        )
+
+    def lookup(self) -> Lookup:
+        """Return everything known so far as flat arrays."""
+        numbers = self.numbers
+        cells = [interner.rows for interner in numbers.cells]
+        first_content = np.cumsum([0] + [len(pair.tile) for pair in self.pairs])
+        first_chain = np.cumsum([0] + [len(chains) for chains in self.remedy])
+        return Lookup(
+            level=np.array([i for i, _ in numbers.pairs]),
+            tensor=np.array([x for _, x in numbers.pairs]),
+            first_cell=np.cumsum([0] + [len(rows) for rows in cells]),
+            cell_content=np.concatenate(
+                [rows[:, 0] + first_content[k] for k, rows in enumerate(cells)]
+            ),
+            cell_chain=np.concatenate(
+                [
+                    rows[:, 1] + first_chain[x]
+                    for rows, (_, x) in zip(cells, numbers.pairs, strict=True)
+                ]
+            ),
+            reals=np.concatenate([pair.reals for pair in self.pairs]),
+            words=np.concatenate([pair.words for pair in self.pairs]),
+            bits=np.concatenate([pair.bits for pair in self.pairs]),
+            tile=np.concatenate([pair.tile for pair in self.pairs]),
+            ranks=np.array([pair.ranks for pair in self.pairs]),
+            remedy=np.concatenate(self.remedy),
+            p_left=np.concatenate(self.p_left),
+            together=numbers.together.rows + first_chain[:-1],
+            operand_density=self.operand_density,
+        )
+
+    def prices(self) -> Prices:
+        """Return what actions and cycles cost."""
+        pricing, case = self.case.pricing, self.case
+        # uW x ns = 1e-3 pJ
+        leakage = sum(pricing.leakage_uw.values()) * case.cycle_ns * 1e-3
+        return Prices(self.storage_prices, pricing.compute, float(leakage))
+
+    def room(self) -> Room:
+        """Return the capacities."""
+        return Room(self.case.plan.capacity, self.case.plan.metadata_capacity)
+
+    def grow(self) -> None:
+        """Add what the numbers have grown by."""
+        for x, chains in enumerate(self.numbers.chains):
+            known = len(self.remedy[x])
+            if self.case.dense:
+                count, levels = len(chains.rows), self.case.plan.keep.shape[0]
+                self.remedy[x] = np.zeros((count, levels), np.int64)
+                self.p_left[x] = np.zeros((count, levels))
+                continue
+            fresh = conditions_met(self.case.plan, x, chains.rows[known:], self.case.models)
+            self.remedy[x] = np.concatenate((self.remedy[x], fresh[0]))
+            self.p_left[x] = np.concatenate((self.p_left[x], fresh[1]))
+        for k, (level, x) in enumerate(self.numbers.pairs):
+            self._grow_pair(self.pairs[k], self.numbers.contents[k].rows, level, x)
+
+    def _grow_pair(self, table: PairTable, rows: Ints, level: int, x: int) -> None:
+        case, most = self.case, self.numbers.ranks
+        reals, words, bits = [], [], []
+        for row in rows[len(table.tile) :]:
+            content = tile_content(
+                case.plan, level, x, int(row[0]), row[1 : 1 + most], row[1 + most :],
+                case.models[x], case.semantics, dense=case.dense,
+            )  # fmt: skip
+            table.ranks = len(content.words)
+            reals.append((content.density, content.present, content.row_waste))
+            filled = np.zeros(table.words.shape[1:])
+            filled[: table.ranks] = content.words
+            words.append(filled)
+            bits.append(
+                content_bits(content, case.plan.value_bits[level, x], self.plan.word_bits[level, x])
+            )
+        if reals:
+            table.tile = rows[:, 0].copy()
+            table.reals = np.concatenate((table.reals, np.array(reals)))
+            table.words = np.concatenate((table.words, np.array(words)))
+            table.bits = np.concatenate((table.bits, np.array(bits)))
