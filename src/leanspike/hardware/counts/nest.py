@@ -6,7 +6,8 @@ loops over them in compiled code of its own.
 
 How it counts
 -------------
-A level holds, of each tensor it keeps, the *tile* that its own loops and all inner ones touch.
+A level holds, of each tensor it keeps, the *tile* that its own loops and all inner ones touch:
+the box of indices they span, with its gaps where a stride is larger than the kernel.
 The loops in time above a level move its tile. They run like an odometer: when loop ``j`` (1 the
 innermost) steps, the loops inside it jump back from their last iteration, so the tile moves by
 ``w[j] = v[j] - sum over i < j of (n[i] - 1) v[i]``, where ``v`` is what one step of a loop adds to
