@@ -116,8 +116,9 @@ def count_shapes(case: Case, block: Block, numbers: Numbers) -> Shapes:
     _count(
         plan.problem.coefficients, plan.keep, plan.ranks, plan.compressed, plan.from_inside,
         plan.flattens, np.array(follows, np.int64).reshape(-1, 5),
-        bool(plan.mesh[-1].prod() > 1), case.semantics.exact_overlap, case.dense,
-        not case.semantics.whole_accesses,
+        bool(plan.mesh[-1].prod() > 1), case.semantics.exact_overlap,
+        case.semantics.exact_leader, case.dense,
+        not case.semantics.whole_accesses, case.semantics.exact_leader,
         np.array(block.nests.places, np.int64).reshape(-1, 2), block.nests.values, block.order,
         block.orders, tile, arriving, leaving, partition, instances, geometry, leader, fits,
     )  # fmt: skip
@@ -159,8 +160,10 @@ def _count(
     follows: Ints,
     fans_out: bool,
     exact: bool,
+    waits: bool,
     dense: bool,
     alone: bool,
+    exact_leader: bool,
     places: Ints,
     values: Numbers32,
     which: Numbers32,
@@ -210,7 +213,7 @@ def _count(
             count = list_loops(factors, order, loops)
             for f in range(len(follows)):
                 usable = leader_sizes(
-                    coefficients, follows[f, 1], follows[f, 2], follows[f, 0], follows[f, 3],
+                    waits, coefficients, follows[f, 1], follows[f, 2], follows[f, 0], follows[f, 3],
                     follows[f, 4], factors, order, loops, count, fans_out, sizes,
                 )  # fmt: skip
                 if usable:

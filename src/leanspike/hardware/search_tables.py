@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from leanspike.hardware.case import Case, content_bits
-from leanspike.hardware.counts.evaluate import conditions_met, row_plan, row_rules, tile_content
+from leanspike.hardware.case import Case
+from leanspike.hardware.counts.evaluate import conditions_met, contents_of, row_plan, row_rules
 from leanspike.hardware.counts.row import RowPlan, RowRules
 from leanspike.hardware.search_exact import Lookup, Prices, Room
 from leanspike.hardware.search_shapes import Numbers
@@ -136,23 +136,19 @@ class Tables:
             self._grow_pair(self.pairs[k], self.numbers.contents[k].rows, level, x)
 
     def _grow_pair(self, table: PairTable, rows: Ints, level: int, x: int) -> None:
-        case, most = self.case, self.numbers.ranks
-        reals, words, bits = [], [], []
-        for row in rows[len(table.tile) :]:
-            content = tile_content(
-                case.plan, level, x, int(row[0]), row[1 : 1 + most], row[1 + most :],
-                case.models[x], case.semantics, dense=case.dense,
-            )  # fmt: skip
-            table.ranks = len(content.words)
-            reals.append((content.density, content.present, content.row_waste))
-            filled = np.zeros(table.words.shape[1:])
-            filled[: table.ranks] = content.words
-            words.append(filled)
-            bits.append(
-                content_bits(content, case.plan.value_bits[level, x], self.plan.word_bits[level, x])
-            )
-        if reals:
-            table.tile = rows[:, 0].copy()
-            table.reals = np.concatenate((table.reals, np.array(reals)))
-            table.words = np.concatenate((table.words, np.array(words)))
-            table.bits = np.concatenate((table.bits, np.array(bits)))
+        case, most, fresh = self.case, self.numbers.ranks, rows[len(table.tile) :]
+        if not len(fresh):
+            return
+        found = contents_of(
+            case.plan, level, x, fresh[:, 0].copy(), fresh[:, 1 : 1 + most], fresh[:, 1 + most :],
+            case.models[x], case.semantics, dense=case.dense,
+        )  # fmt: skip
+        table.ranks = found.words.shape[1]
+        words = np.zeros((len(fresh), *table.words.shape[1:]))
+        words[:, : table.ranks] = found.words
+        reals = np.stack((found.density, found.present, found.row_waste), axis=1)
+        bits = found.bits(case.plan.value_bits[level, x], self.plan.word_bits[level, x])
+        table.tile = rows[:, 0].copy()
+        table.reals = np.concatenate((table.reals, reals))
+        table.words = np.concatenate((table.words, words))
+        table.bits = np.concatenate((table.bits, bits))

@@ -65,6 +65,11 @@ class Semantics:
         "a neighbor passes on a tile it held one iteration earlier, wherever the mapping makes "
         "that possible; off: every tile comes from the level above",
     )
+    exact_leader: bool = _switch(
+        True,
+        "a read is left alone when all that its values would meet while they stay is zero; off: "
+        "when Sparseloop's leader tile is, which scales with rows and can rule a condition out",
+    )
     whole_accesses: bool = _switch(
         False,
         "expected counts are rounded to whole accesses at every step; off: expectations stay "
@@ -131,6 +136,7 @@ _SPARSELOOP = Semantics(
     first_fill=False,
     exact_overlap=False,
     neighbor_links=True,
+    exact_leader=False,
     whole_accesses=True,
     run_overflow=False,
     innermost_offsets=False,

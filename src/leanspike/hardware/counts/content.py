@@ -58,32 +58,60 @@ class Content:
     row_waste: float
 
 
-def dense_content(tile: int) -> Content:
-    """Return the content of a tile that is stored with its zeros."""
-    nothing = np.zeros((0, 2))
-    return Content(1.0, 1.0, tile, nothing, nothing, 1.0)
+@dataclass(frozen=True)
+class Contents:
+    """What K tiles hold: the fields of :class:`Content` with a leading axis K."""
+
+    density: Reals
+    present: Reals
+    values: Ints
+    words: Reals
+    most_words: Reals
+    row_waste: Reals
+
+    def __getitem__(self, k: int) -> Content:
+        """Return one tile's."""
+        return Content(
+            float(self.density[k]), float(self.present[k]), int(self.values[k]), self.words[k],
+            self.most_words[k], float(self.row_waste[k]),
+        )  # fmt: skip
+
+    def bits(self, value_bits: float, word_bits: Reals) -> Reals:
+        """Return the most bits of values and of metadata a tile takes, [K, 2].
+
+        ``word_bits`` [R, 2] are the widths of metadata and payload words.
+        """
+        ranks = self.most_words.shape[1]
+        metadata = np.ceil((self.most_words * word_bits[:ranks]).sum(axis=(1, 2)))
+        return np.stack((self.values * value_bits, metadata), axis=-1)
 
 
-def sparseloop_content(
+def dense_contents(tiles: Ints) -> Contents:
+    """Return the contents of tiles that are stored with their zeros."""
+    ones, nothing = np.ones(len(tiles)), np.zeros((len(tiles), 0, 2))
+    return Contents(ones, ones, tiles, nothing, nothing, ones)
+
+
+def sparseloop_contents(
     model: DensityModel,
-    tile: int,
-    fiber: Ints,
-    under: Ints,
+    tiles: Ints,
+    fibers: Ints,
+    unders: Ints,
     layout: Format | None,
     *,
     told: bool,
     block: int,
-) -> Content:
-    """Return what a tile holds as Sparseloop counts it.
+) -> Contents:
+    """Return what tiles hold as Sparseloop counts it.
 
-    Every possible occupancy of the tile is weighted with its probability; what its sub-tiles
+    Every possible occupancy of a tile is weighted with its probability; what its sub-tiles
     hold follows from that occupancy (Timeloop v3.0.3, src/sparse-analysis/
     representation-analyzer.cpp, CalculateExpectedOccupancy).
 
     Parameters
     ----------
-    fiber, under
-        The tile's geometry, [R] and [R + 1].
+    tiles, fibers, unders
+        Sizes and geometry of the tiles, [K], [K, R] and [K, R + 1].
     layout
         The format, None where the tile is stored with its zeros.
     told
@@ -91,81 +119,97 @@ def sparseloop_content(
     block
         Values per access.
     """
-    occupancies = model.occupancies(tile)
-    likely = occupancies.probabilities > 0
-    values, chances = occupancies.values[likely], occupancies.probabilities[likely]
-    p_empty = float(chances[values == 0].sum())
-    present = 1.0
-    if told and p_empty > 0 and values[0] == 0:
-        present = 1.0 - p_empty
-        chances = np.where(values == 0, 0.0, chances / present) if present > 0 else 0 * chances
-    expected = float(values @ chances)
-    if layout is None:
-        nothing = np.zeros((0, 2))
-        return Content(expected / tile, present, tile, nothing, nothing, 1.0)
-    codes = np.array([FORMAT_NAMES.index(rank.format) for rank in reversed(layout.ranks)])
+    ranks = len(layout.ranks) if layout else 0
+    found = Contents(
+        np.ones(len(tiles)), np.ones(len(tiles)), tiles.copy(), np.zeros((len(tiles), ranks, 2)),
+        np.zeros((len(tiles), ranks, 2)), np.ones(len(tiles)),
+    )  # fmt: skip
     kind = 0 if isinstance(model, FixedStructured) else 1 if isinstance(model, Uniform) else 2
-    subtiles_empty = model.p_empty(under)
-    arguments = (codes, fiber, under, tile, layout.from_inside, kind, subtiles_empty)
-    words = _expected_words(*arguments, values.astype(np.float64), chances)
-    most = int(model.maximum(tile))
-    most_words = _expected_words(*arguments, np.array([float(most)]), np.ones(1))
-    density = expected / tile
-    if kind != 0:
-        # Sums over many occupancies are off in the last digits; a ceiling would see that.
-        density, words, most_words = round(density, 12), np.round(words, 9), np.round(most_words, 9)
-    waste = 1.0
-    compressed = any(rank.format != "UOP" for rank in layout.ranks)
-    if compressed and block > 1 and density < 1.0 and not _rows_are_full(tile, density, block):
-        rows = float(np.ceil(occupancies.values / block) @ occupancies.probabilities)
-        waste = rows / (tile * density / block) if density > 0 else 1.0
-    return Content(density, present, most, words, most_words, waste)
+    codes = np.array(
+        [FORMAT_NAMES.index(r.format) for r in reversed(layout.ranks if layout else ())]
+    )
+    compressed = layout is not None and any(rank.format != "UOP" for rank in layout.ranks)
+    most = model.maximum(tiles)
+    for k in range(len(tiles)):
+        tile = int(tiles[k])
+        occupancies = model.occupancies(tile)
+        likely = occupancies.probabilities > 0
+        values, chances = occupancies.values[likely], occupancies.probabilities[likely]
+        p_empty = float(chances[values == 0].sum())
+        if told and p_empty > 0:
+            found.present[k] = 1.0 - p_empty
+            chances = np.where(values == 0, 0.0, chances / max(1.0 - p_empty, 1e-300))
+        density = float(values @ chances) / tile
+        if layout is None:
+            found.density[k] = density
+            continue
+        geometry = (codes, fibers[k], unders[k], tile, layout.from_inside, kind)
+        empty = model.p_empty(unders[k]) if kind == 2 else unders[k].astype(np.float64)
+        words = _expected_words(*geometry, empty, values.astype(np.float64), chances)
+        largest = _expected_words(*geometry, empty, np.array([float(most[k])]), np.ones(1))
+        if kind != 0:
+            # Sums over many occupancies are off in the last digits; a ceiling would see that.
+            density, words, largest = round(density, 12), np.round(words, 9), np.round(largest, 9)
+        found.density[k], found.values[k] = density, most[k]
+        found.words[k], found.most_words[k] = words, largest
+        if compressed and block > 1 and density < 1.0 and not _rows_are_full(tile, density, block):
+            rows = float(np.ceil(occupancies.values / block) @ occupancies.probabilities)
+            found.row_waste[k] = rows / (tile * density / block) if density > 0 else 1.0
+    return found
 
 
-def physical_content(
+def physical_contents(
     model: DensityModel,
-    tile: int,
-    fiber: Ints,
+    tiles: Ints,
+    fibers: Ints,
     layout: Format | None,
     *,
     block: int,
     semantics: Semantics,
-) -> Content:
-    """Return what a tile holds in hardware: every bit that must be there to read it back.
+) -> Contents:
+    """Return what tiles hold in hardware: every bit that must be there to read them back.
 
     Metadata is counted in bits, so ``words`` has one row whose first entry is bits. Sizes are
-    those of :func:`~leanspike.hardware.formats.size.tile_sizes`.
+    those of :func:`~leanspike.hardware.formats.size.tile_sizes`; arguments as in
+    :func:`sparseloop_contents`.
     """
+    ones = np.ones(len(tiles))
     if layout is None:
-        nothing = np.zeros((0, 2))
-        return Content(model.density, 1.0, tile, nothing, nothing, 1.0)
+        nothing = np.zeros((len(tiles), 0, 2))
+        return Contents(model.density * ones, ones, tiles, nothing, nothing, ones)
     ranks = _sized_ranks(layout)
-    sizes = tile_sizes(ranks, [np.array([n]) for n in fiber[::-1]], model)
+    sizes = tile_sizes(ranks, [fibers[:, r] for r in range(len(ranks) - 1, -1, -1)], model)
     # Fibers of overlapping inputs cover a little more or less than the tile.
-    share = tile / float(np.prod(fiber, dtype=np.float64))
-    values, bits = float(sizes.values[0]) * share, float(sizes.metadata_bits[0]) * share
-    most, most_bits = (
-        float(sizes.most_values[0]) * share,
-        float(sizes.most_metadata_bits[0]) * share,
-    )
-    size = np.array([tile])
-    held, most_held = float(model.expected(size)[0]), float(model.maximum(size)[0])
-    if layout.ranks[-1].format == "RLE" and not semantics.run_overflow:
-        bits -= (values - held) * ranks[-1].run_bits
-        most_bits -= (most - most_held) * ranks[-1].run_bits
+    share = tiles / np.prod(fibers[:, : len(ranks)].astype(np.float64), axis=1)
+    values, bits = sizes.values * share, sizes.metadata_bits * share
+    most, most_bits = sizes.most_values * share, sizes.most_metadata_bits * share
+    held, most_held = model.expected(tiles), model.maximum(tiles).astype(np.float64)
+    innermost = layout.ranks[-1].format
+    if innermost == "RLE" and not semantics.run_overflow:
+        bits = bits - (values - held) * ranks[-1].run_bits
+        most_bits = most_bits - (most - most_held) * ranks[-1].run_bits
         values, most = held, most_held
-    if layout.ranks[-1].format == "UOP" and not semantics.innermost_offsets:
-        values, most, bits, most_bits = held, most_held, 0.0, 0.0
-    waste = 1.0
-    if block > 1 and values > 0:
-        if values > _MANY_ROWS * block:
-            waste = 1.0 + (block - 1) / (2.0 * values)
-        else:
-            occupancies = model.occupancies(tile)
-            rows = float(np.ceil(occupancies.values / block) @ occupancies.probabilities)
-            waste = max(1.0, rows * block / held) if held > 0 else 1.0
-    words, most_words = np.array([[bits, 0.0]]), np.array([[most_bits, 0.0]])
-    return Content(values / tile, 1.0, min(tile, ceil(most)), words, most_words, waste)
+    if innermost == "UOP" and not semantics.innermost_offsets:
+        values, most, bits, most_bits = held, most_held, 0.0 * bits, 0.0 * most_bits
+    waste = _row_waste(model, tiles, values, held, block)
+    words, most_words = (np.stack([b, 0.0 * b], axis=-1)[:, None] for b in (bits, most_bits))
+    stored = np.minimum(tiles, np.ceil(most)).astype(np.int64)
+    return Contents(values / tiles, ones, stored, words, most_words, waste)
+
+
+def _row_waste(model: DensityModel, tiles: Ints, values: Reals, held: Reals, block: int) -> Reals:
+    """Return accesses of whole rows over values / row, [K]."""
+    waste = np.ones(len(tiles))
+    if block == 1:
+        return waste
+    many = values > _MANY_ROWS * block
+    waste[many] = 1.0 + (block - 1) / (2.0 * values[many])
+    for tile in np.unique(tiles[~many & (held > 0)]):
+        occupancies = model.occupancies(int(tile))
+        rows = float(np.ceil(occupancies.values / block) @ occupancies.probabilities)
+        same = ~many & (tiles == tile)
+        waste[same] = np.maximum(1.0, rows * block / held[same])
+    return waste
 
 
 def _sized_ranks(layout: Format) -> list[SizedRank]:

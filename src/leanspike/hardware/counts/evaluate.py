@@ -12,10 +12,11 @@ from leanspike.errors import InputError
 from leanspike.hardware.counts.actions import NOTHING
 from leanspike.hardware.counts.content import (
     Content,
-    dense_content,
-    physical_content,
-    sparseloop_content,
+    dense_contents,
+    physical_contents,
+    sparseloop_contents,
 )
+from leanspike.hardware.counts.content import Contents as TileContents
 from leanspike.hardware.counts.geometry import tile_geometry
 from leanspike.hardware.counts.leader import leader_sizes
 from leanspike.hardware.counts.nest import list_loops, nest_counts, tile_size
@@ -92,7 +93,7 @@ def evaluate(
     check_mesh(plan, mapping)
     nest = count_nest(plan, mapping, exact=semantics.exact_overlap)
     contents = tile_contents(plan, mapping, nest, models, semantics, dense=dense)
-    remedy, p_left = left_alone(plan, mapping, models, dense=dense)
+    remedy, p_left = left_alone(plan, mapping, models, exact=semantics.exact_leader, dense=dense)
     arrays = content_arrays(plan, contents, models, remedy, p_left, semantics, dense=dense)
     setup = row_plan(plan, semantics, arrays.words.shape[2])
     row = empty_row(levels, tensors, arrays.words.shape[2])
@@ -205,36 +206,42 @@ def tile_contents(
             tile = int(nest.tile[i, x])
             if tile == 0:
                 continue
-            rows[i][x] = tile_content(
-                plan, i, x, tile, fiber[i], under[i], models[x], semantics, dense=dense
-            )
+            rows[i][x] = contents_of(
+                plan, i, x, np.array([tile]), fiber[i : i + 1], under[i : i + 1], models[x],
+                semantics, dense=dense,
+            )[0]  # fmt: skip
     return tuple(tuple(row) for row in rows)
 
 
-def tile_content(
+def contents_of(
     plan: Plan,
     level: int,
     x: int,
-    tile: int,
-    fiber: Ints,
-    under: Ints,
+    tiles: Ints,
+    fibers: Ints,
+    unders: Ints,
     model: DensityModel,
     semantics: Semantics,
     *,
     dense: bool = False,
-) -> Content:
-    """Return what one tile of tensor ``x`` holds at a level, from its geometry [R], [R + 1]."""
+) -> TileContents:
+    """Return what K tiles of tensor ``x`` hold at a level.
+
+    ``tiles`` [K], ``fibers`` [K, R] and ``unders`` [K, R + 1] are their sizes and geometry.
+    """
     if dense:
-        return dense_content(tile)
+        return dense_contents(tiles)
     layout = plan.formats[level][x]
     n = len(layout.ranks) if layout else 0
     block = max(1, int(plan.block[level, x]))
     if not semantics.whole_accesses:
-        return physical_content(model, tile, fiber[:n], layout, block=block, semantics=semantics)
+        return physical_contents(
+            model, tiles, fibers[:, :n], layout, block=block, semantics=semantics
+        )
     parent = plan.parent(level, x)
     told = parent >= 0 and plan.formats[parent][x] is not None
-    return sparseloop_content(
-        model, tile, fiber[:n], under[: n + 1], layout, told=told, block=block
+    return sparseloop_contents(
+        model, tiles, fibers[:, :n], unders[:, : n + 1], layout, told=told, block=block
     )
 
 
@@ -279,13 +286,18 @@ def content_arrays(
 
 
 def left_alone(
-    plan: Plan, mapping: Mapping, models: Sequence[DensityModel], *, dense: bool = False
+    plan: Plan,
+    mapping: Mapping,
+    models: Sequence[DensityModel],
+    *,
+    exact: bool,
+    dense: bool = False,
 ) -> tuple[Ints, Reals]:
     """Return what each level does about a tensor's reads and how often, both [L, X]."""
     remedy, p_left = np.zeros(plan.keep.shape, np.int64), np.zeros(plan.keep.shape)
     if dense:
         return remedy, p_left
-    tiles = leader_tiles(plan, mapping)
+    tiles = leader_tiles(plan, mapping, exact=exact)
     for x in range(plan.keep.shape[1]):
         mine = [size for f, row in zip(plan.follows, tiles, strict=True) if f.target == x
                 for size in row]  # fmt: skip
@@ -322,7 +334,7 @@ def conditions_met(
     return remedy, p_left
 
 
-def leader_tiles(plan: Plan, mapping: Mapping) -> list[list[int]]:
+def leader_tiles(plan: Plan, mapping: Mapping, *, exact: bool) -> list[list[int]]:
     """Return the leader tiles' sizes of every condition; 0 where one cannot be used."""
     loops = np.empty((mapping.factors.size, 3), np.int64)
     count = list_loops(mapping.factors, mapping.order, loops)
@@ -333,7 +345,7 @@ def leader_tiles(plan: Plan, mapping: Mapping) -> list[list[int]]:
         tiles = []
         for leader in follow.leaders:
             usable = leader_sizes(
-                plan.problem.coefficients, follow.target, leader, follow.level,
+                exact, plan.problem.coefficients, follow.target, leader, follow.level,
                 plan.child(follow.level, follow.target),
                 max(1, int(plan.block[follow.level, follow.target])), mapping.factors,
                 mapping.order, loops, count, fans_out, sizes,

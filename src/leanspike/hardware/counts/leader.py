@@ -3,8 +3,9 @@
 A level that skips or gates tensor ``target`` on tensor ``condition`` does so for as long as one
 tile of the target stays: it looks at every value of the condition that the tile will meet. How
 large that leader tile is follows from the loops between the level and the next one inside that
-keeps the target, as Sparseloop defines it (Timeloop v3.0.3,
-src/sparse-analysis/storage-gs-analyzer.cpp, ComputeIneffectualReadImpact).
+keeps the target: exactly (:func:`waited_sizes`), or as Sparseloop defines it
+(:func:`sparseloop_sizes`; Timeloop v3.0.3, src/sparse-analysis/storage-gs-analyzer.cpp,
+ComputeIneffectualReadImpact).
 """
 
 from __future__ import annotations
@@ -23,6 +24,71 @@ Bools = NDArray[np.bool_]
 
 @njit(cache=True)
 def leader_sizes(
+    exact: bool,
+    coefficients: Ints,
+    target: int,
+    condition: int,
+    level: int,
+    child: int,
+    block: int,
+    factors: Ints,
+    order: Ints,
+    loops: Ints,
+    count: int,
+    units_fan_out: bool,
+    sizes: Ints,
+) -> bool:
+    """Fill the loop sizes [D] of the leader tile; return whether the condition can be used.
+
+    ``exact`` is ``Semantics.exact_leader``; the other arguments are those of
+    :func:`sparseloop_sizes`.
+    """
+    if exact:
+        waited_sizes(coefficients, target, level, child, factors, loops, count, sizes)
+        return True
+    return sparseloop_sizes(
+        coefficients, target, condition, level, child, block, factors, order, loops, count,
+        units_fan_out, sizes,
+    )  # fmt: skip
+
+
+@njit(cache=True)
+def waited_sizes(
+    coefficients: Ints,
+    target: int,
+    level: int,
+    child: int,
+    factors: Ints,
+    loops: Ints,
+    count: int,
+    sizes: Ints,
+) -> None:
+    """Fill the loop sizes [D] of all that happens while one target tile stays with its readers.
+
+    That is the child's own tile, over the loops in time above it that bring no other target tile,
+    up to the first that does, and over the loops in space whose children share the read.
+    """
+    to_compute = child == factors.shape[0] // 3
+    sizes[:] = 1
+    stays = not to_compute
+    for i in range(count):
+        slot, d = loops[i, 0], loops[i, 1]
+        if slot >= 3 * child:
+            sizes[d] *= factors[slot, d]
+            continue
+        moves = False
+        for r in range(coefficients.shape[1]):
+            moves |= coefficients[target, r, d] != 0
+        if slot % 3 == 0:
+            stays = stays and not moves
+            if stays:
+                sizes[d] *= factors[slot, d]
+        elif not moves and slot >= 3 * level:
+            sizes[d] *= factors[slot, d]
+
+
+@njit(cache=True)
+def sparseloop_sizes(
     coefficients: Ints,
     target: int,
     condition: int,
