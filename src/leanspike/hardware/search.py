@@ -8,15 +8,18 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import get_args
 
+import numpy as np
+
 from leanspike.errors import InputError
 from leanspike.hardware.architecture import Architecture
 from leanspike.hardware.case import Case
 from leanspike.hardware.cost import LayerCost
 from leanspike.hardware.layer import Layer, Statistic
 from leanspike.hardware.mapping import Mapping
-from leanspike.hardware.search_best import Best
+from leanspike.hardware.search_best import Best, contenders
 from leanspike.hardware.search_best import Objective as Objective
-from leanspike.hardware.search_group import Group, Pricer, grouped
+from leanspike.hardware.search_group import Group, grouped
+from leanspike.hardware.search_pricer import Pricer
 from leanspike.hardware.search_why import why_none
 from leanspike.hardware.semantics import Semantics
 
@@ -143,9 +146,12 @@ def _search_group(cases: Sequence[Case], objective: Objective) -> list[SearchRes
     bests = [Best(objective, group.space) for _ in cases]
     for counted in group.blocks():
         for pricer, best in zip(pricers, bests, strict=True):
-            rows, energy, cycles = pricer.evaluate(counted)
-            best.legal += int(counted.stands_for[rows].sum())
-            best.offer(counted, rows, energy, cycles)
+            pricer.grow()
+            arrays = pricer.counted(counted)
+            bounds = pricer.bounds(counted, arrays)
+            best.legal += int(counted.stands_for[np.isfinite(bounds[:, 0])].sum())
+            rows = contenders(bounds, objective, best.score)
+            best.offer(counted, rows, *pricer.exact(arrays, rows))
     seconds = (time.perf_counter() - started) / len(cases)
     return [_result(case, best, group, seconds) for case, best in zip(cases, bests, strict=True)]
 

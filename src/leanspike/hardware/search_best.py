@@ -23,6 +23,29 @@ def score(energy: Reals, cycles: Reals, objective: Objective) -> Reals:
     return cycles if objective == "latency" else energy * cycles
 
 
+def contenders(bounds: Reals, objective: Objective, best: float) -> NDArray[np.int64]:
+    """Return the rows that may be the best (or on the front) by their bounds.
+
+    Parameters
+    ----------
+    bounds
+        Least and most energy, least and most cycles, [n, 4]; infinite where not legal.
+    best
+        The best score known; infinite when there is none.
+    """
+    least = score(bounds[:, 0], bounds[:, 2], objective)
+    if objective != "pareto":
+        most = score(bounds[:, 1], bounds[:, 3], objective)
+        return np.flatnonzero((least <= min(best, most.min(initial=np.inf))) & np.isfinite(least))
+    # Surely dominated: some other mapping is at worst better than this one at best, in both.
+    front = pareto_front(bounds[:, [1, 3]])
+    energy, cycles = bounds[front, 1], bounds[front, 3]
+    # By energy the front's cycles fall: the last one of less energy has the fewest cycles.
+    before = np.searchsorted(energy, bounds[:, 0], side="left") - 1
+    rival = np.where(before >= 0, cycles[np.maximum(before, 0)], np.inf)
+    return np.flatnonzero((bounds[:, 2] <= rival) & np.isfinite(bounds[:, 0]))
+
+
 class Best:
     """The best mapping so far: of equal scores the lower energy, then the first.
 
@@ -45,6 +68,12 @@ class Best:
         self.front: list[tuple[float, float, Mapping]] = []
         self.legal = 0
 
+    @property
+    def score(self) -> float:
+        """The best score so far; infinite before there is one."""
+        found = score(np.array([self.energy_pj]), np.array([self.cycles]), self._objective)
+        return float(found[0])
+
     def offer(
         self, counted: CountedBlock, rows: NDArray[np.int64], energy: Reals, cycles: Reals
     ) -> None:
@@ -53,8 +82,7 @@ class Best:
             return
         scores = score(energy, cycles, self._objective)
         n = np.lexsort((energy, scores))[0]
-        mine = score(np.array([self.energy_pj]), np.array([self.cycles]), self._objective)[0]
-        if self.mapping is None or (scores[n], energy[n]) < (mine, self.energy_pj):
+        if self.mapping is None or (scores[n], energy[n]) < (self.score, self.energy_pj):
             self.mapping = counted.mapping(self._space, int(rows[n]))
             self.energy_pj, self.cycles = float(energy[n]), float(cycles[n])
         if self._objective == "pareto":

@@ -8,7 +8,8 @@ from leanspike.errors import InputError
 from leanspike.hardware.case import Case
 from leanspike.hardware.mapspace_walk import why_empty
 from leanspike.hardware.search_exact import Room, legal
-from leanspike.hardware.search_group import Group, Pricer
+from leanspike.hardware.search_group import Group
+from leanspike.hardware.search_pricer import Pricer
 
 
 def why_none(case: Case) -> InputError:
@@ -24,8 +25,8 @@ def why_none(case: Case) -> InputError:
     for counted in group.blocks():
         spread += len(counted.block)
         fitting += len(counted.shapes)
-        pricer.tables.grow()
-        lookup, arrays = pricer.tables.lookup(), pricer.counted(counted)
+        pricer.grow()
+        arrays = pricer.counted(counted)
         room = pricer.tables.room()
         for i in range(len(levels)):
             alone = Room(
@@ -35,7 +36,7 @@ def why_none(case: Case) -> InputError:
                 ),
             )
             fits = np.zeros(len(counted.shapes), np.bool_)
-            legal(lookup, arrays, alone, fits)
+            legal(pricer.lookup, arrays, alone, fits)
             met[i] += int(fits.sum())
     if not spread:
         error = why_empty(group.space, [])
