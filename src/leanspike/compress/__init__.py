@@ -8,6 +8,7 @@ from leanspike.compress.batchnorm import fold_batchnorm, reestimate_batchnorm
 from leanspike.compress.calibration import calibrate
 from leanspike.compress.checkpoint import load_state, save_state
 from leanspike.compress.config import CompressionConfig
+from leanspike.compress.fixed_point import StateConfig, prepare_state
 from leanspike.compress.footprint import footprint
 from leanspike.compress.layers import weight_layers
 from leanspike.compress.masks import draw_masks
@@ -34,6 +35,7 @@ __all__ = [
     "LayerSummary",
     "Phase",
     "Quantizer",
+    "StateConfig",
     "Strategy",
     "Summary",
     "activity_scores",
@@ -54,6 +56,7 @@ __all__ = [
     "paper_strategy",
     "parse_strategy",
     "prepare",
+    "prepare_state",
     "reestimate_batchnorm",
     "rewind",
     "rounding",
