@@ -1,8 +1,15 @@
+import warnings
+
 import pytest
 
 from leanspike.study.file import CompressionSection, HardwareSection, StudyFile
 from leanspike.study.plan import plan
 from leanspike.study.store import Store
+
+with warnings.catch_warnings():
+    # What lightning's own imports warn of (torchmetrics loads matplotlib styles) is not ours.
+    warnings.simplefilter("ignore")
+    import lightning.pytorch  # noqa: F401
 
 DATA = {"name": "made up", "fingerprint": "f" * 64}
 

@@ -62,7 +62,7 @@ def test_other_hardware_needs_prices_only(study, tasks):
 
 
 def test_the_strategies_are_the_published_ones():
-    study = StudyFile(compression=CompressionSection(epochs=50))
+    study = StudyFile(training={"lr": 1e-3}, compression=CompressionSection(epochs=50, lr=None))
     first, pruned, both = phases(study, Point("cumulative", 2, 0.8, 0))
     assert first.compression is None
     assert (pruned.epochs, both.epochs) == (25, 25)

@@ -65,7 +65,11 @@ def build_app(wanted: str | None = None) -> typer.Typer:
         When the wanted command's module needs a package that is not installed.
     """
     app = typer.Typer(
-        name="leanspike", no_args_is_help=True, add_completion=False, rich_markup_mode=None
+        name="leanspike",
+        no_args_is_help=True,
+        add_completion=False,
+        rich_markup_mode=None,
+        pretty_exceptions_enable=False,
     )
     app.callback()(_options)
     for command in COMMANDS:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from leanspike.report.figures import save_figures
 from leanspike.report.findings import findings
+from leanspike.report.naming import naming
 from leanspike.report.page import render
 from leanspike.report.view import view
 from leanspike.study import Results
@@ -37,8 +38,17 @@ def build_report(db: str | Path, out: Path) -> Path:
     page = render(shown, findings(results))
     out.mkdir(parents=True, exist_ok=True)
     path = out / "report.html"
-    unfinished = path.with_suffix(".html.part")
-    unfinished.write_text(page, encoding="utf-8")
-    os.replace(unfinished, path)
+    with naming(path):
+        _write_whole(path, page)
     save_figures(shown, out / "figures")
     return path
+
+
+def _write_whole(path: Path, text: str) -> None:
+    """Write a file so that a failure leaves what was there."""
+    unfinished = path.with_name(path.name + ".part")
+    try:
+        unfinished.write_text(text, encoding="utf-8")
+        os.replace(unfinished, path)
+    finally:
+        unfinished.unlink(missing_ok=True)

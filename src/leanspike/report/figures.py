@@ -11,6 +11,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from leanspike.report.naming import naming
 from leanspike.report.style import (
     COLUMN,
     PART_COLORS,
@@ -54,7 +55,8 @@ def save_figures(view: View, folder: Path, *, suffixes: Sequence[str] = SUFFIXES
             draw(figure)
             for suffix in suffixes:
                 path = folder / f"{name}.{suffix}"
-                figure.savefig(path, metadata=_UNDATED.get(suffix))
+                with naming(path):
+                    figure.savefig(path, metadata=_UNDATED.get(suffix))
                 written.append(path)
     return written
 

@@ -60,6 +60,19 @@ def readings(section: HardwareSection) -> tuple[Reading, ...]:
     return tuple(every)
 
 
+def check_hardware(section: HardwareSection) -> None:
+    """Read every architecture and semantics that a section names.
+
+    Raises
+    ------
+    InputError
+        When one is not there or not right.
+    """
+    Semantics.preset(section.semantics)
+    for architecture in section.architectures:
+        Architecture.load(architecture)
+
+
 def price_point(workload: Workload, section: HardwareSection, *, quantized: bool) -> dict[str, Any]:
     """Price one measured network on every reading.
 

@@ -109,6 +109,7 @@ def _ends_the_study(error: Exception) -> bool:
     return isinstance(error, OSError) and error.errno in (
         errno.ENOSPC,
         errno.EDQUOT,
+        errno.EFBIG,
         errno.EROFS,
         errno.EACCES,
         errno.EIO,

@@ -9,6 +9,7 @@ import yaml
 from leanspike.study.file import StudyFile
 from leanspike.study.networks import load_study_data
 from leanspike.study.plan import plan
+from leanspike.study.pricing import check_hardware
 from leanspike.study.progress import StudyProgress
 from leanspike.study.progress import progress as default_progress
 from leanspike.study.provenance import provenance
@@ -57,6 +58,7 @@ def run_study(
     watch.say(f"study {study.name!r} in {out}")
     data = load_study_data(study.data)
     tasks = plan(study, fingerprint=data.fingerprint)
+    check_hardware(study.hardware)
     bench = Workbench(study, data, out)
     store = Store(out / "study.db", create=True)
     try:
