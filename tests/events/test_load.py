@@ -101,7 +101,7 @@ def test_too_few_recordings_for_three_splits(tmp_path: Path) -> None:
 
 
 def test_unknown_sources(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"nor the name of a data set.*digits-dvs, nmnist"):
+    with pytest.raises(InputError, match=r"nor the name of a data set.*digits-dvs.*nmnist"):
         load_data(tmp_path / "gone", frames=TWO)
     with pytest.raises(InputError, match=r"looked for train.npz"):
         load_data(tmp_path, frames=TWO)
