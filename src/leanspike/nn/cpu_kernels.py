@@ -15,9 +15,11 @@ from leanspike.nn.cpu_blocks import (
     add_leak_gradient,
     add_norm_sums,
     backstep,
+    backstep_usual,
     charge_and_fire,
     charge_and_reset,
     fire,
+    is_usual,
     normalise,
     slope,
 )
@@ -98,6 +100,7 @@ def backward(
     batch norm; either is empty where not wanted.
     """
     T = y.shape[0]
+    usual = is_usual(kind, hard, detach, surrogate) and leak_sums.size == 0
     x = np.empty_like(leak)
     v = np.empty_like(leak)
     g = np.empty_like(leak)
@@ -124,21 +127,24 @@ def backward(
             sums[:] = 0
             for t in range(T - 1, -1, -1):
                 own = h[t + 1, :n]
-                slope(own, threshold, surrogate, alpha, g)
                 row_gx = gx[t, lo:hi]
-                backstep(
-                    gs[t, lo:hi],
-                    own,
-                    leak,
-                    kind,
-                    threshold,
-                    v_reset,
-                    hard,
-                    detach,
-                    g,
-                    carry,
-                    row_gx,
-                )
+                if usual:
+                    backstep_usual(gs[t, lo:hi], own, leak, threshold, alpha, carry, row_gx)
+                else:
+                    slope(own, threshold, surrogate, alpha, g)
+                    backstep(
+                        gs[t, lo:hi],
+                        own,
+                        leak,
+                        kind,
+                        threshold,
+                        v_reset,
+                        hard,
+                        detach,
+                        g,
+                        carry,
+                        row_gx,
+                    )
                 row = y[t, lo:hi]
                 if norm_sums.size:
                     add_norm_sums(row_gx, row, mean, sums[1], sums[2])

@@ -16,19 +16,21 @@ from leanspike.nn.cpu_blocks import (
     add_leak_gradient,
     add_norm_sums,
     backstep,
+    backstep_usual,
     charge_and_fire,
     charge_and_reset,
     fire,
+    is_usual,
     normalise,
     slope,
 )
 from leanspike.nn.cpu_pooling import (
     award,
+    award_lower,
     fired_in_pair,
     gather,
     larger,
     mark_right,
-    rank_in_pair,
     spread,
 )
 
@@ -119,12 +121,12 @@ def backward(
     rows and columns that reach no output.
     """
     T = y.shape[0]
+    usual = is_usual(kind, hard, detach, surrogate) and leak_sums.size == 0
     half = leak.size // 2
     x = np.empty_like(leak)
     g = np.empty_like(leak)
     gs = np.empty_like(leak)
     g_pairs = np.empty_like(leak)
-    rank = np.empty_like(leak)
     right = np.empty_like(leak)
     mark_right(C, right)
     v = np.empty((2, leak.size), leak.dtype)
@@ -166,23 +168,37 @@ def backward(
                     for r in range(2):
                         h_row = h[t + 1, r]
                         own = h_row[C : C + n]
-                        rank_in_pair(h_row, own, h_row[2 * C :], right, threshold, rank)
-                        award(g_pairs[:n], rank, fired[1 - r], r == 0, gs)
-                        slope(own, threshold, surrogate, alpha, g)
+                        if r == 0:
+                            award(
+                                h_row,
+                                own,
+                                h_row[2 * C :],
+                                right,
+                                threshold,
+                                fired[1],
+                                g_pairs[:n],
+                                gs,
+                            )
+                        else:
+                            award_lower(h_row, own, right, threshold, fired[0], g_pairs[:n], gs)
                         row_gx = gx[t, sample, 2 * p + r, lo:hi]
-                        backstep(
-                            gs,
-                            own,
-                            leak,
-                            kind,
-                            threshold,
-                            v_reset,
-                            hard,
-                            detach,
-                            g,
-                            carry[r],
-                            row_gx,
-                        )
+                        if usual:
+                            backstep_usual(gs, own, leak, threshold, alpha, carry[r], row_gx)
+                        else:
+                            slope(own, threshold, surrogate, alpha, g)
+                            backstep(
+                                gs,
+                                own,
+                                leak,
+                                kind,
+                                threshold,
+                                v_reset,
+                                hard,
+                                detach,
+                                g,
+                                carry[r],
+                                row_gx,
+                            )
                         row = y[t, sample, 2 * p + r, lo:hi]
                         if norm_sums.size:
                             add_norm_sums(row_gx, row, mean, sums[1], sums[2])

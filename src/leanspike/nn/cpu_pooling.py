@@ -65,29 +65,31 @@ def fired_in_pair(before: Any, own: Any, after: Any, right: Any, threshold: Any,
 
 
 @compiled
-def rank_in_pair(before: Any, own: Any, after: Any, right: Any, threshold: Any, rank: Any) -> None:
-    """Set rank to 2 for the first neuron of a pair to fire, 1 for the left of a silent pair."""
-    zero, one, two = own.dtype.type(0), own.dtype.type(1), own.dtype.type(2)
-    for i in range(own.size):
+def award(
+    before: Any, own: Any, after: Any, right: Any, threshold: Any, other: Any, g: Any, gs: Any
+) -> None:
+    """Set gs to the gradient g where an upper-row neuron is its window's maximum, else to 0.
+
+    The maximum is the first neuron that fires in reading order, as in torch: left before right,
+    upper row before lower, and the upper left one where none fires. ``other`` tells where the pair
+    in the lower row fires; the rest is as in ``fired_in_pair``.
+    """
+    zero, half = g.dtype.type(0), g.dtype.type(0.5)
+    for i in range(g.size):
         fires = own[i] >= threshold
-        as_right = two if (fires and not before[i] >= threshold) else zero
-        as_left = two if fires else (zero if after[i] >= threshold else one)
-        rank[i] = as_right if right[i] > zero else as_left
+        as_right = fires and not before[i] >= threshold
+        as_left = fires or (not after[i] >= threshold and other[i] < half)
+        first = as_right if right[i] > half else as_left
+        gs[i] = g[i] if first else zero
 
 
 @compiled
-def award(g: Any, rank: Any, other_row: Any, upper: bool, gs: Any) -> None:
-    """Set gs to the gradient g where the neuron is the window's maximum, else to 0.
-
-    The maximum is the first neuron that fires in reading order, as in torch: left before right,
-    upper row before lower, and the upper left one where none fires. ``other_row`` tells where the
-    pair in the window's other row fires.
-    """
-    zero, half, threehalves = g.dtype.type(0), g.dtype.type(0.5), g.dtype.type(1.5)
-    if upper:
-        for i in range(g.size):
-            first = rank[i] > threehalves or (rank[i] > half and other_row[i] < half)
-            gs[i] = g[i] if first else zero
-    else:
-        for i in range(g.size):
-            gs[i] = g[i] if (rank[i] > threehalves and other_row[i] < half) else zero
+def award_lower(
+    before: Any, own: Any, right: Any, threshold: Any, other: Any, g: Any, gs: Any
+) -> None:
+    """Do as ``award`` does for neurons of the lower row; ``other`` tells of the upper."""
+    zero, half = g.dtype.type(0), g.dtype.type(0.5)
+    for i in range(g.size):
+        fires = own[i] >= threshold and other[i] < half
+        first = fires and not (right[i] > half and before[i] >= threshold)
+        gs[i] = g[i] if first else zero
