@@ -141,7 +141,7 @@ def search_cases(cases: Sequence[Case], objective: Objective = "edp") -> list[Se
 
 def _search_group(cases: Sequence[Case], objective: Objective) -> list[SearchResult]:
     started = time.perf_counter()
-    group = Group(cases[0])
+    group = Group(cases)
     pricers = [Pricer(case, group.numbers) for case in cases]
     bests = [Best(objective, group.space) for _ in cases]
     for counted in group.blocks():

@@ -120,9 +120,9 @@ def scratch(levels: int, tensors: int, ranks: int, row: Row) -> Scratch:
 
 
 @njit(cache=True, nogil=True)
-def fill_content(lookup: Lookup, k: int, content: int, arrays: ContentArrays) -> None:
-    """Put one pair's content into a row's arrays."""
-    i, x = lookup.level[k], lookup.tensor[k]
+def fill_content(lookup: Lookup, k: int, x: int, content: int, arrays: ContentArrays) -> None:
+    """Put a content of pair ``k`` into a row's arrays, as tensor ``x``."""
+    i = lookup.level[k]
     arrays.density[i, x] = lookup.reals[content, 0]
     arrays.present[i, x] = lookup.reals[content, 1]
     arrays.row_waste[i, x] = lookup.reals[content, 2]
@@ -178,7 +178,7 @@ def evaluate_exactly(
             nest.leaving[i, x] = counted.leaving[n, k]
             nest.partition[i, x] = counted.partition[n, k]
             cell = lookup.first_cell[k] + counted.cell[n, k]
-            fill_content(lookup, k, lookup.cell_content[cell], content)
+            fill_content(lookup, k, x, lookup.cell_content[cell], content)
         nest.instances[:] = counted.instances[n]
         for x in range(tensors):
             chain = lookup.together[counted.chains[n], x]

@@ -12,6 +12,7 @@ from leanspike.hardware.case import Case
 from leanspike.hardware.mapping import Mapping
 from leanspike.hardware.mapspace import MapSpace
 from leanspike.hardware.mapspace_walk import Block, walk
+from leanspike.hardware.search_limits import capacity_limits
 from leanspike.hardware.search_membrane import membrane_of_block
 from leanspike.hardware.search_shapes import Numbers, Shapes, count_shapes
 from leanspike.hardware.search_space import map_space, reuse_of
@@ -58,10 +59,16 @@ class CountedBlock:
 
 
 class Group:
-    """The shared part of a search: one problem, one structure, one map space."""
+    """The shared part of a search: one problem, one structure, one map space.
 
-    def __init__(self, case: Case) -> None:
+    ``limited`` leaves out mappings whose tiles fit no case; without it all that fit the fan-outs
+    are walked.
+    """
+
+    def __init__(self, cases: Sequence[Case], *, limited: bool = True) -> None:
+        case = cases[0]
         self.case = case
+        self.limits = capacity_limits(cases) if limited else []
         self.space = map_space(case.plan.problem, case.plan.architecture)
         self.numbers = Numbers(case.plan)
 
@@ -70,7 +77,7 @@ class Group:
         problem = self.case.plan.problem
         reuse = reuse_of(problem, self.case.plan.architecture)
         written = tuple(k for k, (_, x) in enumerate(self.numbers.pairs) if x == problem.written)
-        for block in walk(self.space, reuse=reuse, rows=rows):
+        for block in walk(self.space, self.limits, reuse=reuse, rows=rows):
             shapes = count_shapes(self.case, block, self.numbers)
             membrane = membrane_of_block(self.case, block, shapes.rows)
             yield CountedBlock(block, shapes, written, *membrane)

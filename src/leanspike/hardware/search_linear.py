@@ -48,6 +48,24 @@ class Linear(NamedTuple):
     compute_pj: Reals
 
 
+def alone(plan: RowPlan, prices: Prices, x: int) -> tuple[RowPlan, Prices]:
+    """Return what a row of tensor ``x`` alone takes: it has no computes, and a single tensor."""
+    only = slice(x, x + 1)
+    return (
+        plan._replace(
+            written=0 if x == plan.written else -1,
+            operands=np.zeros(2, np.int64),
+            innermost=np.zeros(2, np.int64),
+            parent=np.ascontiguousarray(plan.parent[:, only]),
+            compressed=np.ascontiguousarray(plan.compressed[:, only]),
+            block=np.ascontiguousarray(plan.block[:, only]),
+            value_bits=np.ascontiguousarray(plan.value_bits[:, only]),
+            word_bits=np.ascontiguousarray(plan.word_bits[:, only]),
+        ),
+        prices._replace(storage=np.ascontiguousarray(prices.storage[:, only])),
+    )
+
+
 @njit(cache=True, nogil=True)
 def linear_cells(
     plan: RowPlan,
@@ -55,61 +73,63 @@ def linear_cells(
     lookup: Lookup,
     prices: Prices,
     space: Scratch,
+    pairs: Ints,
     first: Ints,
     cells: Reals,
 ) -> None:
-    """Fill the cells of every pair from ``first`` [K] (counted within the pair) on."""
+    """Fill the cells of one tensor's ``pairs``, from ``first`` [K] (counted in the pair) on.
+
+    ``plan``, ``prices`` and ``space`` are of the tensor alone (see :func:`alone`).
+    """
     nest, content, row = space
     rules = RowRules(False, exact.chained_metadata, exact.first_fill, exact.gating_keeps_cycles)
-    for k in range(len(lookup.level)):
-        nest.tile[lookup.level[k], lookup.tensor[k]] = 1
-        content.ranks[lookup.level[k], lookup.tensor[k]] = lookup.ranks[k]
-        content.has_metadata[lookup.level[k], lookup.tensor[k]] = lookup.ranks[k] > 0
+    for k in pairs:
+        nest.tile[lookup.level[k], 0] = 1
+        content.ranks[lookup.level[k], 0] = lookup.ranks[k]
+        content.has_metadata[lookup.level[k], 0] = lookup.ranks[k] > 0
     nest.instances[:] = 1
-    for k in range(len(lookup.level)):
-        i, x = lookup.level[k], lookup.tensor[k]
+    for k in pairs:
+        i = lookup.level[k]
         for cell in range(lookup.first_cell[k] + first[k], lookup.first_cell[k + 1]):
             held = lookup.cell_content[cell]
-            fill_content(lookup, k, held, content)
-            content.remedy[:, x] = lookup.remedy[lookup.cell_chain[cell]]
-            content.p_left[:, x] = lookup.p_left[lookup.cell_chain[cell]]
-            nest.tile[i, x] = lookup.tile[held]
+            fill_content(lookup, k, 0, held, content)
+            content.remedy[:, 0] = lookup.remedy[lookup.cell_chain[cell]]
+            content.p_left[:, 0] = lookup.p_left[lookup.cell_chain[cell]]
+            nest.tile[i, 0] = lookup.tile[held]
             # One delivered value; the same as an output's first use; one value filled.
-            nest.leaving[i, x] = 1
+            nest.leaving[i, 0] = 1
             evaluate_row(plan, rules, nest, content, row)
-            _read_off(i, x, 0, prices, space, cells[cell])
-            if x == plan.written:
-                nest.partition[i, x] = 1
+            _read_off(i, 0, prices, space, cells[cell])
+            if plan.written == 0:
+                nest.partition[i, 0] = 1
                 evaluate_row(plan, rules, nest, content, row)
-                _read_off(i, x, 1, prices, space, cells[cell])
+                _read_off(i, 1, prices, space, cells[cell])
                 for column in (ENERGY, PACKING, READS, WRITES):
                     cells[cell, column + 1] -= cells[cell, column]
-                nest.partition[i, x] = 0
-            nest.leaving[i, x] = 0
-            nest.arriving[i, x] = 1
+                nest.partition[i, 0] = 0
+            nest.leaving[i, 0] = 0
+            nest.arriving[i, 0] = 1
             evaluate_row(plan, rules, nest, content, row)
-            _read_off(i, x, 2, prices, space, cells[cell])
-            nest.arriving[i, x] = 0
+            _read_off(i, 2, prices, space, cells[cell])
+            nest.arriving[i, 0] = 0
             if exact.whole_accesses:
-                _slack(plan, i, x, prices, space, cells[cell])
+                _slack(plan, i, prices, space, cells[cell])
             cells[cell, BITS] = lookup.bits[held, 0]
             cells[cell, BITS + 1] = lookup.bits[held, 1]
-        content.remedy[:, x] = 0
-        content.p_left[:, x] = 0.0
-        content.present[i, x] = 1.0
-        nest.tile[i, x] = 1
+        content.present[i, 0] = 1.0
+        nest.tile[i, 0] = 1
 
 
 @njit(cache=True, nogil=True)
-def _read_off(i: int, x: int, unit: int, prices: Prices, space: Scratch, cell: Reals) -> None:
+def _read_off(i: int, unit: int, prices: Prices, space: Scratch, cell: Reals) -> None:
     """Take a unit count's energy here, its energy of packing inside, and its words."""
     accesses, demand = space.row.accesses, space.row.demand
     for level in range(accesses.shape[0]):
         pj = 0.0
         for action in range(accesses.shape[2]):
-            pj += accesses[level, x, action] * prices.storage[level, x, action]
+            pj += accesses[level, 0, action] * prices.storage[level, 0, action]
         if level == i:
-            cell[ENERGY + unit] = pj * space.content.present[i, x]
+            cell[ENERGY + unit] = pj * space.content.present[i, 0]
         elif pj > 0:
             cell[PACKING + unit] = pj
     cell[READS + unit] = demand[i, 0]
@@ -117,25 +137,25 @@ def _read_off(i: int, x: int, unit: int, prices: Prices, space: Scratch, cell: R
 
 
 @njit(cache=True, nogil=True)
-def _slack(plan: RowPlan, i: int, x: int, prices: Prices, space: Scratch, cell: Reals) -> None:
+def _slack(plan: RowPlan, i: int, prices: Prices, space: Scratch, cell: Reals) -> None:
     """Bound what rounding can move: energy per instance, words read and written."""
     content = space.content
-    block = plan.block[i, x]
-    if x == plan.written:
+    block = plan.block[i, 0]
+    if plan.written == 0:
         block = min(block, plan.finished_block[i])
     bits = 0.0
-    for rank in range(content.ranks[i, x]):
-        bits += plan.word_bits[i, x, rank, 0] + plan.word_bits[i, x, rank, 1]
+    for rank in range(content.ranks[i, 0]):
+        bits += plan.word_bits[i, 0, rank, 0] + plan.word_bits[i, 0, rank, 1]
     pj = 0.0
     for action in range(9):
-        rows = (_ROUNDINGS / block + 1.0) * content.row_waste[i, x]
-        pj += rows * prices.storage[i, x, action]
+        rows = (_ROUNDINGS / block + 1.0) * content.row_waste[i, 0]
+        pj += rows * prices.storage[i, 0, action]
         if plan.metadata_width[i] > 0:
             words = _ROUNDINGS * bits / plan.metadata_width[i] + 1.0
-            pj += words * prices.storage[i, x, 9 + action]
-    pj += _ROUNDINGS * prices.storage[i, x, 18]
-    cell[SLACK] = pj * content.present[i, x]
-    words = 2.0 * (_ROUNDINGS + _ROUNDINGS * bits / plan.value_bits[i, x]) + 1.0
+            pj += words * prices.storage[i, 0, 9 + action]
+    pj += _ROUNDINGS * prices.storage[i, 0, 18]
+    cell[SLACK] = pj * content.present[i, 0]
+    words = 2.0 * (_ROUNDINGS + _ROUNDINGS * bits / plan.value_bits[i, 0]) + 1.0
     cell[SLACK + 1] = words + 1.0
     cell[SLACK + 2] = 2.0 * words + 1.0
 

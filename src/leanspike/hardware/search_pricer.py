@@ -9,7 +9,14 @@ from leanspike.hardware.case import Case
 from leanspike.hardware.counts.row import empty_row
 from leanspike.hardware.search_exact import Counted, Scratch, evaluate_exactly, scratch
 from leanspike.hardware.search_group import CountedBlock
-from leanspike.hardware.search_linear import COLUMNS, Linear, bound, linear_cells, linear_computes
+from leanspike.hardware.search_linear import (
+    COLUMNS,
+    Linear,
+    alone,
+    bound,
+    linear_cells,
+    linear_computes,
+)
 from leanspike.hardware.search_shapes import Numbers
 from leanspike.hardware.search_tables import Tables
 
@@ -50,9 +57,12 @@ class Pricer:
         for k, old in enumerate(self._cells):
             cells[starts[k] : starts[k] + len(old)] = old
         plan, rules, prices = self.tables.plan, self.tables.rules, self.tables.prices()
-        linear_cells(
-            plan, rules, self.lookup, prices, self._scratch(), np.array(known, np.int64), cells
-        )
+        for x in range(self.case.plan.keep.shape[1]):
+            row_plan, row_prices = alone(plan, prices, x)
+            linear_cells(
+                row_plan, rules, self.lookup, row_prices, self._scratch(1),
+                np.flatnonzero(self.lookup.tensor == x), np.array(known, np.int64), cells,
+            )  # fmt: skip
         self._cells = [cells[starts[k] : starts[k + 1]] for k in range(len(sizes))]
         busy, compute_pj = (np.zeros(len(numbers.together.rows)) for _ in range(2))
         linear_computes(plan, rules, self.lookup, prices, self._scratch(), busy, compute_pj)
@@ -88,7 +98,8 @@ class Pricer:
         )  # fmt: skip
         return energy, cycles
 
-    def _scratch(self) -> Scratch:
-        levels, tensors = self.case.plan.keep.shape
+    def _scratch(self, tensors: int | None = None) -> Scratch:
+        levels = self.case.plan.keep.shape[0]
+        tensors = tensors or self.case.plan.keep.shape[1]
         ranks = self.lookup.words.shape[1]
         return scratch(levels, tensors, ranks, empty_row(levels, tensors, ranks))

@@ -17,7 +17,7 @@ def why_none(case: Case) -> InputError:
 
     One alone is named where one alone is enough; otherwise all that refuse some mapping.
     """
-    group = Group(case)
+    group = Group([case], limited=False)
     pricer = Pricer(case, group.numbers)
     levels = [level.name for level in case.plan.architecture.levels]
     met = np.zeros(len(levels), np.int64)
