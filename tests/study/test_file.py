@@ -1,4 +1,5 @@
 import contextlib
+from pathlib import Path
 
 import pytest
 import yaml
@@ -74,3 +75,9 @@ def test_any_text_is_a_study_or_an_input_error(tmp_path_factory, text):
     path.write_text(text, encoding="utf-8", errors="ignore")
     with contextlib.suppress(InputError):
         StudyFile.load(path)
+
+
+def test_the_documentation_shows_the_default_study():
+    page = Path(__file__).parents[2] / "docs" / "study.md"
+    block = page.read_text(encoding="utf-8").split("```yaml\n")[1].split("```")[0]
+    assert StudyFile(**yaml.safe_load(block)) == StudyFile()
