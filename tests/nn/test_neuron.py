@@ -174,3 +174,22 @@ def test_resting_state_holds_only_what_is_needed():
     assert state.a is None
     assert state.s is None
     assert state.v.eq(-0.5).all()
+
+
+class Halve(torch.nn.Module):
+    def forward(self, v):
+        return v / 2
+
+
+def test_a_membrane_module_maps_what_is_carried_over():
+    neuron = Neuron(NeuronConfig("if"))
+    neuron.membrane = Halve()
+    x = torch.tensor([[0.9], [0.6], [0.5], [0.6]])
+    assert not neuron.has_kernel
+    # h: 0.9; 0.45 + 0.6 = 1.05 fires; 0 + 0.5; 0.25 + 0.6
+    assert neuron(x)[:, 0].tolist() == [0, 1, 0, 0]
+    state, out = None, []
+    for current in x:
+        s, state = neuron.step(current, state)
+        out.append(s)
+    assert torch.equal(torch.stack(out), neuron(x))

@@ -45,6 +45,7 @@ def advance(
     state: NeuronState,
     leak: Tensor | float,
     recurrent: Callable[[Tensor], Tensor] | None = None,
+    membrane: Callable[[Tensor], Tensor] | None = None,
 ) -> tuple[Tensor, NeuronState]:
     """Advance a layer of neurons by one step.
 
@@ -61,6 +62,9 @@ def advance(
         tensor that broadcasts to ``x``.
     recurrent
         Maps the last spikes to an additional input; needed where ``config.recurrent``.
+    membrane
+        Applied to the potential carried over to the next step, after the reset: the fixed-point
+        rounding of a chip's memory, say.
 
     Returns
     -------
@@ -88,6 +92,8 @@ def advance(
         v = fired * config.v_reset + (1.0 - fired) * h
     else:
         v = h - fired * threshold
+    if membrane is not None:
+        v = membrane(v)
     a = state.a
     if a is not None:
         a = math.exp(-1 / config.adaptation_tau) * a + s
@@ -101,6 +107,7 @@ def run(
     state: NeuronState,
     leak: Tensor | float,
     recurrent: Callable[[Tensor], Tensor] | None = None,
+    membrane: Callable[[Tensor], Tensor] | None = None,
 ) -> tuple[Tensor, NeuronState]:
     """Advance a layer of neurons over a whole sequence ``[T, N, ...]``, one step at a time.
 
@@ -108,6 +115,6 @@ def run(
     """
     spikes = []
     for current in x:
-        s, state = advance(config, current, state, leak, recurrent)
+        s, state = advance(config, current, state, leak, recurrent, membrane)
         spikes.append(s)
     return torch.stack(spikes), state

@@ -57,6 +57,8 @@ class Neuron(nn.Module):
         # What the membrane equation needs: tau itself, or w with sigmoid(w) = 1 / tau.
         self.w = nn.Parameter(-torch.log(tau - 1)) if config.kind == "plif" else None
         self.register_buffer("tau", tau if tau.dim() else None, persistent=False)
+        self.membrane: nn.Module | None = None
+        """Maps the potential carried from step to step; put there by those who quantize it."""
         self.recurrent: nn.Linear | None = None
         if config.recurrent:
             if channels is None:
@@ -85,7 +87,8 @@ class Neuron(nn.Module):
     @property
     def has_kernel(self) -> bool:
         """Whether fused kernels know these dynamics; if not, plain torch runs them."""
-        return not (self.config.recurrent or self.config.adaptation)
+        config = self.config
+        return not (config.recurrent or config.adaptation or self.membrane is not None)
 
     def run(self, x: Tensor, state: NeuronState | None = None) -> tuple[Tensor, NeuronState]:
         """Map ``[T, N, ...]`` to spikes and the state after the last step.
@@ -105,7 +108,9 @@ class Neuron(nn.Module):
         self._check(x)
         if state is None:
             state = dynamics.resting_state(self.config, x[0])
-        return dynamics.run(self.config, x, state, self._leak_for(x[0]), self._recur())
+        return dynamics.run(
+            self.config, x, state, self._leak_for(x[0]), self._recur(), self.membrane
+        )
 
     def step(self, x: Tensor, state: NeuronState | None = None) -> tuple[Tensor, NeuronState]:
         """Take one step on ``[N, ...]``; returns the spikes and the state to pass back in.
@@ -118,7 +123,9 @@ class Neuron(nn.Module):
         self._check(x.unsqueeze(0))
         if state is None:
             state = dynamics.resting_state(self.config, x)
-        return dynamics.advance(self.config, x, state, self._leak_for(x), self._recur())
+        return dynamics.advance(
+            self.config, x, state, self._leak_for(x), self._recur(), self.membrane
+        )
 
     def leak(self) -> Tensor | float:
         """Return the membrane equation's coefficient: a number, a scalar, or ``[C]``.
