@@ -18,6 +18,7 @@ from leanspike.hardware.counts.content import (
 )
 from leanspike.hardware.counts.content import Contents as TileContents
 from leanspike.hardware.counts.geometry import tile_geometry
+from leanspike.hardware.counts.imbalance import pass_shape
 from leanspike.hardware.counts.leader import leader_sizes
 from leanspike.hardware.counts.nest import list_loops, nest_counts, tile_size
 from leanspike.hardware.counts.plan import Plan, values_per_row
@@ -136,7 +137,14 @@ def row_plan(plan: Plan, semantics: Semantics, ranks: int) -> RowPlan:
         gates=plan.architecture.compute.gates,
         skips=plan.architecture.compute.skips,
         computes=float(plan.problem.computes),
+        inside=innermost_array(plan) if semantics.load_imbalance else -1,
     )
+
+
+def innermost_array(plan: Plan) -> int:
+    """Return the first level inside the innermost fan-out, or -1 without one."""
+    fanning = np.flatnonzero(plan.mesh.prod(axis=1) > 1)
+    return int(fanning[-1]) + 1 if len(fanning) else -1
 
 
 def row_rules(semantics: Semantics) -> RowRules:
@@ -158,7 +166,10 @@ def count_nest(plan: Plan, mapping: Mapping, *, exact: bool) -> NestArrays:
         plan.problem.coefficients, plan.keep, mapping.factors, mapping.order, exact,
         tile, arriving, leaving, partition, instances,
     )  # fmt: skip
-    return NestArrays(tile, arriving, leaving, partition, instances)
+    operands = [x for x in range(shape[1]) if x != plan.problem.written]
+    in_pass = np.zeros(3, np.int64)
+    pass_shape(plan.problem.coefficients, np.array(operands), plan.mesh, mapping.factors, in_pass)
+    return NestArrays(tile, arriving, leaving, partition, instances, in_pass)
 
 
 def check_mesh(plan: Plan, mapping: Mapping) -> None:

@@ -24,6 +24,7 @@ from leanspike.hardware.counts.actions import (
     count_actions,
     count_computes,
 )
+from leanspike.hardware.counts.imbalance import waiting_factor
 from leanspike.hardware.counts.totals import cycles_of, level_demand, storage_accesses
 
 Ints = NDArray[np.int64]
@@ -31,12 +32,16 @@ Reals = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 
 
+_NO_PASS = np.zeros(3, np.int64)
+
+
 class RowPlan(NamedTuple):
     """What no mapping changes; shapes as in :class:`~leanspike.hardware.counts.plan.Plan`.
 
     ``operands`` are the two tensors a compute reads, ``innermost`` the levels they come from;
     ``parent`` [L, X] is the next level outside that keeps a tensor, or -1; ``finished_block`` [L]
-    is the outputs per row as they enter a level finished.
+    is the outputs per row as they enter a level finished. ``inside`` is the first level inside the
+    innermost fan-out, whose instances wait for each other; -1 where they share work evenly.
     """
 
     written: int
@@ -53,6 +58,7 @@ class RowPlan(NamedTuple):
     gates: bool
     skips: bool
     computes: float
+    inside: int
 
 
 class RowRules(NamedTuple):
@@ -65,13 +71,18 @@ class RowRules(NamedTuple):
 
 
 class NestArrays(NamedTuple):
-    """Dense counts of one instance, int64 [L, X] and [L + 1]; see ``nest_counts``."""
+    """Dense counts of one instance, int64 [L, X] and [L + 1]; see ``nest_counts``.
+
+    ``pass_shape`` [3] is what a compute unit does between two deliveries (see
+    :func:`~leanspike.hardware.counts.imbalance.pass_shape`); zeros: units do not wait.
+    """
 
     tile: Ints
     arriving: Ints
     leaving: Ints
     partition: Ints
     instances: Ints
+    pass_shape: Ints = _NO_PASS
 
 
 class ContentArrays(NamedTuple):
@@ -127,7 +138,7 @@ def empty_row(levels: int, tensors: int, ranks: int) -> Row:
 def evaluate_row(
     plan: RowPlan, rules: RowRules, nest: NestArrays, content: ContentArrays, row: Row
 ) -> float:
-    """Fill a row and return the cycles the compute units need when they share work evenly."""
+    """Fill a row and return the cycles the compute units need."""
     levels, tensors = nest.tile.shape
     whole = rules.whole_accesses
     dense_counts(plan.written, rules.first_fill, nest, row.dense)
@@ -163,6 +174,7 @@ def evaluate_row(
         plan.metadata_width, packs, whole, row.accesses,
     )  # fmt: skip
     cycles = (row.computes[0] + row.computes[1]) / nest.instances[levels]
+    cycles *= row_waiting(plan, content, nest.pass_shape, int(nest.instances[levels]))
     if whole:
         cycles = float(ceil(cycles))
     for level in range(levels):
@@ -192,6 +204,27 @@ def dense_counts(written: int, first_fill: bool, nest: NestArrays, dense: Reals)
             dense[level, x, UPDATE] = leaving
             skipped = 0 if first_fill or arriving == 0 else first
             dense[level, x, FILL] = arriving - skipped
+
+
+@njit(cache=True)
+def row_waiting(plan: RowPlan, content: ContentArrays, shape: Ints, units: int) -> float:
+    """Return how much longer the units take than if they shared the computes left evenly.
+
+    ``shape`` [3] is a unit's pass. Units skip on their own what a condition inside them skips,
+    and what the compute unit itself skips.
+    """
+    if plan.inside < 0 or shape[0] == 0:
+        return 1.0
+    there = np.ones(2)
+    for k in range(2):
+        x = plan.operands[k]
+        for level in range(plan.inside, content.remedy.shape[0]):
+            if content.remedy[level, x] == SKIPS:
+                # Reads of operand k wait for the other operand.
+                there[1 - k] = min(there[1 - k], 1.0 - content.p_left[level, x])
+        if plan.skips and content.has_metadata[plan.innermost[k], x]:
+            there[k] = min(there[k], content.operand_density[k])
+    return waiting_factor(shape[0], float(shape[1]), float(shape[2]), there[0], there[1], units)
 
 
 @njit(cache=True)
