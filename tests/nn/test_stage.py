@@ -126,3 +126,12 @@ def test_nan_survives_norm_and_pooling():
 def test_an_empty_batch_passes_in_evaluation():
     net = build_network(NetworkConfig(shape=(2, 8, 8), channels=4, T=3), seed=0).eval()
     assert net(torch.zeros(3, 0, 2, 8, 8)).shape == (0, 10)
+
+
+def test_a_subclass_of_neurons_is_called():
+    class Silent(Neuron):
+        def forward(self, x):
+            return torch.zeros_like(x)
+
+    y = 10 * torch.rand(4, 2, 4, 4)
+    assert not fire(y, 2, Silent(), norm=nn.BatchNorm2d(2), pool=nn.MaxPool2d(2)).any()
