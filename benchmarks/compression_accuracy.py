@@ -30,6 +30,7 @@ from torch import Tensor, nn
 from leanspike.compress import (
     CompressionConfig,
     Phase,
+    StateConfig,
     Strategy,
     activity_scores,
     cumulative_strategy,
@@ -37,6 +38,7 @@ from leanspike.compress import (
     gradual_strategy,
     iterative_strategy,
     prepare,
+    prepare_state,
     summary,
 )
 from leanspike.events import FrameConfig, FrameData, load_data
@@ -58,10 +60,11 @@ Scores = Callable[[nn.Module, list[tuple[Tensor, Tensor]]], dict[str, Tensor]]
 
 @dataclasses.dataclass(frozen=True)
 class Row:
-    """One line of the table: a strategy of so many epochs, and scores that need data."""
+    """One line of the table: a strategy of so many epochs; scores that need data; membranes."""
 
     strategy: Callable[[int], Strategy]
     scores: Scores | None = None
+    state: StateConfig | None = None
 
 
 def at_once(**options: Any) -> Row:
@@ -126,6 +129,11 @@ def table() -> dict[str, Row]:
             ),
         )
     )
+    for bits in (8, 4, 2):
+        state = StateConfig(membrane_bits=bits)
+        rows[f"2 bits, membrane {bits} bits"] = dataclasses.replace(
+            at_once(weight_bits=2), state=state
+        )
     rows["2:4"] = at_once(structure="2:4")
     rows["50% of channels"] = at_once(
         sparsity=0.5, structure="channel", scope="layerwise", layers=("conv*", "dense1")
@@ -199,6 +207,8 @@ def run_point(
     if row is not None:
         out = work / "".join(c if c.isalnum() or c in ".+:-" else "_" for c in name)
         strategy = row.strategy(options.fine_epochs)
+        if row.state is not None:
+            prepare_state(net, row.state)
         if row.scores is not None:
             with_scores(net, strategy, row.scores, data)
         results = run_strategy(

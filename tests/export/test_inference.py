@@ -7,7 +7,13 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from leanspike.compress import CompressionConfig, prepare, reestimate_batchnorm
+from leanspike.compress import (
+    CompressionConfig,
+    StateConfig,
+    prepare,
+    prepare_state,
+    reestimate_batchnorm,
+)
 from leanspike.errors import InputError
 from leanspike.export import IntegerNetwork, integer_network
 from leanspike.export.inference import accumulate
@@ -228,6 +234,13 @@ def test_recurrent_neurons() -> None:
     net = nn.Sequential(nn.Linear(4, 3), Neuron(NeuronConfig(recurrent=True), channels=3))
     prepare(net, CompressionConfig(weight_bits=2))
     with pytest.raises(InputError, match="neuron '1': recurrence"):
+        integer_network(net, counts(3, 2, 4))
+
+
+def test_membranes_of_few_bits() -> None:
+    net = nn.Sequential(nn.Linear(4, 3), Neuron())
+    prepare_state(prepare(net, CompressionConfig(weight_bits=2)), StateConfig(membrane_bits=4))
+    with pytest.raises(InputError, match="neuron '1': a membrane of few bits"):
         integer_network(net, counts(3, 2, 4))
 
 

@@ -102,9 +102,8 @@ def prepare_state(model: nn.Module, config: StateConfig) -> nn.Module:
     Parameters
     ----------
     model
-        A network of leanspike's neurons (any module with ``config.threshold`` and a ``step``
-        that returns spikes and a state with ``v``). Prepared with quantizers where accumulators
-        are limited: their unit is the quantizer's scale.
+        A network of leanspike's neurons. Prepared with quantizers where accumulators are
+        limited: their unit is the quantizer's scale.
     config
         The widths.
 
@@ -125,48 +124,44 @@ def prepare_state(model: nn.Module, config: StateConfig) -> nn.Module:
     return model
 
 
+class FixedPoint(nn.Module):
+    """A membrane of few bits, for the ``membrane`` slot of leanspike's neurons.
+
+    Parameters
+    ----------
+    bits
+        Width, sign included.
+    step
+        What the lowest bit is worth.
+    overflow
+        ``"saturate"`` or ``"wrap"``.
+    """
+
+    def __init__(self, bits: int, step: float, overflow: Overflow) -> None:
+        super().__init__()
+        self.bits, self.step, self.overflow = bits, step, overflow
+
+    def forward(self, v: Tensor) -> Tensor:
+        """Give the potentials that are carried over, any shape."""
+        return fixed_point(v, self.bits, self.step, self.overflow)
+
+    def extra_repr(self) -> str:
+        """Show the format in `repr`."""
+        return f"bits={self.bits}, step={self.step}, overflow={self.overflow!r}"
+
+
 def _limit_membranes(model: nn.Module, config: StateConfig) -> None:
-    neurons = [
-        module
-        for module in model.modules()
-        if hasattr(getattr(module, "config", None), "threshold") and hasattr(module, "step")
-    ]
+    neurons = [module for module in model.modules() if hasattr(module, "membrane")]
     if not neurons:
         raise InputError(
             "no neuron was found whose membrane could be limited", where=type(model).__name__
         )
+    bits = config.membrane_bits
+    assert bits is not None
     for neuron in neurons:
-        kind = type(neuron)
-        if not issubclass(kind, _FixedPointMembrane):
-            # The neuron's own class with another way to take a step: keys and type stay.
-            neuron.__class__ = type(f"FixedPoint{kind.__name__}", (_FixedPointMembrane, kind), {})
-        neuron.__dict__["fixed_point"] = config
-
-
-class _FixedPointMembrane:
-    """Put before a neuron's class: what is carried from step to step has few bits."""
-
-    fixed_point: StateConfig
-    config: Any
-    has_kernel = False
-
-    def step(self, x: Tensor, state: Any = None) -> tuple[Tensor, Any]:
-        spikes, state = super().step(x, state)  # type: ignore[misc]
-        limits = self.fixed_point
-        bits = limits.membrane_bits
-        assert bits is not None
-        unit = limits.membrane_step or self.config.threshold / 2 ** (bits - 1)
-        return spikes, state._replace(v=fixed_point(state.v, bits, unit, limits.overflow))
-
-    def run(self, x: Tensor, state: Any = None) -> tuple[Tensor, Any]:
-        spikes = []
-        for current in x:
-            s, state = self.step(current, state)
-            spikes.append(s)
-        return torch.stack(spikes), state
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.run(x)[0]
+        threshold = float(neuron.config.threshold)  # type: ignore[union-attr, arg-type]
+        step = config.membrane_step or threshold / 2 ** (bits - 1)
+        neuron.membrane = FixedPoint(bits, step, config.overflow)
 
 
 def _limit_accumulators(model: nn.Module, config: StateConfig) -> None:

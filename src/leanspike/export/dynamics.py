@@ -91,6 +91,11 @@ def _read_ours(name: str, module: Neuron) -> Dynamics:
             "recurrence, adaptation and a time constant per channel cannot be exported",
             where=f"neuron {name!r}",
         )
+    if module.membrane is not None:
+        raise InputError(
+            "a membrane of few bits cannot be exported: its steps are no whole number of units",
+            where=f"neuron {name!r}",
+        )
     leak = module.leak()
     if config.kind == "plif":
         assert isinstance(leak, torch.Tensor)
