@@ -66,7 +66,7 @@ def load_data(
     """
     if limit is not None and limit < 1:
         raise InputError(f"{limit} recordings are too few, expected at least 1", where="limit")
-    found = find_source(source, frames, root=root or data_folder(), download=download)
+    found = find_source(source, frames, root=root or data_folder(), download=download, limit=limit)
 
     recipe = repr((found.content, frames, seed, limit, VALIDATION_FRACTION, TEST_FRACTION))
     fingerprint = hashlib.sha256(recipe.encode()).hexdigest()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,10 +20,19 @@ from leanspike.events.gesture_folders_frames import (
     read_frame_folder,
 )
 from leanspike.events.gesture_samples import GESTURES
+from leanspike.events.gestures import (
+    Part,
+    gesture_frames,
+    gesture_labels,
+    gesture_takes,
+    gestures_fingerprint,
+)
 from leanspike.events.recordings import Recordings
+from leanspike.events.split import first_of_each
 from leanspike.events.tonic_sets import TONIC_SETS, tonic_archives
 
 PARTS = ("train", "validation", "test")
+SYNTHETIC = "gestures-synthetic"
 
 
 @dataclass(frozen=True)
@@ -50,8 +60,12 @@ def find_source(
     *,
     root: Path,
     download: bool,
+    limit: int | None = None,
 ) -> RecordingSource | FrameSource:
     """Find what `source` stands for: the name of a data set, an archive or a folder.
+
+    Where only `limit` recordings of a split are wanted, a simulated set makes no more than that
+    takes; other sources give all they have.
 
     Raises
     ------
@@ -60,6 +74,8 @@ def find_source(
     """
     if source == "digits-dvs":
         return RecordingSource("digits-dvs", digits_fingerprint(), digits_recordings)
+    if str(source).startswith(SYNTHETIC):
+        return _synthetic(str(source), frames, limit=limit)
     if source in TONIC_SETS:
         train, test = tonic_archives(str(source), root=root, download=download)
         return _archives(str(source), {"train": train, "test": test})
@@ -71,7 +87,30 @@ def find_source(
     raise InputError(
         "no such file or folder, nor the name of a data set",
         where=str(source),
-        remedy=f"Names are digits-dvs, {', '.join(TONIC_SETS)}",
+        remedy=f"Names are digits-dvs, {SYNTHETIC}, {', '.join(TONIC_SETS)}",
+    )
+
+
+def _synthetic(source: str, frames: FrameConfig, *, limit: int | None) -> FrameSource:
+    """Simulate gestures, 128x128 or as large as the name says."""
+    match = re.fullmatch(rf"{SYNTHETIC}(?::(\d{{1,4}}))?", source)
+    side = int(match[1] or 128) if match else 0
+    if not 16 <= side <= 1024:
+        raise InputError(
+            f"expected {SYNTHETIC}, or {SYNTHETIC}:64 for 64x64 pixels (16 to 1024)", where=source
+        )
+
+    def simulate(part: Part) -> FrameSplit:
+        takes = gesture_takes(part)
+        if limit is not None:  # twice as many to train, for some of them become the validation
+            wanted = 2 * limit if part == "train" else limit
+            takes = [takes[i] for i in first_of_each(gesture_labels(takes), wanted)]
+        return gesture_frames(takes, frames, side=side)
+
+    content = f"{gestures_fingerprint(side)} {limit}"
+    name = SYNTHETIC if side == 128 else source
+    return FrameSource(
+        name, content, lambda: {"train": simulate("train"), "test": simulate("test")}, len(GESTURES)
     )
 
 
