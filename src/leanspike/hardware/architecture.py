@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, Literal, cast, get_args
+from typing import Annotated, Any, cast, get_args
 
 from pydantic import Field, field_validator, model_validator
 
 from leanspike.errors import InputError
+from leanspike.hardware.level_parts import Bandwidth as Bandwidth
+from leanspike.hardware.level_parts import Condition as Condition
+from leanspike.hardware.level_parts import Fanout as Fanout
+from leanspike.hardware.level_parts import Format as Format
+from leanspike.hardware.level_parts import FormatName as FormatName
+from leanspike.hardware.level_parts import LoopRule as LoopRule
+from leanspike.hardware.level_parts import Metadata as Metadata
+from leanspike.hardware.level_parts import Rank as Rank
 from leanspike.hardware.spec import Spec, load_yaml, parse_spec
 
 Count = Annotated[int, Field(ge=1)]
 Energy = Annotated[float, Field(ge=0)]
-FormatName = Literal["UOP", "UBM", "CP", "RLE"]
 
 #: What a storage level can be charged for, in pJ per access (of a row, for reads and writes).
 STORAGE_ACTIONS = (
@@ -26,119 +33,6 @@ STORAGE_ACTIONS = (
 )  # fmt: skip
 #: What the compute unit can be charged for, in pJ per operation.
 COMPUTE_ACTIONS = ("compute", "gated_compute", "skipped_compute")
-
-
-class Rank(Spec):
-    """One rank of a compressed tensor and the bits of its words.
-
-    ``metadata_bits`` is the width of a coordinate, a run length or a mask bit, ``payload_bits``
-    that of an offset; left out, the format's own default holds. ``loops`` lists the loops this
-    rank may flatten (all of the tensor's when left out).
-    """
-
-    format: FormatName
-    metadata_bits: Annotated[int, Field(ge=0, le=64)] | None = None
-    payload_bits: Annotated[int, Field(ge=0, le=64)] | None = None
-    loops: tuple[str, ...] | None = None
-
-
-class Format(Spec):
-    """How a level stores a tensor: its ranks, outermost first.
-
-    ``from_inside`` gives the innermost rank the innermost loops; otherwise the outermost rank
-    takes the outermost loops. The two differ where there are more ranks than loops.
-    """
-
-    ranks: Annotated[tuple[Rank, ...], Field(min_length=1)]
-    from_inside: bool = False
-
-    @model_validator(mode="before")
-    @classmethod
-    def _from_names(cls, data: Any) -> Any:
-        if isinstance(data, str):
-            data = [data]
-        if isinstance(data, (list, tuple)):
-            ranks = [{"format": rank} if isinstance(rank, str) else rank for rank in data]
-            return {"ranks": ranks}
-        return data
-
-
-class Fanout(Spec):
-    """Instances of everything below a level: along x and down y."""
-
-    x: Count = 1
-    y: Count = 1
-
-    @property
-    def total(self) -> int:
-        """Instances below one instance of the level."""
-        return self.x * self.y
-
-
-class Bandwidth(Spec):
-    """Words that one instance can deliver or take per cycle; unlimited where left out."""
-
-    read: Annotated[float, Field(gt=0)] | None = None
-    write: Annotated[float, Field(gt=0)] | None = None
-    shared: Annotated[float, Field(gt=0)] | None = None
-
-
-class Condition(Spec):
-    """Do not touch the ``target`` tensor while the tile of a ``when_empty`` tensor is empty."""
-
-    target: str
-    when_empty: Annotated[tuple[str, ...], Field(min_length=1)]
-
-    @model_validator(mode="after")
-    def _on_others(self) -> Condition:
-        if self.target in self.when_empty:
-            raise InputError(f"{self.target} is conditioned on itself", where="when_empty")
-        return self
-
-
-class LoopRule(Spec):
-    """What a mapping may do in one slot of a level (time, y or x).
-
-    ``factors`` fixes the steps of a loop (0: all that remains of its bound), ``least`` and
-    ``most`` bound them. ``dims`` lists the loops that may run here at all. ``outer`` run outside
-    and ``inner`` inside of all others, each written outermost first.
-    """
-
-    factors: dict[str, Annotated[int, Field(ge=0)]] = Field(default_factory=dict)
-    least: dict[str, Count] = Field(default_factory=dict)
-    most: dict[str, Count] = Field(default_factory=dict)
-    outer: tuple[str, ...] = ()
-    inner: tuple[str, ...] = ()
-    dims: tuple[str, ...] | None = None
-
-    @model_validator(mode="after")
-    def _consistent(self) -> LoopRule:
-        both = [dim for dim in self.outer if dim in self.inner]
-        if both:
-            raise InputError(f"{both[0]} is both outer and inner")
-        for where, order in (("outer", self.outer), ("inner", self.inner)):
-            if len(set(order)) != len(order):
-                raise InputError("a loop twice", where=where)
-        for dim, least in self.least.items():
-            if least > self.most.get(dim, least):
-                raise InputError(f"{dim}: least {least} is larger than most {self.most[dim]}")
-        for dim, steps in self.factors.items():
-            fits = self.least.get(dim, 1) <= steps <= self.most.get(dim, steps)
-            if steps and not fits:
-                raise InputError(f"{dim}: the factor {steps} contradicts its least or most")
-            if self.dims is not None and steps != 1 and dim not in self.dims:
-                raise InputError(f"{dim}: has a factor, but is not one of dims")
-        return self
-
-
-class Metadata(Spec):
-    """Where a level keeps the metadata of compressed tensors: rows of ``width`` bits.
-
-    Width 0 means there is no such place: nothing fits in it, and it costs nothing to touch.
-    """
-
-    width: Annotated[int, Field(ge=0)]
-    depth: Annotated[int, Field(ge=0)] | None = None
 
 
 class Level(Spec):

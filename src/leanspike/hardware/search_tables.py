@@ -8,8 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from leanspike.hardware.case import Case
-from leanspike.hardware.counts.evaluate import conditions_met, contents_of, row_plan, row_rules
+from leanspike.hardware.counts.conditions import conditions_met
+from leanspike.hardware.counts.evaluate import row_plan, row_rules
 from leanspike.hardware.counts.row import RowPlan, RowRules
+from leanspike.hardware.counts.tiles import contents_of
 from leanspike.hardware.search_exact import Lookup, Prices, Room
 from leanspike.hardware.search_shapes import Numbers
 

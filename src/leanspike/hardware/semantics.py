@@ -60,11 +60,6 @@ class Semantics:
         "what a tile shares with the one before it stays; off: it stays only while the tile "
         "keeps its stride over two successive iterations, else the whole tile is fetched again",
     )
-    neighbor_links: bool = _switch(
-        False,
-        "a neighbor passes on a tile it held one iteration earlier, wherever the mapping makes "
-        "that possible; off: every tile comes from the level above",
-    )
     exact_leader: bool = _switch(
         True,
         "a read is left alone when all that its values would meet while they stay is zero; off: "
@@ -135,7 +130,6 @@ _SPARSELOOP = Semantics(
     spikes_leave=False,
     first_fill=False,
     exact_overlap=False,
-    neighbor_links=True,
     exact_leader=False,
     whole_accesses=True,
     run_overflow=False,

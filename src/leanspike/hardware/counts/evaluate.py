@@ -9,21 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from leanspike.errors import InputError
-from leanspike.hardware.counts.actions import NOTHING
-from leanspike.hardware.counts.content import (
-    Content,
-    dense_contents,
-    physical_contents,
-    sparseloop_contents,
-)
-from leanspike.hardware.counts.content import Contents as TileContents
-from leanspike.hardware.counts.geometry import tile_geometry
+from leanspike.hardware.counts.conditions import left_alone
 from leanspike.hardware.counts.imbalance import pass_shape
-from leanspike.hardware.counts.leader import leader_sizes
-from leanspike.hardware.counts.nest import list_loops, nest_counts, tile_size
+from leanspike.hardware.counts.nest import nest_counts
 from leanspike.hardware.counts.plan import Plan, values_per_row
 from leanspike.hardware.counts.row import (
-    ContentArrays,
     NestArrays,
     Row,
     RowPlan,
@@ -31,14 +21,13 @@ from leanspike.hardware.counts.row import (
     empty_row,
     evaluate_row,
 )
+from leanspike.hardware.counts.tiles import Contents, content_arrays, tile_contents
 from leanspike.hardware.density import DensityModel
 from leanspike.hardware.mapping import Mapping
 from leanspike.hardware.semantics import Semantics
 
 Ints = NDArray[np.int64]
 Reals = NDArray[np.float64]
-
-Contents = tuple[tuple[Content | None, ...], ...]
 
 
 @dataclass(frozen=True)
@@ -183,184 +172,3 @@ def check_mesh(plan: Plan, mapping: Mapping) -> None:
                     f"expected at most {plan.mesh[i, axis]}",
                     where=f"level {level.name}",
                 )
-
-
-def tile_contents(
-    plan: Plan,
-    mapping: Mapping,
-    nest: NestArrays,
-    models: Sequence[DensityModel],
-    semantics: Semantics,
-    *,
-    dense: bool = False,
-) -> Contents:
-    """Return what the tiles of every level and tensor hold."""
-    levels, tensors = plan.keep.shape
-    rows: list[list[Content | None]] = [[None] * tensors for _ in range(levels)]
-    most = plan.flattens.shape[2]
-    for x in range(tensors):
-        fiber = np.ones((levels, most), np.int64)
-        under = np.ones((levels, most + 1), np.int64)
-        if not dense and plan.ranks[:, x].any():
-            fits = tile_geometry(
-                not semantics.whole_accesses, plan.problem.coefficients, x, plan.keep,
-                plan.ranks[:, x], plan.compressed[:, x], plan.flattens[x],
-                plan.from_inside[:, x], mapping.factors, mapping.order, fiber, under,
-            )  # fmt: skip
-            if not fits:
-                raise InputError(
-                    f"the mapping has more loops over {plan.problem.tensors[x]} at a level than "
-                    "its format has ranks",
-                    where="mapping",
-                )
-        for i in range(levels):
-            tile = int(nest.tile[i, x])
-            if tile == 0:
-                continue
-            rows[i][x] = contents_of(
-                plan, i, x, np.array([tile]), fiber[i : i + 1], under[i : i + 1], models[x],
-                semantics, dense=dense,
-            )[0]  # fmt: skip
-    return tuple(tuple(row) for row in rows)
-
-
-def contents_of(
-    plan: Plan,
-    level: int,
-    x: int,
-    tiles: Ints,
-    fibers: Ints,
-    unders: Ints,
-    model: DensityModel,
-    semantics: Semantics,
-    *,
-    dense: bool = False,
-) -> TileContents:
-    """Return what K tiles of tensor ``x`` hold at a level.
-
-    ``tiles`` [K], ``fibers`` [K, R] and ``unders`` [K, R + 1] are their sizes and geometry.
-    """
-    if dense:
-        return dense_contents(tiles)
-    layout = plan.formats[level][x]
-    n = len(layout.ranks) if layout else 0
-    block = max(1, int(plan.block[level, x]))
-    if not semantics.whole_accesses:
-        return physical_contents(
-            model, tiles, fibers[:, :n], layout, block=block, semantics=semantics
-        )
-    parent = plan.parent(level, x)
-    told = parent >= 0 and plan.formats[parent][x] is not None
-    return sparseloop_contents(
-        model, tiles, fibers[:, :n], unders[:, : n + 1], layout, told=told, block=block
-    )
-
-
-def content_arrays(
-    plan: Plan,
-    contents: Contents,
-    models: Sequence[DensityModel],
-    remedy: Ints,
-    p_left: Reals,
-    semantics: Semantics,
-    *,
-    dense: bool = False,
-) -> ContentArrays:
-    """Return contents as arrays for compiled rows."""
-    shape = plan.keep.shape
-    ranks = np.array([[len(c.words) if c else 0 for c in row] for row in contents], np.int64)
-    most = max(1, int(ranks.max()))
-    words = np.zeros((*shape, most, 2))
-    density, present, waste = np.ones(shape), np.ones(shape), np.ones(shape)
-    for i, row in enumerate(contents):
-        for x, content in enumerate(row):
-            if content is not None:
-                words[i, x, : len(content.words)] = content.words
-                density[i, x] = content.density
-                present[i, x] = content.present
-                waste[i, x] = content.row_waste
-    operands = [model for x, model in enumerate(models) if x != plan.problem.written]
-    digits = 6 if semantics.whole_accesses else 15
-    return ContentArrays(
-        density=density,
-        present=present,
-        row_waste=waste,
-        words=words,
-        has_metadata=ranks > 0,
-        ranks=ranks,
-        operand_density=np.array(
-            [1.0 if dense else round(float(model.density), digits) for model in operands]
-        ),
-        remedy=remedy,
-        p_left=p_left,
-    )
-
-
-def left_alone(
-    plan: Plan,
-    mapping: Mapping,
-    models: Sequence[DensityModel],
-    *,
-    exact: bool,
-    dense: bool = False,
-) -> tuple[Ints, Reals]:
-    """Return what each level does about a tensor's reads and how often, both [L, X]."""
-    remedy, p_left = np.zeros(plan.keep.shape, np.int64), np.zeros(plan.keep.shape)
-    if dense:
-        return remedy, p_left
-    tiles = leader_tiles(plan, mapping, exact=exact)
-    for x in range(plan.keep.shape[1]):
-        mine = [size for f, row in zip(plan.follows, tiles, strict=True) if f.target == x
-                for size in row]  # fmt: skip
-        found = conditions_met(plan, x, np.array([mine], np.int64), models)
-        remedy[:, x], p_left[:, x] = found[0][0], found[1][0]
-    return remedy, p_left
-
-
-def conditions_met(
-    plan: Plan, x: int, tiles: Ints, models: Sequence[DensityModel]
-) -> tuple[Ints, Reals]:
-    """Return what levels do about reads of tensor ``x`` and how often, both [n, L].
-
-    ``tiles`` [n, conditions] are the leader tiles of its conditions, in the order of
-    ``Plan.follows`` and their leaders; 0 where a condition cannot be used.
-    """
-    count, levels = len(tiles), len(plan.keep)
-    remedy, p_left = np.zeros((count, levels), np.int64), np.zeros((count, levels))
-    column = 0
-    for follow in plan.follows:
-        if follow.target != x:
-            continue
-        effective = np.ones(count)
-        for leader in follow.leaders:
-            sizes = tiles[:, column]
-            met = 1.0 - models[leader].p_empty(np.maximum(sizes, 1))
-            effective *= np.where(sizes > 0, met, 1.0)
-            column += 1
-        left = 1.0 - effective
-        # Two conditions on the same reads: the more effective one holds.
-        better = (remedy[:, follow.level] == NOTHING) | (p_left[:, follow.level] < left)
-        remedy[better, follow.level] = follow.remedy
-        p_left[better, follow.level] = np.round(left[better], 12)
-    return remedy, p_left
-
-
-def leader_tiles(plan: Plan, mapping: Mapping, *, exact: bool) -> list[list[int]]:
-    """Return the leader tiles' sizes of every condition; 0 where one cannot be used."""
-    loops = np.empty((mapping.factors.size, 3), np.int64)
-    count = list_loops(mapping.factors, mapping.order, loops)
-    sizes = np.ones(len(plan.problem.dims), np.int64)
-    fans_out = bool(plan.mesh[-1].prod() > 1)
-    found = []
-    for follow in plan.follows:
-        tiles = []
-        for leader in follow.leaders:
-            usable = leader_sizes(
-                exact, plan.problem.coefficients, follow.target, leader, follow.level,
-                plan.child(follow.level, follow.target),
-                max(1, int(plan.block[follow.level, follow.target])), mapping.factors,
-                mapping.order, loops, count, fans_out, sizes,
-            )  # fmt: skip
-            tiles.append(int(tile_size(plan.problem.coefficients, leader, sizes)) if usable else 0)
-        found.append(tiles)
-    return found
