@@ -56,7 +56,7 @@ def claims() -> dict[str, Any]:
 
 
 def switches() -> dict[str, Any]:
-    """The claim with each switch of `sparseloop` flipped alone."""
+    """Flip each switch of `sparseloop` alone and compute the claim."""
     return {
         name: claim_by_switch(paper_architecture(as_text=as_text), SPARSELOOP)
         for name, as_text in READINGS.items()
@@ -64,7 +64,7 @@ def switches() -> dict[str, Any]:
 
 
 def table(full: bool) -> dict[str, Any]:
-    """The published table: rank correlation, order of the formats, scale."""
+    """Compare the published table: rank correlation, order of the formats, scale."""
     settings = [s for s in published_settings() if full or s[:2] == ("RLE", "mean")]
     found: dict[str, Any] = {}
     for name, as_text in READINGS.items():
