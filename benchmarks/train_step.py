@@ -5,9 +5,11 @@
     python benchmarks/train_step.py --device cuda --networks tcja128-full --bfloat16
 
 Contenders take turns, one step each, so that whatever slows the machine slows them all; medians
-and ratios of medians are printed. The floor is the same network, channels last, without any
-neurons. The last line is the first network's, with the last thread count:
-``ratio_to_spikingjelly=... ratio_to_floor=... threads=...``, against SpikingJelly's fastest mode.
+and ratios of medians are printed, of the time by the clock and of the processor time spent (less
+disturbed by other programs; with several threads it counts their waiting too). The floor is the
+same network, channels last, without any neurons. The last line is the first network's, with the
+last thread count: ``ratio_to_spikingjelly=... ratio_to_floor=... threads=...``, by the clock,
+against SpikingJelly's fastest mode.
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ from __future__ import annotations
 import argparse
 import importlib.metadata
 import json
+import os
 import platform
 import statistics
 import sys
@@ -60,24 +63,24 @@ def contenders(shape: Shape, device: torch.device, compiled: bool) -> dict[str, 
     return found
 
 
-def step(net: nn.Module, x: Tensor, target: Tensor, bfloat16: bool) -> float:
-    """Seconds of one forward and backward pass."""
+def step(net: nn.Module, x: Tensor, target: Tensor, bfloat16: bool) -> tuple[float, float]:
+    """Seconds by the clock and of the processor of one forward and backward pass."""
     net.zero_grad(set_to_none=True)
     if x.is_cuda:
         torch.cuda.synchronize()
-    start = time.perf_counter()
+    start, busy = time.perf_counter(), time.process_time()
     with torch.autocast(x.device.type, torch.bfloat16) if bfloat16 else nullcontext():
         out = net(x)
     F.mse_loss(out.float(), target).backward()
     if x.is_cuda:
         torch.cuda.synchronize()
-    return time.perf_counter() - start
+    return time.perf_counter() - start, time.process_time() - busy
 
 
 def measure(
     shape: Shape, *, device: torch.device, rounds: int, bfloat16: bool, compiled: bool
-) -> dict[str, float]:
-    """Median milliseconds of a step by contender; those that fail to run are left out."""
+) -> tuple[dict[str, float], dict[str, float]]:
+    """Median milliseconds of a step by contender, clock and processor; failures are left out."""
     nets = contenders(shape, device, compiled)
     generator = torch.Generator().manual_seed(0)
     x = torch.poisson(torch.full((shape.T, shape.batch, *shape.frame), 0.5), generator)
@@ -90,18 +93,22 @@ def measure(
             frames[name] = last.unflatten(0, x.shape[:2])
     for name in list(nets):
         try:
-            first = step(nets[name], frames[name], target, bfloat16)
+            first, _ = step(nets[name], frames[name], target, bfloat16)
             step(nets[name], frames[name], target, bfloat16)
         except Exception as error:
             print(f"# {name} does not run here: {type(error).__name__}: {str(error)[:200]}")
             del nets[name]
             continue
         print(f"# {name}: first step {first:.1f} s", file=sys.stderr)
-    seconds: dict[str, list[float]] = {name: [] for name in nets}
+    seconds: dict[str, list[tuple[float, float]]] = {name: [] for name in nets}
     for _ in range(rounds):
         for name, net in nets.items():
             seconds[name].append(step(net, frames[name], target, bfloat16))
-    return {name: 1e3 * statistics.median(values) for name, values in seconds.items()}
+    clock, processor = (
+        {name: 1e3 * statistics.median(v[i] for v in values) for name, values in seconds.items()}
+        for i in (0, 1)
+    )
+    return clock, processor
 
 
 def ratios(times: dict[str, float]) -> dict[str, float | str]:
@@ -116,10 +123,13 @@ def ratios(times: dict[str, float]) -> dict[str, float | str]:
     return result
 
 
-def report(name: str, threads: int, times: dict[str, float]) -> None:
+def report(name: str, threads: int, clock: dict[str, float], cpu: dict[str, float]) -> None:
     print(f"\n{name}: {NETWORKS[name]}, {threads} threads")
-    for contender, value in sorted(times.items(), key=lambda item: item[1]):
-        print(f"  {contender:28} {value:9.1f} ms   {value / times[OURS]:6.2f} x ours")
+    for contender, value in sorted(clock.items(), key=lambda item: item[1]):
+        print(
+            f"  {contender:28} {value:9.1f} ms {value / clock[OURS]:6.2f} x ours   processor "
+            f"{cpu[contender]:9.1f} ms {cpu[contender] / cpu[OURS]:6.2f} x ours"
+        )
 
 
 def versions() -> dict[str, str]:
@@ -145,24 +155,29 @@ def main() -> None:
     options = parser.parse_args()
     warnings.filterwarnings("ignore")
     record = []
+    load = os.getloadavg()
+    if load[0] > 1:
+        print(f"# {load[0]:.1f} other processes were running when this began")
     for name in options.networks:
         for threads in options.threads:
             torch.set_num_threads(threads)
-            times = measure(
+            clock, cpu = measure(
                 NETWORKS[name],
                 device=options.device,
                 rounds=options.rounds,
                 bfloat16=options.bfloat16,
                 compiled=options.compile,
             )
-            report(name, threads, times)
+            report(name, threads, clock, cpu)
             entry = {"network": name, "size": str(NETWORKS[name]), "threads": threads}
-            record.append(entry | {"ms": times, "ratios": ratios(times)})
+            entry |= {"ms": clock, "ratios": ratios(clock)}
+            record.append(entry | {"processor_ms": cpu, "processor_ratios": ratios(cpu)})
     if options.json:
         head = {
             "command": " ".join(["python", "benchmarks/train_step.py", *sys.argv[1:]]),
             "date": datetime.now(UTC).isoformat(timespec="minutes"),
             "versions": versions(),
+            "load": load,
         }
         options.json.write_text(json.dumps(head | {"results": record}, indent=2) + "\n")
     final = [entry for entry in record if entry["network"] == options.networks[0]][-1]
