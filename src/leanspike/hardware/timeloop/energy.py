@@ -52,6 +52,12 @@ _COMPUTE: dict[str, tuple[str, ...]] = {
 }  # fmt: skip
 
 
+def entry_names() -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return the table entries that price storage and compute actions, in their order."""
+    storage = tuple(_STORAGE[action][0] for action in STORAGE_ACTIONS)
+    return storage, tuple(_COMPUTE[action][0] for action in COMPUTE_ACTIONS)
+
+
 def read_tables(document: Node) -> dict[str, dict[str, float]]:
     """Return the ERT as pJ by component name and table entry."""
     tables = {}

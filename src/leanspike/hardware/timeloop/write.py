@@ -1,0 +1,270 @@
+"""Writing an architecture, a problem and a mapping as a Timeloop 0.3 input.
+
+What is written reads back (:func:`~leanspike.hardware.timeloop.read.read_timeloop`) as the same
+counts under ``sparseloop``. What Timeloop has no words for is not in the file: the membrane state
+and neurons, leakage, bits per tensor (a level's words are as wide as its widest tensor's), and
+every assumption of ``physical``.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from leanspike.errors import InputError
+from leanspike.hardware.architecture import Architecture, Level, LoopRule
+from leanspike.hardware.counts.plan import Plan
+from leanspike.hardware.mapping import Mapping
+from leanspike.hardware.pricing import Pricing
+from leanspike.hardware.problem import Problem
+from leanspike.hardware.spec import write_yaml
+from leanspike.hardware.timeloop.energy import entry_names
+from leanspike.hardware.timeloop.write_sparse import sparse_targets
+
+Densities = dict[str, tuple[str, dict[str, float]]]
+
+
+def write_timeloop(
+    path: str | Path,
+    plan: Plan,
+    pricing: Pricing,
+    densities: Densities,
+    *,
+    mapping: Mapping | None = None,
+) -> None:
+    """Write a Timeloop input file.
+
+    With a mapping it is an input of Timeloop's model, without one the map-space constraints of
+    its mapper.
+
+    Raises
+    ------
+    InputError
+        When the file cannot be written, or the mapping cannot be said in it.
+    """
+    write_yaml(timeloop_document(plan, pricing, densities, mapping=mapping), Path(path))
+
+
+def timeloop_document(
+    plan: Plan, pricing: Pricing, densities: Densities, *, mapping: Mapping | None = None
+) -> dict[str, Any]:
+    """Return a Timeloop input as plain data; see :func:`write_timeloop`."""
+    chip, problem = plan.architecture, plan.problem
+    locals_ = [_storage(plan, i) for i in range(len(chip.levels))]
+    locals_.append(
+        {
+            "name": _instances(chip, len(chip.levels), chip.compute.name),
+            "class": "compute",
+            "attributes": {"datawidth": 8, "meshX": _mesh_x(chip, len(chip.levels))},
+        }
+    )
+    document: dict[str, Any] = {
+        "architecture": {"version": 0.3, "subtree": [{"name": chip.name, "local": locals_}]},
+        "ERT": {"version": 0.3, "tables": _energies(plan, pricing)},
+        "ART": {"version": 0.3, "tables": _areas(chip, pricing)},
+        "problem": _problem(problem, densities),
+    }
+    if mapping is not None:
+        document["mapping"] = [*_bypass(plan), *_mapping(plan, mapping)]
+    else:
+        document["mapspace_constraints"] = {"targets": [*_bypass(plan), *_rules(plan)]}
+    targets = sparse_targets(plan)
+    if targets:
+        document["sparse_optimizations"] = {"targets": targets}
+    return document
+
+
+def _instances(chip: Architecture, level: int, name: str) -> str:
+    count = chip.instances(level)
+    return f"{name}[0..{count - 1}]" if count > 1 else name
+
+
+def _mesh_x(chip: Architecture, level: int) -> int:
+    wide = 1
+    for above in chip.levels[:level]:
+        wide *= above.fanout.x
+    return wide
+
+
+def _storage(plan: Plan, i: int) -> dict[str, Any]:
+    level = plan.architecture.levels[i]
+    bits = int(level.word_bits or max(plan.value_bits[i].max(), 1))
+    width = max(level.width or bits, bits) // bits * bits
+    attributes: dict[str, Any] = {
+        "datawidth": bits,
+        "width": width,
+        "block_size": width // bits,
+        "meshX": _mesh_x(plan.architecture, i),
+        "decompression_supported": True,
+        "compression_supported": True,
+    }
+    if level.depth is not None:
+        attributes["depth"] = level.depth
+    if plan.metadata_width[i]:
+        attributes["metadata_storage_width"] = int(plan.metadata_width[i])
+        depth = level.metadata.depth if level.metadata else level.depth
+        attributes["metadata_storage_depth"] = depth or 0
+    for way, key in (("read", "read_bandwidth"), ("write", "write_bandwidth")):
+        if getattr(level.bandwidth, way) is not None:
+            attributes[key] = getattr(level.bandwidth, way)
+    if level.bandwidth.shared is not None:
+        attributes["shared_bandwidth"] = level.bandwidth.shared
+    return {
+        "name": _instances(plan.architecture, i, level.name),
+        "class": "storage" if level.depth is not None or not level.keeps else "DRAM",
+        "attributes": attributes,
+    }
+
+
+def _energies(plan: Plan, pricing: Pricing) -> list[dict[str, Any]]:
+    chip = plan.architecture
+    storage, compute = entry_names()
+    tables = []
+    for i, level in enumerate(chip.levels):
+        kept = [x for x in range(len(plan.problem.tensors)) if plan.keep[i, x]] or [0]
+        # Prices differ by tensor only where a row is one value wide: the dearest stands for all.
+        energies = pricing.storage[i, kept].max(axis=0)
+        tables.append(_table(f"{chip.name}.{level.name}", storage, energies.tolist()))
+    tables.append(_table(f"{chip.name}.{chip.compute.name}", compute, pricing.compute.tolist()))
+    return tables
+
+
+def _table(name: str, actions: tuple[str, ...], energies: list[float]) -> dict[str, Any]:
+    pairs = zip(actions, energies, strict=True)
+    return {"name": name, "actions": [{"name": a, "energy": float(e)} for a, e in pairs]}
+
+
+def _areas(chip: Architecture, pricing: Pricing) -> list[dict[str, Any]]:
+    names = [level.name for level in chip.levels] + [chip.compute.name]
+    return [
+        {"name": f"{chip.name}.{name}", "area": pricing.area[name] / chip.instances(i)}
+        for i, name in enumerate(names)
+    ]
+
+
+def _problem(problem: Problem, densities: Densities) -> dict[str, Any]:
+    spaces, coefficients = [], set()
+    for x, tensor in enumerate(problem.tensors):
+        projection = []
+        for rank in problem.coefficients[x]:
+            terms = []
+            for dim, c in zip(problem.dims, rank, strict=True):
+                if c == 1:
+                    terms.append([dim])
+                elif c > 1:
+                    terms.append([dim, f"times{c}"])
+                    coefficients.add(int(c))
+            if terms:
+                projection.append(terms)
+        space: dict[str, Any] = {"name": tensor, "projection": projection}
+        if x == problem.written:
+            space["read-write"] = True
+        spaces.append(space)
+    shape: dict[str, Any] = {"name": "layer", "dimensions": list(problem.dims)}
+    if coefficients:
+        shape["coefficients"] = [{"name": f"times{c}", "default": c} for c in sorted(coefficients)]
+    shape["data-spaces"] = spaces
+    bounds = {d: int(n) for d, n in zip(problem.dims, problem.bounds, strict=True)}
+    given = {
+        name: {"distribution": "hypergeometric" if pattern == "uniform" else pattern, **numbers}
+        for name, (pattern, numbers) in densities.items()
+    }
+    return {"shape": shape, "instance": {**bounds, "densities": given}}
+
+
+def _bypass(plan: Plan) -> list[dict[str, Any]]:
+    tensors = plan.problem.tensors
+    return [
+        {
+            "target": level.name,
+            "type": "bypass",
+            "keep": [name for x, name in enumerate(tensors) if plan.keep[i, x]],
+            "bypass": [name for x, name in enumerate(tensors) if not plan.keep[i, x]],
+        }
+        for i, level in enumerate(plan.architecture.levels)
+    ]
+
+
+def _mapping(plan: Plan, mapping: Mapping) -> list[dict[str, Any]]:
+    targets = []
+    for i, level in enumerate(plan.architecture.levels):
+        y, x = mapping.factors[3 * i + 1], mapping.factors[3 * i + 2]
+        if level.fanout.total > 1:
+            both = [dim for d, dim in enumerate(mapping.dims) if y[d] > 1 and x[d] > 1]
+            if both:
+                raise InputError(
+                    f"{both[0]} runs along x and y at once, which Timeloop cannot say",
+                    where=f"mapping, level {level.name}",
+                )
+            along = [d for d in reversed(mapping.order[3 * i + 2]) if x[d] > 1]
+            down = [d for d in reversed(mapping.order[3 * i + 1]) if d not in along]
+            targets.append(
+                {
+                    "target": level.name,
+                    "type": "spatial",
+                    "factors": _factors(mapping.dims, (x * y).tolist()),
+                    "permutation": "".join(mapping.dims[d] for d in [*along, *down]),
+                    "split": len(along),
+                }
+            )
+        targets.append(
+            {
+                "target": level.name,
+                "type": "temporal",
+                "factors": _factors(mapping.dims, mapping.factors[3 * i].tolist()),
+                "permutation": "".join(mapping.dims[d] for d in reversed(mapping.order[3 * i])),
+            }
+        )
+    return targets
+
+
+def _factors(dims: tuple[str, ...], steps: list[int]) -> str:
+    return " ".join(f"{dim}={n}" for dim, n in zip(dims, steps, strict=True))
+
+
+def _rules(plan: Plan) -> list[dict[str, Any]]:
+    targets = []
+    for level in plan.architecture.levels:
+        targets.append(
+            {"target": level.name, "type": "temporal", **_rule(level.time, plan.problem.dims)}
+        )
+        if level.fanout.total > 1:
+            targets.append({"target": level.name, "type": "spatial", **_spatial_rule(level, plan)})
+    return targets
+
+
+def _rule(rule: LoopRule, dims: tuple[str, ...]) -> dict[str, str]:
+    inner = "".join(reversed([d for d in rule.inner if d in dims]))
+    outer = "".join(reversed([d for d in rule.outer if d in dims]))
+    written = {"factors": _limits(rule, dims)}
+    if outer:
+        written["permutation"] = f"{inner}_{outer}"
+    elif inner:
+        written["permutation"] = inner
+    return written
+
+
+def _limits(rule: LoopRule, dims: tuple[str, ...]) -> str:
+    items = {dim: "=1" for dim in dims if rule.dims is not None and dim not in rule.dims}
+    for sign, given in ((">=", rule.least), ("<=", rule.most), ("=", rule.factors)):
+        items.update({dim: f"{sign}{steps}" for dim, steps in given.items() if dim in dims})
+    return " ".join(f"{dim}{limit}" for dim, limit in items.items())
+
+
+def _spatial_rule(level: Level, plan: Plan) -> dict[str, Any]:
+    dims = plan.problem.dims
+    on_x = (
+        [d for d in dims if level.x.dims is None or d in level.x.dims] if level.fanout.x > 1 else []
+    )
+    on_y = [d for d in dims if d not in on_x]
+    allowed_y = set(level.y.dims or dims) if level.fanout.y > 1 else set()
+    factors = [
+        _limits(level.x, tuple(on_x)),
+        _limits(level.y, tuple(d for d in on_y if d in allowed_y)),
+    ]
+    factors += [f"{d}=1" for d in on_y if d not in allowed_y]
+    return {
+        "factors": " ".join(text for text in factors if text),
+        "permutation": "".join([*on_x, *rest]),
+        "split": len(on_x),
+    }
