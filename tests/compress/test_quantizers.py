@@ -60,6 +60,11 @@ def test_duq_scale_gradient_against_finite_differences() -> None:
     assert float(q.c.grad) == pytest.approx(float((up - down).detach() / (2 * h)), rel=1e-6)
 
 
+def test_parameters_below_zero_turn_nothing_over() -> None:
+    w = torch.linspace(-2, 2, 41, dtype=torch.float64)
+    assert torch.equal(duq(3, -0.9, -0.7)(w), duq(3, 0.9, 0.7)(w))
+
+
 def test_duq_with_ewgs_composes() -> None:
     q = DuQ(Grid(3, lambda x: ewgs(x, delta=0.4))).double()
     q.a.data.fill_(0.8)

@@ -151,7 +151,8 @@ def integer_weights(name: str, layer: WeightLayer) -> tuple[Tensor, Tensor, int]
             scale = scale * 2.0 ** (1 - quantizer.largest)
         if compression.mask is not None:
             codes = codes * compression.mask
-    integers = codes.double().round().to(torch.int64)
+    integers = codes.double().round().to(torch.int64).cpu()
+    scale = scale.cpu()
     return integers, scale.reshape(-1).expand(weight.shape[0]).contiguous(), quantizer.bits
 
 
@@ -219,18 +220,19 @@ def output_affine(stage: Stage) -> tuple[Tensor, Tensor]:
     """
     channels = stage.layer.weight.shape[0]
     bias = stage.layer.bias
-    shift = torch.zeros(channels, dtype=torch.float64) if bias is None else bias.detach().double()
+    shift = torch.zeros(channels) if bias is None else bias.detach().cpu()
+    shift = shift.double()
     gain = torch.ones(channels, dtype=torch.float64)
     norm = stage.norm
     if norm is not None:
         assert norm.running_mean is not None
         assert norm.running_var is not None
-        gain = (norm.running_var.double() + norm.eps).rsqrt()
+        gain = (norm.running_var.cpu().double() + norm.eps).rsqrt()
         if norm.affine:
-            gain = gain * norm.weight.detach().double()
-        shift = (shift - norm.running_mean.double()) * gain
+            gain = gain * norm.weight.detach().cpu().double()
+        shift = (shift - norm.running_mean.cpu().double()) * gain
         if norm.affine:
-            shift = shift + norm.bias.detach().double()
+            shift = shift + norm.bias.detach().cpu().double()
     return gain, shift
 
 

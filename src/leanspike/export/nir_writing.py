@@ -13,6 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from leanspike.compress.layers import latent_weight
 from leanspike.compress.parametrization import compressed
 from leanspike.errors import InputError
 from leanspike.export.chain import Stage, trace_chain
@@ -117,9 +118,9 @@ def _weights(nir: Any, stage: Stage) -> Any:
     layer = stage.layer
     gain, shift = output_affine(stage)
     with torch.no_grad():
-        weight = layer.weight.detach().double()
+        weight = layer.weight.detach().cpu().double()
         weight = weight * gain.reshape(-1, *[1] * (weight.dim() - 1))
-    dtype = layer.weight.detach().numpy().dtype
+    dtype = layer.weight.detach().cpu().numpy().dtype
     arrays = {"weight": weight.numpy().astype(dtype), "bias": shift.numpy().astype(dtype)}
     metadata = {"compression": json.dumps(_compression(stage, gain))}
     if isinstance(layer, nn.Linear):
@@ -147,7 +148,9 @@ def _compression(stage: Stage, gain: Tensor) -> dict[str, Any]:
     if compression is not None and compression.quantizer is not None:
         quantizer = compression.quantizer
         with torch.no_grad():
-            scale = quantizer.scale(layer.weight).double().reshape(-1).expand(len(gain)) * gain
+            scale = (
+                quantizer.scale(layer.weight).double().cpu().reshape(-1).expand(len(gain)) * gain
+            )
         facts |= {
             "bits": quantizer.bits,
             "quantizer": type(quantizer).__name__,

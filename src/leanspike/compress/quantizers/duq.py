@@ -14,7 +14,8 @@ class DuQ(Quantizer):
 
     ``q(w) = c * round(hardtanh(w / a) * (n - 1)) / (n - 1)`` with ``n = 2 ** (bits - 1)``. Both
     ``a`` (where the input is clipped) and ``c`` (what the largest code is worth) are learned.
-    Two bits give the ternary codes -1, 0, 1.
+    Two bits give the ternary codes -1, 0, 1. Both count by their magnitude: an optimizer that steps
+    across zero does not turn the weights' signs over.
 
     Parameters
     ----------
@@ -43,8 +44,8 @@ class DuQ(Quantizer):
 
     def scale(self, weight: Tensor) -> Tensor:
         """Give ``c / (n - 1)``."""
-        return self.grid.snap(self.c / self.largest)
+        return self.grid.snap(self.c.abs() / self.largest)
 
     def codes(self, weight: Tensor) -> Tensor:
         """Give codes from ``-(n - 1)`` to ``n - 1``."""
-        return self.grid.rounding(hardtanh(weight / self.a) * self.largest)
+        return self.grid.rounding(hardtanh(weight / self.a.abs()) * self.largest)

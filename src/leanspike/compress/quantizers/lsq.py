@@ -38,9 +38,10 @@ class LSQ(Quantizer):
 
     def scale(self, weight: Tensor) -> Tensor:
         """Give the step, its gradient scaled."""
+        step = self.step.abs()  # an optimizer that steps across zero does not turn signs over
         per_scale = weight.numel() // max(self.step.numel(), 1)
         g = (per_scale * self.largest) ** -0.5
-        return self.grid.snap(self.step * g + (self.step - self.step * g).detach())
+        return self.grid.snap(step * g + (step - step * g).detach())
 
     def codes(self, weight: Tensor) -> Tensor:
         """Give codes from ``-2 ** (bits - 1)`` to ``2 ** (bits - 1) - 1``."""
