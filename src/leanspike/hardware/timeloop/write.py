@@ -253,16 +253,12 @@ def _limits(rule: LoopRule, dims: tuple[str, ...]) -> str:
 
 def _spatial_rule(level: Level, plan: Plan) -> dict[str, Any]:
     dims = plan.problem.dims
-    on_x = (
-        [d for d in dims if level.x.dims is None or d in level.x.dims] if level.fanout.x > 1 else []
-    )
-    on_y = [d for d in dims if d not in on_x]
-    allowed_y = set(level.y.dims or dims) if level.fanout.y > 1 else set()
-    factors = [
-        _limits(level.x, tuple(on_x)),
-        _limits(level.y, tuple(d for d in on_y if d in allowed_y)),
-    ]
-    factors += [f"{d}=1" for d in on_y if d not in allowed_y]
+    # A loop allowed along both axes runs along x: Timeloop has one place for it.
+    on_x = [d for d in dims if level.fanout.x > 1 and d in (level.x.dims or dims)]
+    rest = [d for d in dims if d not in on_x]
+    on_y = [d for d in rest if level.fanout.y > 1 and d in (level.y.dims or dims)]
+    factors = [_limits(level.x, tuple(on_x)), _limits(level.y, tuple(on_y))]
+    factors += [f"{d}=1" for d in rest if d not in on_y]
     return {
         "factors": " ".join(text for text in factors if text),
         "permutation": "".join([*on_x, *rest]),
