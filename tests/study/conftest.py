@@ -4,6 +4,8 @@ import pytest
 
 from leanspike.study.file import CompressionSection, HardwareSection, StudyFile
 from leanspike.study.plan import plan
+from leanspike.study.points import Point
+from leanspike.study.results import Cost, LayerCost, LayerWeights, PointResult, Results
 from leanspike.study.store import Store
 
 with warnings.catch_warnings():
@@ -64,3 +66,34 @@ class FakeBench:
 @pytest.fixture
 def bench():
     return FakeBench
+
+
+@pytest.fixture
+def results():
+    """Make up results of one point on two readings."""
+    return made_up_results
+
+
+def made_up_results(
+    right=(True, True, False, True), *, energy=4.0, sha="a", file=None, fingerprint="f"
+):
+    """One point on two readings."""
+    layer = LayerCost("conv1", energy, 10, 5, {"DRAM": energy})
+    costs = tuple(
+        Cost("chip", "RLE", statistic, None, energy, 10, 5e-8, 2e-19, (layer,))
+        for statistic in ("mean", "max")
+    )
+    weights = LayerWeights("conv1", 100, 2, 0.5)
+    point = PointResult(
+        Point("quantize", 2, 0.0, 0), right, 0.7, (weights,), {}, costs, {"sha256": sha}
+    )
+    main = {"architectures": ["chip"], "formats": ["RLE"], "statistics": ["mean", "max"]}
+    return Results(
+        "x.db",
+        {"name": "s", "hardware": main, **(file or {})},
+        {"fingerprint": fingerprint},
+        {},
+        (point,),
+        1,
+        (),
+    )

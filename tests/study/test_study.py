@@ -3,10 +3,13 @@
 import io
 import json
 
+import optuna
 import pytest
 
 from leanspike.errors import InputError
-from leanspike.study import StudyFile, run_study
+from leanspike.study import Results, StudyFile, join_study, run_study
+from leanspike.study.dashboard import show_in_optuna
+from leanspike.study.networks import load_study_data
 from leanspike.study.progress import PlainProgress
 
 
@@ -104,6 +107,48 @@ def test_the_same_study_elsewhere_gives_the_same_results(tiny, done, tmp_path):
         assert one.right == other.right
         assert one.costs == other.costs
         assert one.record["sha256"] == other.record["sha256"]
+
+
+def test_optuna_shows_every_point_once(done):
+    out, results, _ = done
+    study = optuna.load_study(study_name="tiny", storage=f"sqlite:///{out / 'study.db'}")
+    assert show_in_optuna(results) == 0
+    assert len(study.trials) == 3
+    by_key = {trial.user_attrs["leanspike point"]: trial for trial in study.trials}
+    for result in results.priced:
+        trial = by_key[result.record["key"]]
+        assert trial.values[0] == result.accuracy
+        assert trial.params["strategy"] == result.point.strategy
+
+
+def test_a_worker_does_what_is_left(tiny, done, tmp_path):
+    _, results, _ = done
+    with pytest.raises(KeyboardInterrupt):
+        run_study(tiny, out=tmp_path, progress=StopsAfter(4))
+    outcome = join_study(tmp_path, progress=PlainProgress(io.StringIO()))
+    assert outcome.counts == {"done": 10}
+    again = Results.load(tmp_path)
+    assert [p.right for p in again.points] == [p.right for p in results.points]
+
+
+class StopsAfter(PlainProgress):
+    """Interrupts after so many tasks."""
+
+    def __init__(self, count):
+        super().__init__(io.StringIO())
+        self.count = count
+
+    def done(self, finished, total):
+        if finished == self.count:
+            raise KeyboardInterrupt
+
+
+def test_a_worker_with_other_data_is_refused(tiny, done, monkeypatch, tmp_path):
+    out, _, _ = done
+    other = load_study_data(tiny.data.model_copy(update={"limit": 20}))
+    monkeypatch.setattr("leanspike.study.study.load_study_data", lambda section: other)
+    with pytest.raises(InputError, match=r"fingerprint.*Every worker needs the same recordings"):
+        join_study(out)
 
 
 def test_other_hardware_is_priced_without_training(tiny, done):

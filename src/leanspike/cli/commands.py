@@ -29,7 +29,10 @@ class Command:
 
 COMMANDS: tuple[Command, ...] = (
     Command("study", "leanspike.cli.study", "Train, compress, measure and price a whole grid."),
+    Command("worker", "leanspike.cli.worker", "Work on a study beside other workers."),
     Command("report", "leanspike.cli.report", "Build the HTML report of a study's results."),
+    Command("results", "leanspike.cli.results", "Show or export a study's results."),
+    Command("diff", "leanspike.cli.results", "Compare two studies."),
     Command("train", "leanspike.cli.train", "Train one float network."),
     Command("compress", "leanspike.cli.compress", "Quantize and prune a trained network."),
     Command("profile", "leanspike.cli.profile", "Measure a network's activity as a workload."),

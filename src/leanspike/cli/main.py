@@ -21,6 +21,7 @@ _EXTRAS = {
     "sklearn": "train",
     "optuna": "study",
     "sqlalchemy": "study",
+    "pyarrow": "study",
     "plotly": "report",
     "jinja2": "report",
     "nir": "interop",

@@ -20,6 +20,9 @@ def study(
     ] = None,
     quick: Annotated[bool, typer.Option("--quick", help="A study of about a minute.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="List the points, run none.")] = False,
+    storage: Annotated[
+        str | None, typer.Option(help="postgresql://... instead of a file in the folder.")
+    ] = None,
     retries: Annotated[int, typer.Option(min=0, help="Tries again of a task that fails.")] = 1,
     as_json: Annotated[bool, typer.Option("--json", help="Print results as JSON.")] = False,
 ) -> None:
@@ -30,14 +33,17 @@ def study(
 
     Example: leanspike study my.yaml --out runs/mine
     """
-    from leanspike.study import run_study, short_table
+    from leanspike.study import short_table
 
     chosen = _chosen(file, data=data, quick=quick)
     if dry_run:
         _list_points(chosen, as_json=as_json)
         return
-    results = run_study(chosen, out=out, retries=retries)
-    page = _report(out)
+    from leanspike.report import build_report
+    from leanspike.study import run_study
+
+    results = run_study(chosen, out=out, storage=storage, retries=retries)
+    page = build_report(results.where, out)
     if as_json:
         typer.echo(json.dumps(_as_plain(results, page), indent=2))
     else:
@@ -65,12 +71,6 @@ def _chosen(file: Path | None, *, data: str | None, quick: bool) -> StudyFile:
         return chosen
     section = chosen.data.model_copy(update={"source": data})
     return chosen.model_copy(update={"data": section})
-
-
-def _report(folder: Path) -> Path:
-    from leanspike.report import build_report
-
-    return build_report(folder / "study.db", folder)
 
 
 def _list_points(study: StudyFile, *, as_json: bool) -> None:

@@ -1,7 +1,7 @@
 """The sweep: what to try, running it, keeping it, and the Pareto fronts.
 
-Reading results and study files needs no torch; `run_study` does, and is imported when it is
-asked for.
+Reading results and study files needs no torch; `run_study` and `join_study` do, and are imported
+when they are asked for.
 """
 
 from typing import TYPE_CHECKING, Any
@@ -14,7 +14,7 @@ from leanspike.study.settings import Setting, Spread, accuracy_noise, settings
 from leanspike.study.table import MainReading, short_table
 
 if TYPE_CHECKING:
-    from leanspike.study.study import run_study
+    from leanspike.study.study import join_study, run_study
 
 __all__ = [
     "Cost",
@@ -30,6 +30,7 @@ __all__ = [
     "accuracy_noise",
     "grid",
     "hypervolume",
+    "join_study",
     "on_front",
     "run_study",
     "settings",
@@ -38,8 +39,8 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    if name == "run_study":
-        from leanspike.study.study import run_study
+    if name in ("run_study", "join_study"):
+        from leanspike.study import study
 
-        return run_study
+        return getattr(study, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

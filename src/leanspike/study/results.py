@@ -264,7 +264,7 @@ class Results:
             points=tuple(
                 _point(
                     row.recipe,
-                    row.result,
+                    {**row.result, "key": row.key, "seconds": row.seconds},
                     prices.get(row.key),
                     unquantized_bits=study.file["hardware"]["unquantized_bits"],
                 )

@@ -1,11 +1,15 @@
-"""One call from a study to its results: `run_study`."""
+"""From a study to its results: `run_study`, and `join_study` for further workers."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import yaml
 
+from leanspike.errors import InputError
+from leanspike.events import FrameData
+from leanspike.study.dashboard import show_in_optuna
 from leanspike.study.file import StudyFile
 from leanspike.study.networks import load_study_data
 from leanspike.study.plan import plan
@@ -14,7 +18,7 @@ from leanspike.study.progress import StudyProgress
 from leanspike.study.progress import progress as default_progress
 from leanspike.study.provenance import provenance
 from leanspike.study.results import Results
-from leanspike.study.runner import work
+from leanspike.study.runner import Outcome, work
 from leanspike.study.store import Store
 from leanspike.study.workbench import Workbench
 
@@ -23,6 +27,7 @@ def run_study(
     study: StudyFile,
     *,
     out: Path,
+    storage: str | None = None,
     retries: int = 1,
     progress: StudyProgress | None = None,
 ) -> Results:
@@ -37,6 +42,9 @@ def run_study(
         What to try.
     out
         The study's folder; made when absent.
+    storage
+        Address of a PostgreSQL database to keep the results in instead of ``out/study.db``, for
+        workers on several machines; `out` is then a folder that all of them see.
     retries
         How often a task that fails is tried again before it is reported as failed.
     progress
@@ -60,21 +68,71 @@ def run_study(
     tasks = plan(study, fingerprint=data.fingerprint)
     check_hardware(study.hardware)
     bench = Workbench(study, data, out)
-    store = Store(out / "study.db", create=True)
+    where = storage or out / "study.db"
+    store = Store(where, create=True)
     try:
-        described = {
-            "name": data.name,
-            "fingerprint": data.fingerprint,
-            "classes": data.classes,
-            "shape": list(data.shape),
-            "T": data.T,
-            "recordings": [len(data.train), len(data.validation), len(data.test)],
-        }
-        store.begin(study, tasks, data=described, provenance=provenance())
+        store.begin(study, tasks, data=_described(data), provenance=provenance())
         text = yaml.safe_dump(study.plain(), sort_keys=False, width=100)
         (out / "study.yaml").write_text(text, encoding="utf-8")
         with watch:
             work(store, bench, progress=watch, retries=retries)
     finally:
         store.close()
-    return Results.load(out)
+    results = Results.load(where)
+    show_in_optuna(results)
+    return results
+
+
+def join_study(
+    out: Path,
+    *,
+    storage: str | None = None,
+    retries: int = 1,
+    progress: StudyProgress | None = None,
+) -> Outcome:
+    """Work on a study that was begun elsewhere, beside any number of others, until it is done.
+
+    Parameters
+    ----------
+    out, storage, retries, progress
+        As in :func:`run_study`.
+
+    Raises
+    ------
+    InputError
+        When there is no study, or this machine's data is not the study's.
+    OSError
+        When the disk is full or the database cannot be used.
+    KeyboardInterrupt
+        When interrupted; the task at hand is given back.
+    """
+    watch = progress or default_progress()
+    where = storage or out / "study.db"
+    known = Results.load(where)
+    study = StudyFile(**known.file)
+    data = load_study_data(study.data)
+    if data.fingerprint != known.data["fingerprint"]:
+        raise InputError(
+            f"fingerprint {data.fingerprint[:12]}, the study's data has "
+            f"{known.data['fingerprint'][:12]}",
+            where=f"data {study.data.source}",
+            remedy="Every worker needs the same recordings",
+        )
+    watch.say(f"working on {study.name!r} in {where}")
+    store = Store(where)
+    try:
+        with watch:
+            return work(store, Workbench(study, data, out), progress=watch, retries=retries)
+    finally:
+        store.close()
+
+
+def _described(data: FrameData) -> dict[str, Any]:
+    return {
+        "name": data.name,
+        "fingerprint": data.fingerprint,
+        "classes": data.classes,
+        "shape": list(data.shape),
+        "T": data.T,
+        "recordings": [len(data.train), len(data.validation), len(data.test)],
+    }

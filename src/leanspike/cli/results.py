@@ -1,0 +1,52 @@
+"""``leanspike results`` and ``leanspike diff``: stored results as tables."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def results(
+    study: Annotated[Path, typer.Argument(help="Study's folder or database.")],
+    out: Annotated[
+        Path | None, typer.Option(help="Write a row per point and reading: .csv or .parquet.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the rows as JSON.")] = False,
+) -> None:
+    """Show a study's results, or write them for a spreadsheet or a data frame.
+
+    Example: leanspike results runs/study --out points.csv
+    """
+    from leanspike.study import Results, short_table
+    from leanspike.study.flat import flat_rows, write_rows
+
+    loaded = Results.load(study)
+    rows = flat_rows(loaded)
+    if out is not None:
+        write_rows(rows, out)
+    if as_json:
+        typer.echo(json.dumps(rows))
+    elif out is not None:
+        typer.echo(f"{len(rows)} rows: {out}")
+    else:
+        typer.echo(short_table(loaded))
+
+
+def diff(
+    first: Annotated[Path, typer.Argument(help="Study's folder or database.")],
+    second: Annotated[Path, typer.Argument(help="The one to compare with it.")],
+    as_json: Annotated[bool, typer.Option("--json", help="Print as JSON.")] = False,
+) -> None:
+    """Compare two studies: what was asked differently, and what came out differently.
+
+    Example: leanspike diff runs/before runs/after
+    """
+    from leanspike.study import Results
+    from leanspike.study.difference import difference
+
+    found = difference(Results.load(first), Results.load(second))
+    typer.echo(json.dumps(asdict(found)) if as_json else found.table())

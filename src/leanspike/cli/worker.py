@@ -1,0 +1,29 @@
+"""``leanspike worker``: one more process on a study that was begun."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def worker(
+    study: Annotated[Path, typer.Argument(help="The study's folder, seen by all workers.")],
+    storage: Annotated[
+        str | None, typer.Option(help="postgresql://..., where the study was begun with it.")
+    ] = None,
+    retries: Annotated[int, typer.Option(min=0, help="Tries again of a task that fails.")] = 1,
+) -> None:
+    """Take tasks of a study until none is left; start as many workers as there are cores to use.
+
+    A task is done by one worker. Those of a worker that dies are taken up by the others.
+
+    Example: leanspike worker runs/study
+    """
+    from leanspike.study import join_study
+
+    outcome = join_study(study, storage=storage, retries=retries)
+    typer.echo(", ".join(f"{count} {state}" for state, count in sorted(outcome.counts.items())))
+    if outcome.failures:
+        raise typer.Exit(1)
