@@ -148,9 +148,8 @@ def _compression(stage: Stage, gain: Tensor) -> dict[str, Any]:
     if compression is not None and compression.quantizer is not None:
         quantizer = compression.quantizer
         with torch.no_grad():
-            scale = (
-                quantizer.scale(layer.weight).double().cpu().reshape(-1).expand(len(gain)) * gain
-            )
+            scale = quantizer.scale(latent_weight(layer)).double().cpu()
+        scale = scale.reshape(-1).expand(len(gain)) * gain
         facts |= {
             "bits": quantizer.bits,
             "quantizer": type(quantizer).__name__,
