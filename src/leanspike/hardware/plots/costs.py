@@ -31,7 +31,8 @@ def plot_roofline(cost: WorkloadCost, architecture: Architecture, *, level: str)
     """Draw the layers under the roofs of the compute units and of one level's bandwidth.
 
     Only effectual accumulates count; the bits are the rows that the level reads and writes, data
-    and metadata.
+    and metadata. Bandwidth is given in values per cycle; a value is drawn as the level's
+    ``word_bits``, or 8 bits.
 
     Raises
     ------
@@ -43,7 +44,6 @@ def plot_roofline(cost: WorkloadCost, architecture: Architecture, *, level: str)
     rates = [r for r in (described.bandwidth.read, described.bandwidth.shared) if r is not None]
     if not rates or described.width is None:
         raise InputError("has no bandwidth or width: no roof to draw", where=f"level {level}")
-    # Bandwidth is in words per cycle and instance; a word is what word_bits says, or a value.
     word = described.word_bits or 8
     roof = min(rates) * word * architecture.instances(place)
     points = [
