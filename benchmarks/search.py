@@ -102,6 +102,11 @@ def beside_timeloop() -> list[Row]:
     return rows
 
 
+@cache
+def published_layers(fraction: float, bits: int) -> dict[str, Layer]:
+    return {layer.name: layer for layer in published_setting(fraction, bits).layers}
+
+
 def study_layer(name: str) -> tuple[str, int, int, float]:
     """Search one layer under every setting, format and statistic of the published study.
 
@@ -113,7 +118,7 @@ def study_layer(name: str) -> tuple[str, int, int, float]:
     keys = sorted({(r.strategy, r.prune_fraction, r.weight_bits) for r in published_energy()})
     cases = []
     for number, (_, fraction, bits) in enumerate(keys):
-        layers = {layer.name: layer for layer in published_setting(fraction, bits).layers}
+        layers = published_layers(fraction, bits)
         for base in (0.1, 0.3):
             activity = base * (0.8 + 0.4 * number / len(keys))
             weights = layers[name].density.weights.mean

@@ -148,7 +148,7 @@ def _search_group(cases: Sequence[Case], objective: Objective) -> list[SearchRes
         for pricer, best in zip(pricers, bests, strict=True):
             pricer.grow()
             arrays = pricer.counted(counted)
-            bounds = pricer.bounds(counted, arrays)
+            bounds = pricer.bounds(arrays)
             best.legal += int(counted.stands_for[np.isfinite(bounds[:, 0])].sum())
             rows = contenders(bounds, objective, best.score)
             best.offer(counted, rows, *pricer.exact(arrays, rows))

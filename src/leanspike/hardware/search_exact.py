@@ -31,8 +31,9 @@ class Lookup(NamedTuple):
     ``cell_content`` and ``cell_chain`` [cells]. ``reals`` [contents, 3] are density, presence and
     row waste, ``words`` [contents, R, 2] metadata and payload words, ``bits`` [contents, 2] the
     most bits of values and metadata, ``tile`` [contents] the values; ``ranks`` [K]. ``remedy`` and
-    ``p_left`` [chains, L] say what levels do about a tensor's reads; ``together`` [sets, X] is
-    the chain of every tensor. ``operand_density`` is of the two operands, [2].
+    ``p_left`` [chains, L] say what levels do about a tensor's reads; a pace is the chain of every
+    tensor, ``together`` [paces, X], a unit's pass, ``passes`` [paces, 3], and the ``units`` used,
+    [paces]. ``operand_density`` is of the two operands, [2].
     """
 
     level: Ints
@@ -48,12 +49,15 @@ class Lookup(NamedTuple):
     remedy: Ints
     p_left: Reals
     together: Ints
+    passes: Ints
+    units: Ints
     operand_density: Reals
 
 
 class Counted(NamedTuple):
     """Counts of n mappings, as in :class:`~leanspike.hardware.search_shapes.Shapes`.
 
+    ``fills`` [n, K] are the dense fills as the engine takes them;
     ``used`` [n, L] is how many instances of a level pay for an access, ``fixed`` [n] the energy
     that no density changes (the membrane's), ``state_bits`` [n, L] the room the membrane takes.
     """
@@ -64,7 +68,8 @@ class Counted(NamedTuple):
     partition: Ints
     instances: Ints
     cell: Numbers32
-    chains: Numbers32
+    pace: Numbers32
+    fills: Reals
     used: Reals
     fixed: Reals
     state_bits: Reals
@@ -103,6 +108,7 @@ def scratch(levels: int, tensors: int, ranks: int, row: Row) -> Scratch:
             leaving=np.zeros(shape, np.int64),
             partition=np.zeros(shape, np.int64),
             instances=np.zeros(levels + 1, np.int64),
+            pass_shape=np.zeros(3, np.int64),
         ),
         ContentArrays(
             density=np.ones(shape),
@@ -129,6 +135,15 @@ def fill_content(lookup: Lookup, k: int, x: int, content: int, arrays: ContentAr
     arrays.words[i, x] = lookup.words[content]
     arrays.ranks[i, x] = lookup.ranks[k]
     arrays.has_metadata[i, x] = lookup.ranks[k] > 0
+
+
+@njit(cache=True, nogil=True)
+def fill_pace(lookup: Lookup, pace: int, nest: NestArrays, content: ContentArrays) -> None:
+    """Put what is left alone, and a unit's pass, into a row's arrays."""
+    nest.pass_shape[:] = lookup.passes[pace]
+    for x in range(lookup.together.shape[1]):
+        content.remedy[:, x] = lookup.remedy[lookup.together[pace, x]]
+        content.p_left[:, x] = lookup.p_left[lookup.together[pace, x]]
 
 
 @njit(cache=True, nogil=True)
@@ -180,10 +195,7 @@ def evaluate_exactly(
             cell = lookup.first_cell[k] + counted.cell[n, k]
             fill_content(lookup, k, x, lookup.cell_content[cell], content)
         nest.instances[:] = counted.instances[n]
-        for x in range(tensors):
-            chain = lookup.together[counted.chains[n], x]
-            content.remedy[:, x] = lookup.remedy[chain]
-            content.p_left[:, x] = lookup.p_left[chain]
+        fill_pace(lookup, counted.pace[n], nest, content)
         needed = evaluate_row(plan, rules, nest, content, row)
         total = counted.fixed[n]
         for i in range(levels):

@@ -25,13 +25,14 @@ Reals = NDArray[np.float64]
 class CountedBlock:
     """A block of mappings with everything about them that no density changes.
 
-    ``written`` lists the pairs of the tensor that accumulates; ``reads``, ``writes`` and ``held``
-    [n, L] are the membrane's values read, written and held.
+    ``fills`` [n, K] are the dense fills; ``used`` [n, L] the instances that pay for an access;
+    ``reads``, ``writes`` and ``held`` [n, L] the membrane's values read, written and held.
     """
 
     block: Block
     shapes: Shapes
-    written: tuple[int, ...]
+    fills: Reals
+    used: Reals
     reads: Reals
     writes: Reals
     held: Reals
@@ -42,15 +43,6 @@ class CountedBlock:
         factors = self.block.nests[np.array([row])].factors()[0].astype(np.int64)
         order = self.block.orders[self.block.order[row]].astype(np.int64)
         return Mapping(space.dimensions, factors, order)
-
-    def fills(self, first_fill: bool) -> Reals:
-        """Return the dense fills of every pair, [n, K], as the engine counts them."""
-        shapes = self.shapes
-        fills = shapes.arriving.astype(np.float64)
-        for k in self.written:
-            again = 0 if first_fill else np.where(fills[:, k] > 0, shapes.partition[:, k], 0)
-            fills[:, k] -= again
-        return fills
 
     @property
     def stands_for(self) -> Ints:
@@ -74,13 +66,23 @@ class Group:
 
     def blocks(self, rows: int = 1 << 15) -> Iterator[CountedBlock]:
         """Walk the map space and count what every mapping makes of the problem."""
-        problem = self.case.plan.problem
-        reuse = reuse_of(problem, self.case.plan.architecture)
-        written = tuple(k for k, (_, x) in enumerate(self.numbers.pairs) if x == problem.written)
+        chip = self.case.plan.architecture
+        reuse = reuse_of(self.case.plan.problem, chip)
+        clusters = [chip.instances(i) // level.cluster for i, level in enumerate(chip.levels)]
         for block in walk(self.space, self.limits, reuse=reuse, rows=rows):
             shapes = count_shapes(self.case, block, self.numbers)
             membrane = membrane_of_block(self.case, block, shapes.rows)
-            yield CountedBlock(block, shapes, written, *membrane)
+            used = np.minimum(shapes.instances[:, :-1], clusters).astype(np.float64)
+            yield CountedBlock(block, shapes, self._fills(shapes), used, *membrane)
+
+    def _fills(self, shapes: Shapes) -> Reals:
+        """Return the dense fills of every pair, [n, K], as ``dense_counts`` has them."""
+        fills = shapes.arriving.astype(np.float64)
+        if not self.case.semantics.first_fill:
+            for k, (_, x) in enumerate(self.numbers.pairs):
+                if x == self.case.plan.problem.written:
+                    fills[:, k] -= np.where(fills[:, k] > 0, shapes.partition[:, k], 0)
+        return fills
 
 
 def structure(case: Case) -> tuple[object, ...]:
@@ -105,9 +107,13 @@ def structure(case: Case) -> tuple[object, ...]:
         rules,
         case.neurons and chip.neuron is not None and chip.neuron.state,
         tuple(level.name for level in chip.levels),
+        tuple(level.cluster for level in chip.levels),
+        case.semantics.first_fill,
         case.semantics.exact_overlap,
         case.semantics.exact_leader,
+        case.semantics.load_imbalance,
         case.semantics.exact_leader,
+        case.semantics.load_imbalance,
         case.semantics.whole_accesses,
         case.dense,
     )

@@ -7,16 +7,10 @@ from numpy.typing import NDArray
 
 from leanspike.hardware.case import Case
 from leanspike.hardware.counts.row import empty_row
+from leanspike.hardware.search_bounds import bound
 from leanspike.hardware.search_exact import Counted, Scratch, evaluate_exactly, scratch
 from leanspike.hardware.search_group import CountedBlock
-from leanspike.hardware.search_linear import (
-    COLUMNS,
-    Linear,
-    alone,
-    bound,
-    linear_cells,
-    linear_computes,
-)
+from leanspike.hardware.search_linear import COLUMNS, Linear, alone, linear_cells, linear_paces
 from leanspike.hardware.search_shapes import Numbers
 from leanspike.hardware.search_tables import Tables
 
@@ -31,61 +25,59 @@ class Pricer:
         plan, chip = case.plan, case.plan.architecture
         self.case = case
         self.tables = Tables(case, numbers)
-        self._clusters = np.array(
-            [chip.instances(i) // level.cluster for i, level in enumerate(chip.levels)]
-        )
         updates = plan.problem.volumes()[plan.problem.tensors[plan.problem.written]]
         with_neurons = case.neurons and chip.neuron is not None
         self._neuron_pj = updates * case.pricing.neuron if with_neurons else 0.0
-        last = len(chip.levels) - 1
-        self._child = np.array([min(plan.child(i, x), last) for i, x in numbers.pairs])
-        self._cells = [np.zeros((0, COLUMNS)) for _ in numbers.pairs]
+        self._inner = np.array(
+            [
+                numbers.pairs.index((child, x)) if (child := plan.child(i, x)) < len(chip.levels)
+                else -1
+                for i, x in numbers.pairs
+            ]
+        )  # fmt: skip
         self._linear = Linear(np.zeros((0, COLUMNS)), np.zeros(0), np.zeros(0))
         self.lookup = self.tables.lookup()
 
     def grow(self) -> None:
         """Look up what the numbers have grown by since the last block."""
         numbers = self.tables.numbers
-        sizes = [len(cells.rows) for cells in numbers.cells]
-        known = [len(cells) for cells in self._cells]
-        if sizes == known and len(numbers.together.rows) == len(self._linear.busy):
+        size = sum(len(cells.rows) for cells in numbers.cells)
+        paces, known = len(numbers.paces.rows), len(self._linear.needed)
+        if size == len(self._linear.cells) and paces == known:
             return
         self.tables.grow()
-        self.lookup = self.tables.lookup()
-        cells = np.zeros((sum(sizes), COLUMNS))
-        starts = self.lookup.first_cell
-        for k, old in enumerate(self._cells):
-            cells[starts[k] : starts[k] + len(old)] = old
+        self.lookup = lookup = self.tables.lookup()
         plan, rules, prices = self.tables.plan, self.tables.rules, self.tables.prices()
+        cells = np.zeros((size, COLUMNS))
         for x in range(self.case.plan.keep.shape[1]):
             row_plan, row_prices = alone(plan, prices, x)
             linear_cells(
-                row_plan, rules, self.lookup, row_prices, self._scratch(1),
-                np.flatnonzero(self.lookup.tensor == x), np.array(known, np.int64), cells,
+                row_plan, rules, lookup, row_prices, self._scratch(1),
+                np.flatnonzero(lookup.tensor == x), self.tables.chains_of(x), cells,
             )  # fmt: skip
-        self._cells = [cells[starts[k] : starts[k + 1]] for k in range(len(sizes))]
-        busy, compute_pj = (np.zeros(len(numbers.together.rows)) for _ in range(2))
-        linear_computes(plan, rules, self.lookup, prices, self._scratch(), busy, compute_pj)
-        self._linear = Linear(cells, busy, compute_pj)
+        needed, compute_pj = np.zeros(paces), np.zeros(paces)
+        needed[:known], compute_pj[:known] = self._linear.needed, self._linear.compute_pj
+        linear_paces(plan, rules, lookup, prices, self._scratch(), known, needed, compute_pj)
+        self._linear = Linear(cells, needed, compute_pj)
 
     def counted(self, counted: CountedBlock) -> Counted:
         """Return a block's counts as compiled code takes them, with this case's membrane."""
         shapes, state = counted.shapes, self.case.pricing.state
+        fixed = np.full(len(shapes), self._neuron_pj)
+        if counted.held.any():
+            fixed += counted.reads @ state[:, 0] + counted.writes @ state[:, 1]
         return Counted(
             shapes.tile, shapes.arriving, shapes.leaving, shapes.partition, shapes.instances,
-            shapes.cell, shapes.chains,
-            used=np.minimum(shapes.instances[:, :-1], self._clusters).astype(np.float64),
-            fixed=counted.reads @ state[:, 0] + counted.writes @ state[:, 1] + self._neuron_pj,
+            shapes.cell, shapes.pace, counted.fills, counted.used, fixed,
             state_bits=counted.held * self.case.state_bits,
         )  # fmt: skip
 
-    def bounds(self, counted: CountedBlock, arrays: Counted) -> Reals:
+    def bounds(self, arrays: Counted) -> Reals:
         """Return (least, most energy, least, most cycles), [n, 4]; infinite where not legal."""
-        bounds = np.empty((len(counted.shapes), 4))
+        bounds = np.empty((len(arrays.tile), 4))
         bound(
-            self.case.semantics.whole_accesses, self._child, self.case.plan.bandwidth, self.lookup,
-            self._linear, arrays, counted.fills(self.case.semantics.first_fill),
-            self.tables.prices(), self.tables.room(), bounds,
+            self.case.semantics.whole_accesses, self._inner, self.case.plan.bandwidth,
+            self.lookup, self._linear, arrays, self.tables.prices(), self.tables.room(), bounds,
         )  # fmt: skip
         return bounds
 

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from leanspike.hardware.case import Case
 from leanspike.hardware.counts.geometry import tile_geometry
+from leanspike.hardware.counts.imbalance import pass_shape
 from leanspike.hardware.counts.leader import leader_sizes
 from leanspike.hardware.counts.nest import list_loops, nest_counts, tile_size
 from leanspike.hardware.counts.plan import Plan
@@ -42,8 +43,8 @@ class Shapes:
         Instances used of every level, the compute units last, int64 [n, L + 1].
     cell
         Number of each pair's tile and chain of leader tiles (:attr:`Numbers.cells`), [n, K].
-    chains
-        Number of the chains of all tensors together (:attr:`Numbers.together`), [n].
+    pace
+        Number of what the computes depend on (:attr:`Numbers.paces`), [n].
     """
 
     rows: Ints
@@ -53,7 +54,7 @@ class Shapes:
     partition: Ints
     instances: Ints
     cell: Numbers32
-    chains: Numbers32
+    pace: Numbers32
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -73,8 +74,8 @@ class Numbers:
         be used.
     cells
         Per pair, rows of (content, chain of its tensor).
-    together
-        Rows of the chain of every tensor.
+    paces
+        Rows of the chain of every tensor, what a unit does in a pass (3), and the units used.
     """
 
     def __init__(self, plan: Plan) -> None:
@@ -89,7 +90,7 @@ class Numbers:
         ]
         self.chains = [Interner(len(mine)) for mine in self.mine]
         self.cells = [Interner(2) for _ in self.pairs]
-        self.together = Interner(tensors)
+        self.paces = Interner(tensors + 4)
 
 
 def count_shapes(case: Case, block: Block, numbers: Numbers) -> Shapes:
@@ -106,6 +107,8 @@ def count_shapes(case: Case, block: Block, numbers: Numbers) -> Shapes:
     most = numbers.ranks
     geometry = np.ones((n, tensors, levels, 2 * most + 1), np.int64)
     leader = np.zeros((n, len(numbers.leaders)), np.int64)
+    passes = np.zeros((n, 3), np.int64)
+    operands = [x for x in range(tensors) if x != plan.problem.written]
     fits = np.ones(n, np.bool_)
     follows = [
         (one.level, one.target, x, plan.child(one.level, one.target),
@@ -120,7 +123,8 @@ def count_shapes(case: Case, block: Block, numbers: Numbers) -> Shapes:
         case.semantics.exact_leader, case.dense,
         not case.semantics.whole_accesses, case.semantics.exact_leader,
         np.array(block.nests.places, np.int64).reshape(-1, 2), block.nests.values, block.order,
-        block.orders, tile, arriving, leaving, partition, instances, geometry, leader, fits,
+        block.orders, np.array(operands, np.int64), plan.mesh, case.semantics.load_imbalance,
+        tile, arriving, leaving, partition, instances, geometry, leader, passes, fits,
     )  # fmt: skip
     rows = np.flatnonzero(fits)
     level_of = [i for i, _ in numbers.pairs]
@@ -143,9 +147,10 @@ def count_shapes(case: Case, block: Block, numbers: Numbers) -> Shapes:
         cell[:, k] = numbers.cells[k].number(
             np.stack((content, chain[:, x]), axis=1).astype(np.int64)
         )
+    pace = np.concatenate((chain, passes[rows], instances[rows, -1:]), axis=1)
     return Shapes(
         rows, held, entering, delivered, share, instances[rows], cell,
-        numbers.together.number(chain.astype(np.int64)),
+        numbers.paces.number(pace),
     )  # fmt: skip
 
 
@@ -168,6 +173,9 @@ def _count(
     values: Numbers32,
     which: Numbers32,
     orders: NDArray[np.int8],
+    operands: Ints,
+    mesh: Ints,
+    units_wait: bool,
     tile: Ints,
     arriving: Ints,
     leaving: Ints,
@@ -175,6 +183,7 @@ def _count(
     instances: Ints,
     geometry: Ints,
     leader: Ints,
+    passes: Ints,
     fits: Bools,
 ) -> None:
     groups, dims = orders.shape[1:]
@@ -196,6 +205,8 @@ def _count(
             coefficients, keep, factors, order, exact,
             tile[n], arriving[n], leaving[n], partition[n], instances[n],
         )  # fmt: skip
+        if units_wait:
+            pass_shape(coefficients, operands, mesh, factors, passes[n])
         if dense:
             continue
         for x in range(tensors):

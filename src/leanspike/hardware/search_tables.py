@@ -84,6 +84,7 @@ class Tables:
     def lookup(self) -> Lookup:
         """Return everything known so far as flat arrays."""
         numbers = self.numbers
+        paces = numbers.paces.rows
         cells = [interner.rows for interner in numbers.cells]
         first_content = np.cumsum([0] + [len(pair.tile) for pair in self.pairs])
         first_chain = np.cumsum([0] + [len(chains) for chains in self.remedy])
@@ -107,9 +108,16 @@ class Tables:
             ranks=np.array([pair.ranks for pair in self.pairs]),
             remedy=np.concatenate(self.remedy),
             p_left=np.concatenate(self.p_left),
-            together=numbers.together.rows + first_chain[:-1],
+            together=paces[:, : len(self.remedy)] + first_chain[:-1],
+            passes=np.ascontiguousarray(paces[:, -4:-1]),
+            units=np.ascontiguousarray(paces[:, -1]),
             operand_density=self.operand_density,
         )
+
+    def chains_of(self, x: int) -> Ints:
+        """Return the first and the last + 1 of a tensor's chains, counted over all tensors."""
+        first = np.cumsum([0] + [len(chains) for chains in self.remedy])
+        return first[x : x + 2]
 
     def prices(self) -> Prices:
         """Return what actions and cycles cost."""
