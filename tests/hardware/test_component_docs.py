@@ -14,7 +14,7 @@ import leanspike.hardware
 
 DOCS = Path(__file__).parents[2] / "docs"
 PAGES = ("workloads.md", "formats.md", "components.md", "tutorial-accelerator.md")
-PACKAGES = ("components", "density", "formats", "plots", "reference")
+PACKAGES = ("components", "density", "formats", "plots", "reference", "validation")
 MODULES = ("layer", "spec", "workload", "workload_csv")
 
 

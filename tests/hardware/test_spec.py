@@ -32,7 +32,10 @@ BOMB = "a: &a [x, x]\n" + "".join(
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("name: x\nparts: [{depth: 1}, {dept: 1}]", "a.yaml, parts[1].dept: unknown key (did you mean 'depth'?)"),
+        (
+            "name: x\nparts: [{depth: 1}, {dept: 1}]",
+            "a.yaml, parts[1].dept: unknown key (did you mean 'depth'?)",
+        ),
         ("name: x\nparts: [{depth: 1.5}]", "a.yaml, parts[0].depth: found 1.5"),
         ("name: x\nparts: [3]", "a.yaml, parts[0]: found 3"),
         ("parts: []", "a.yaml, name: missing. Keys of Whole: name, parts"),

@@ -8,7 +8,7 @@ from dataclasses import fields
 from leanspike.hardware.architecture import Architecture, Condition, Format, Rank
 from leanspike.hardware.case import Case
 from leanspike.hardware.cost import WorkloadCost
-from leanspike.hardware.layer import Densities, Density, Layer, Statistic
+from leanspike.hardware.layer import Bits, Densities, Density, Layer, Statistic
 from leanspike.hardware.price import price
 from leanspike.hardware.reference.sparsity import published_setting
 from leanspike.hardware.search import search_cases
@@ -133,10 +133,46 @@ def sne_run(*, steps: int = 1000) -> dict[str, float]:
     }
 
 
-def spinalflow_run(*, spiking: float = 0.1, ticks: int = 16) -> dict[str, float]:
+def seneca_run(*, activity: float = 0.05, steps: int = 200) -> dict[str, float]:
+    """Price a synaptic operation on ``event_driven``, with 16-bit weights, sums and states.
+
+    The network is :func:`sne_network`'s.
+
+    Returns
+    -------
+    dict
+        pJ per operation: ``core``, what it switches in the core (memory, addition, the leak
+        sweep's share); ``leakage``; ``network``, spikes in and out and weights in, once.
+    """
+    bits = Bits(weights=16, partial_sums=16, state=16)
+    network = sne_network(activity, steps=steps)
+    network = network.replace(layers=tuple(layer.replace(bits=bits) for layer in network.layers))
+    cost = price(network, "event_driven")
+    found = {"core": 0.0, "leakage": 0.0, "network": 0.0}
+    for layer in cost.layers:
+        for item in layer.energy:
+            part = "network" if item.component == "network" else "core"
+            found["leakage" if item.action == "leakage" else part] += float(item.pj)
+    operations = sum(layer.computes["actual"] for layer in cost.layers)
+    return {part: energy / operations for part, energy in found.items()}
+
+
+def spinalflow_run(
+    *, spiking: float = 0.1, ticks: int = 16, density: float = 0.1
+) -> dict[str, float]:
     """Price VGG-16's convolutions as spikes on ``tick_batching`` and as numbers on Eyeriss.
 
-    Both are in 28 nm at 200 MHz; Eyeriss gates zero inputs and computes with 4 or 8 bits.
+    Both are in 28 nm at 200 MHz with the same DRAM; Eyeriss gates zero inputs and computes with 4
+    or 8 bits.
+
+    Parameters
+    ----------
+    spiking
+        Fraction of neurons that spike in all ticks together; the paper's 90 % sparsity.
+    ticks
+        Time steps: 16 for values of 4 bits.
+    density
+        Non-zero inputs of the network that does not spike, which the abstract does not say.
 
     Returns
     -------
@@ -147,7 +183,7 @@ def spinalflow_run(*, spiking: float = 0.1, ticks: int = 16) -> dict[str, float]
     flow = price(vgg_spiking(ticks=ticks, spiking=spiking), "tick_batching")
     found = {}
     for bits in (4, 8):
-        cost = price(vgg_quantized(bits=bits, density=spiking), _eyeriss(bits))
+        cost = price(vgg_quantized(bits=bits, density=density), _eyeriss(bits))
         found[f"chip_{bits}"] = _on_chip(cost) / _on_chip(flow)
         found[f"energy_{bits}"] = cost.energy_pj / flow.energy_pj
         found[f"time_{bits}"] = cost.latency_s / flow.latency_s
@@ -159,12 +195,15 @@ def _on_chip(cost: WorkloadCost) -> float:
 
 
 def _eyeriss(bits: int) -> Architecture:
-    """Return Eyeriss in 28 nm with multipliers of the values' width."""
+    """Return Eyeriss in 28 nm with LPDDR4 and with multipliers of the values' width."""
     chip = Architecture.load("eyeriss_168")
+    dram = chip.levels[0].model_copy(update={"component": {"class": "dram", "type": "LPDDR4"}})
     unit = chip.compute.model_copy(
         update={"component": {**(chip.compute.component or {}), "bits": bits}}
     )
-    return chip.model_copy(update={"technology": "28nm", "compute": unit})
+    return chip.model_copy(
+        update={"technology": "28nm", "compute": unit, "levels": (dram, *chip.levels[1:])}
+    )
 
 
 def _at_activity(layer: Layer, activity: float | None) -> Layer:

@@ -29,6 +29,9 @@ class SneFigures:
 
 SNE = SneFigures()
 
+#: pJ per synaptic operation of SENECA, about (Tang et al., Frontiers in Neuroscience 2023, 22 nm).
+SENECA_PJ_PER_OPERATION = 2.8
+
 
 @dataclass(frozen=True)
 class SpinalFlowFigures:
