@@ -211,6 +211,16 @@ def test_own_scores_decide() -> None:
         prepare(network(), CompressionConfig(sparsity=0.5), scores={"0": scores["0"]})
 
 
+def test_every_kind_of_layer() -> None:
+    layers = [nn.Conv1d(8, 4, 3), nn.Conv2d(8, 4, 3), nn.Conv3d(8, 4, 3), nn.Linear(8, 4)]
+    for layer in layers:
+        weights = layer.weight.numel()
+        model = prepare(nn.Sequential(layer), CompressionConfig(weight_bits=2, structure="2:4"))
+        assert int((~model.state_dict()["0.weight_mask"]).sum()) == weights // 2
+        convert(model)
+        assert len(model[0].weight.unique()) <= 3
+
+
 def test_half_precision_and_double() -> None:
     for dtype in (torch.float64, torch.bfloat16):
         model = prepare(network().to(dtype), BOTH)
