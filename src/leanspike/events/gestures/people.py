@@ -135,7 +135,7 @@ def perform(
     )
     elbows, hands = _unsteady(motion.move(phase, manner), motion.arms, seconds, generator)
     drift = np.stack([_slow(seconds, generator) for _ in range(2)], axis=1)
-    sway = (0.3 + 0.9 * motion.shake) * drift
+    sway = (0.3 + motion.shake) * drift
     shaken = phase[:, None] + generator.uniform(0, 2 * np.pi, 2)
     sway += motion.shake * uniform(0.5, 1.2) * np.sin(shaken)
     return Performance(elbows + sway[:, None], hands + sway[:, None], sway)
