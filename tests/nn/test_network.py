@@ -136,3 +136,32 @@ def test_attention_is_bound_to_its_steps():
 def test_wrong_sizes_are_refused(fields, message):
     with pytest.raises(InputError, match=message):
         NetworkConfig(**fields)
+
+
+@pytest.mark.parametrize("backend", ["numba", "torch"])
+@pytest.mark.parametrize("train", [True, False])
+def test_an_empty_batch_gives_an_empty_batch(backend, train):
+    config = NetworkConfig(shape=(2, 8, 8), channels=4, T=3, backend=backend)
+    net = build_network(config, seed=0).train(train)
+    rates = net(torch.zeros(3, 0, 2, 8, 8))
+    rates.sum().backward()
+    assert rates.shape == (0, 10)
+    assert net.norm1.running_var.tolist() == [1, 1, 1, 1]
+
+
+@pytest.mark.parametrize("backend", ["numba", "torch"])
+def test_a_sample_with_nan_shows_it_and_the_others_do_not(backend):
+    net = build_network(NetworkConfig(shape=(2, 8, 8), backend=backend), seed=0).eval()
+    x = torch.rand(3, 2, 2, 8, 8)
+    x[0, 0, 0, 0, 0] = torch.nan
+    rates = net(x)
+    assert rates[0].isnan().all()
+    assert not rates[1].isnan().any()
+
+
+def test_frames_in_any_memory_layout_give_the_same():
+    net = build_network(SMALL, seed=0).eval()
+    x = 10 * torch.rand(3, 2, 2, 8, 8)
+    scattered = x.permute(4, 3, 2, 1, 0).contiguous().permute(4, 3, 2, 1, 0)
+    assert not scattered.is_contiguous()
+    assert torch.equal(net(scattered), net(x))

@@ -7,6 +7,7 @@ from leanspike.nn.network import SpikingNetwork, build_network
 from leanspike.nn.network_config import NetworkConfig
 from leanspike.nn.neuron import Neuron
 from leanspike.nn.neuron_config import NeuronConfig
+from leanspike.nn.published import load_published, rename_published
 from leanspike.nn.stage import fire
 from leanspike.nn.voting import vote
 
@@ -22,6 +23,8 @@ __all__ = [
     "build_network",
     "choose_backend",
     "fire",
+    "load_published",
+    "rename_published",
     "set_backend",
     "vote",
 ]

@@ -104,8 +104,8 @@ class _Layer(torch.autograd.Function):
         y = (y.movedim(2, -1) if channels_last else y).contiguous()
         array = _widened(y).numpy()
         tiles = _Tiles(array, leak, weight, bias, mean, deviation, plan, channels_last)
-        membrane = np.empty(array.shape if plan.store and any(ctx.needs_input_grad) else 0)
-        membrane = membrane.astype(array.dtype, copy=False)
+        stored = plan.store and any(ctx.needs_input_grad)
+        membrane = np.empty(array.shape if stored else 0, array.dtype)
         shape = list(array.shape)
         if plan.pooled:
             shape[2:4] = shape[2] // 2, shape[3] // 2
