@@ -127,38 +127,55 @@ def search_cases(cases: Sequence[Case], objective: Objective = "edp") -> list[Se
     InputError
         When a case has no legal mapping; it names the layer and the constraint.
     """
+    found = search_each(cases, objective)
+    for one in found:
+        if isinstance(one, InputError):
+            raise one
+    return [one for one in found if isinstance(one, SearchResult)]
+
+
+def search_each(
+    cases: Sequence[Case], objective: Objective = "edp"
+) -> list[SearchResult | InputError]:
+    """Search compiled cases; one without a legal mapping gives the error that says why."""
     if objective not in get_args(Objective):
         raise InputError(
             f"found {objective!r}, expected one of {', '.join(get_args(Objective))}",
             where="objective",
         )
-    results: dict[int, SearchResult] = {}
+    results: dict[int, SearchResult | InputError] = {}
     for indices in grouped(cases):
         found = _search_group([cases[i] for i in indices], objective)
         results.update(zip(indices, found, strict=True))
     return [results[i] for i in range(len(cases))]
 
 
-def _search_group(cases: Sequence[Case], objective: Objective) -> list[SearchResult]:
+def _search_group(
+    cases: Sequence[Case], objective: Objective
+) -> Sequence[SearchResult | InputError]:
     started = time.perf_counter()
-    group = Group(cases)
+    try:
+        group = Group(cases)
+    except InputError as error:
+        return [_of_layer(case, error) for case in cases]
     pricers = [Pricer(case, group.numbers) for case in cases]
     bests = [Best(objective, group.space) for _ in cases]
-    for counted in group.blocks():
+    for batch in group.batches():
         for pricer, best in zip(pricers, bests, strict=True):
             pricer.grow()
-            arrays = pricer.counted(counted)
-            bounds = pricer.bounds(arrays)
-            best.legal += int(counted.stands_for[np.isfinite(bounds[:, 0])].sum())
-            rows = contenders(bounds, objective, best.score)
-            best.offer(counted, rows, *pricer.exact(arrays, rows))
+            for counted in batch:
+                arrays = pricer.counted(counted)
+                bounds = pricer.bounds(arrays)
+                best.legal += int(counted.stands_for[np.isfinite(bounds[:, 0])].sum())
+                rows = contenders(bounds, objective, best.score)
+                best.offer(counted, rows, *pricer.exact(arrays, rows))
     seconds = (time.perf_counter() - started) / len(cases)
     return [_result(case, best, group, seconds) for case, best in zip(cases, bests, strict=True)]
 
 
-def _result(case: Case, best: Best, group: Group, seconds: float) -> SearchResult:
+def _result(case: Case, best: Best, group: Group, seconds: float) -> SearchResult | InputError:
     if best.mapping is None:
-        raise why_none(case)
+        return why_none(case)
     return SearchResult(
         case=case,
         mapping=best.mapping,
@@ -169,3 +186,8 @@ def _result(case: Case, best: Best, group: Group, seconds: float) -> SearchResul
         mappings_legal=best.legal,
         seconds=seconds,
     )
+
+
+def _of_layer(case: Case, error: InputError) -> InputError:
+    where = f"{case.name}, {error.where}" if error.where else case.name
+    return InputError(error.what, where=where, remedy=error.remedy)

@@ -32,7 +32,7 @@ class Lookup(NamedTuple):
     row waste, ``words`` [contents, R, 2] metadata and payload words, ``bits`` [contents, 2] the
     most bits of values and metadata, ``tile`` [contents] the values; ``ranks`` [K]. ``remedy`` and
     ``p_left`` [chains, L] say what levels do about a tensor's reads; a pace is the chain of every
-    tensor, ``together`` [paces, X], a unit's pass, ``passes`` [paces, 3], and the ``units`` used,
+    tensor, ``together`` [paces, X], a unit's pass, ``passes`` [paces, 5], and the ``units`` used,
     [paces]. ``operand_density`` is of the two operands, [2].
     """
 
@@ -108,7 +108,7 @@ def scratch(levels: int, tensors: int, ranks: int, row: Row) -> Scratch:
             leaving=np.zeros(shape, np.int64),
             partition=np.zeros(shape, np.int64),
             instances=np.zeros(levels + 1, np.int64),
-            pass_shape=np.zeros(3, np.int64),
+            pass_shape=np.zeros(5, np.int64),
         ),
         ContentArrays(
             density=np.ones(shape),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +13,7 @@ from leanspike.hardware.case import Case
 from leanspike.hardware.mapping import Mapping
 from leanspike.hardware.mapspace import MapSpace
 from leanspike.hardware.mapspace_walk import Block, walk
+from leanspike.hardware.search_intern import first_of_equal
 from leanspike.hardware.search_limits import capacity_limits
 from leanspike.hardware.search_membrane import membrane_of_block
 from leanspike.hardware.search_shapes import Numbers, Shapes, count_shapes
@@ -21,16 +23,22 @@ Ints = NDArray[np.int64]
 Reals = NDArray[np.float64]
 
 
+# Mappings counted before cases look at them: some 100 MB.
+_BATCH = 1 << 18
+
+
 @dataclass(frozen=True)
 class CountedBlock:
     """A block of mappings with everything about them that no density changes.
 
-    ``fills`` [n, K] are the dense fills; ``used`` [n, L] the instances that pay for an access;
-    ``reads``, ``writes`` and ``held`` [n, L] the membrane's values read, written and held.
+    ``stands_for`` [n] is how many mappings of equal counts each stands for; ``fills`` [n, K] are
+    the dense fills; ``used`` [n, L] the instances that pay for an access; ``reads``, ``writes``
+    and ``held`` [n, L] the membrane's values read, written and held.
     """
 
     block: Block
     shapes: Shapes
+    stands_for: Ints
     fills: Reals
     used: Reals
     reads: Reals
@@ -44,10 +52,10 @@ class CountedBlock:
         order = self.block.orders[self.block.order[row]].astype(np.int64)
         return Mapping(space.dimensions, factors, order)
 
-    @property
-    def stands_for(self) -> Ints:
-        """How many mappings of equal counts each stands for, [n]."""
-        return self.block.stands_for[self.shapes.rows]
+    @cached_property
+    def nothing(self) -> tuple[Reals, Reals] | None:
+        """No fixed energy [n] and no state bits [n, L], where no membrane is kept anywhere."""
+        return None if self.held.any() else (np.zeros(len(self.shapes)), self.held)
 
 
 class Group:
@@ -64,16 +72,36 @@ class Group:
         self.space = map_space(case.plan.problem, case.plan.architecture)
         self.numbers = Numbers(case.plan)
 
+    def batches(self) -> Iterator[list[CountedBlock]]:
+        """Walk the map space in batches of blocks, so that cases grow their tables rarely."""
+        batch: list[CountedBlock] = []
+        for counted in self.blocks():
+            batch.append(counted)
+            if sum(len(one.shapes) for one in batch) >= _BATCH:
+                yield batch
+                batch = []
+        yield batch
+
     def blocks(self, rows: int = 1 << 15) -> Iterator[CountedBlock]:
-        """Walk the map space and count what every mapping makes of the problem."""
+        """Walk the map space and count what every mapping makes of the problem.
+
+        Of mappings equal in all that any case looks at, only the first is kept.
+        """
         chip = self.case.plan.architecture
         reuse = reuse_of(self.case.plan.problem, chip)
         clusters = [chip.instances(i) // level.cluster for i, level in enumerate(chip.levels)]
         for block in walk(self.space, self.limits, reuse=reuse, rows=rows):
             shapes = count_shapes(self.case, block, self.numbers)
-            membrane = membrane_of_block(self.case, block, shapes.rows)
+            reads, writes, held = membrane_of_block(self.case, block, shapes.rows)
+            keys = (*shapes.columns(), reads.astype(np.int64), writes.astype(np.int64))
+            first, which = first_of_equal(np.concatenate(keys, axis=1))
+            stands_for = np.bincount(which, block.stands_for[shapes.rows], len(first))
+            shapes = shapes.take(first)
             used = np.minimum(shapes.instances[:, :-1], clusters).astype(np.float64)
-            yield CountedBlock(block, shapes, self._fills(shapes), used, *membrane)
+            yield CountedBlock(
+                block, shapes, np.rint(stands_for).astype(np.int64), self._fills(shapes), used,
+                reads[first], writes[first], held[first],
+            )  # fmt: skip
 
     def _fills(self, shapes: Shapes) -> Reals:
         """Return the dense fills of every pair, [n, K], as ``dense_counts`` has them."""
@@ -89,7 +117,7 @@ def structure(case: Case) -> tuple[object, ...]:
     """Return what two cases must share to be searched together.
 
     That is everything the walk and the dense counts see: the problem, which levels keep what,
-    fan-outs, loop rules, the ranks of formats, conditions, and the switches about overlap.
+    fan-outs, the ranks of formats, conditions, and switches; loop rules are compared apart.
     """
     plan, chip = case.plan, case.plan.architecture
     problem = plan.problem
@@ -98,13 +126,11 @@ def structure(case: Case) -> tuple[object, ...]:
         plan.from_inside, plan.flattens, plan.mesh,
     )  # fmt: skip
     blocks = tuple(max(1, int(plan.block[one.level, one.target])) for one in plan.follows)
-    rules = tuple(repr((level.time, level.y, level.x)) for level in chip.levels)
     return (
         problem.dims,
         tuple((array.shape, array.tobytes()) for array in arrays),
         plan.follows,
         blocks,
-        rules,
         case.neurons and chip.neuron is not None and chip.neuron.state,
         tuple(level.name for level in chip.levels),
         tuple(level.cluster for level in chip.levels),
@@ -122,6 +148,11 @@ def structure(case: Case) -> tuple[object, ...]:
 def grouped(cases: Sequence[Case]) -> list[list[int]]:
     """Return the indices of cases by structure, in the order of their first."""
     groups: dict[tuple[object, ...], list[int]] = {}
+    rules: dict[int, str] = {}
     for index, case in enumerate(cases):
-        groups.setdefault(structure(case), []).append(index)
+        chip = case.plan.architecture
+        # Many cases share an architecture: its rules are put into words once.
+        if id(chip) not in rules:
+            rules[id(chip)] = repr([(level.time, level.y, level.x) for level in chip.levels])
+        groups.setdefault((rules[id(chip)], *structure(case)), []).append(index)
     return list(groups.values())

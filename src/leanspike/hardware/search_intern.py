@@ -47,6 +47,18 @@ class Interner:
         _place(keys, self._slots, self._count)
 
 
+def first_of_equal(rows: Ints) -> tuple[Ints, Ints]:
+    """Return where each distinct row is first seen, and which of these every row equals.
+
+    >>> first, which = first_of_equal(np.array([[5], [7], [5]]))
+    >>> first.tolist(), which.tolist()
+    ([0, 1], [0, 1, 0])
+    """
+    which = Interner(rows.shape[1]).number(rows).astype(np.int64)
+    _, first = np.unique(which, return_index=True)
+    return first, which
+
+
 @njit(cache=True, inline="always")
 def _hash(row: Ints) -> int:
     # FNV-1a over whole words, with a shift that spreads high bits down.

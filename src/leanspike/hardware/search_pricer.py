@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from leanspike.hardware.case import Case
 from leanspike.hardware.counts.row import empty_row
 from leanspike.hardware.search_bounds import bound
-from leanspike.hardware.search_exact import Counted, Scratch, evaluate_exactly, scratch
+from leanspike.hardware.search_exact import Counted, Lookup, Scratch, evaluate_exactly, scratch
 from leanspike.hardware.search_group import CountedBlock
 from leanspike.hardware.search_linear import COLUMNS, Linear, alone, linear_cells, linear_paces
 from leanspike.hardware.search_shapes import Numbers
@@ -36,7 +36,7 @@ class Pricer:
             ]
         )  # fmt: skip
         self._linear = Linear(np.zeros((0, COLUMNS)), np.zeros(0), np.zeros(0))
-        self.lookup = self.tables.lookup()
+        self.lookup: Lookup = self.tables.lookup()
 
     def grow(self) -> None:
         """Look up what the numbers have grown by since the last block."""
@@ -63,13 +63,16 @@ class Pricer:
     def counted(self, counted: CountedBlock) -> Counted:
         """Return a block's counts as compiled code takes them, with this case's membrane."""
         shapes, state = counted.shapes, self.case.pricing.state
-        fixed = np.full(len(shapes), self._neuron_pj)
-        if counted.held.any():
-            fixed += counted.reads @ state[:, 0] + counted.writes @ state[:, 1]
+        if counted.nothing is not None:
+            fixed, state_bits = counted.nothing
+            if self._neuron_pj:
+                fixed = fixed + self._neuron_pj
+        else:
+            fixed = counted.reads @ state[:, 0] + counted.writes @ state[:, 1] + self._neuron_pj
+            state_bits = counted.held * self.case.state_bits
         return Counted(
             shapes.tile, shapes.arriving, shapes.leaving, shapes.partition, shapes.instances,
-            shapes.cell, shapes.pace, counted.fills, counted.used, fixed,
-            state_bits=counted.held * self.case.state_bits,
+            shapes.cell, shapes.pace, counted.fills, counted.used, fixed, state_bits,
         )  # fmt: skip
 
     def bounds(self, arrays: Counted) -> Reals:

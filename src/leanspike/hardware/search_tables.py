@@ -109,7 +109,7 @@ class Tables:
             remedy=np.concatenate(self.remedy),
             p_left=np.concatenate(self.p_left),
             together=paces[:, : len(self.remedy)] + first_chain[:-1],
-            passes=np.ascontiguousarray(paces[:, -4:-1]),
+            passes=np.ascontiguousarray(paces[:, -6:-1]),
             units=np.ascontiguousarray(paces[:, -1]),
             operand_density=self.operand_density,
         )

@@ -8,18 +8,14 @@ so whoever looks at many mappings keeps one per geometry.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import ceil, exp, floor, lgamma
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from leanspike.hardware.architecture import Format
-from leanspike.hardware.density import DensityModel, FixedStructured, Uniform
-from leanspike.hardware.formats.rank import FORMAT_NAMES
+from leanspike.hardware.density import DensityModel
 from leanspike.hardware.formats.rank import Rank as SizedRank
 from leanspike.hardware.formats.size import tile_sizes
-from leanspike.hardware.formats.sparseloop import metadata_words, payload_words
 from leanspike.hardware.semantics import Semantics
 
 Ints = NDArray[np.int64]
@@ -92,72 +88,6 @@ def dense_contents(tiles: Ints) -> Contents:
     return Contents(ones, ones, tiles, nothing, nothing, ones)
 
 
-def sparseloop_contents(
-    model: DensityModel,
-    tiles: Ints,
-    fibers: Ints,
-    unders: Ints,
-    layout: Format | None,
-    *,
-    told: bool,
-    block: int,
-) -> Contents:
-    """Return what tiles hold as Sparseloop counts it.
-
-    Every possible occupancy of a tile is weighted with its probability; what its sub-tiles
-    hold follows from that occupancy (Timeloop v3.0.3, src/sparse-analysis/
-    representation-analyzer.cpp, CalculateExpectedOccupancy).
-
-    Parameters
-    ----------
-    tiles, fibers, unders
-        Sizes and geometry of the tiles, [K], [K, R] and [K, R + 1].
-    layout
-        The format, None where the tile is stored with its zeros.
-    told
-        Whether the level above has metadata, so that empty tiles are not sent.
-    block
-        Values per access.
-    """
-    ranks = len(layout.ranks) if layout else 0
-    found = Contents(
-        np.ones(len(tiles)), np.ones(len(tiles)), tiles.copy(), np.zeros((len(tiles), ranks, 2)),
-        np.zeros((len(tiles), ranks, 2)), np.ones(len(tiles)),
-    )  # fmt: skip
-    kind = 0 if isinstance(model, FixedStructured) else 1 if isinstance(model, Uniform) else 2
-    codes = np.array(
-        [FORMAT_NAMES.index(r.format) for r in reversed(layout.ranks if layout else ())]
-    )
-    compressed = layout is not None and any(rank.format != "UOP" for rank in layout.ranks)
-    most = model.maximum(tiles)
-    for k in range(len(tiles)):
-        tile = int(tiles[k])
-        occupancies = model.occupancies(tile)
-        likely = occupancies.probabilities > 0
-        values, chances = occupancies.values[likely], occupancies.probabilities[likely]
-        p_empty = float(chances[values == 0].sum())
-        if told and p_empty > 0:
-            found.present[k] = 1.0 - p_empty
-            chances = np.where(values == 0, 0.0, chances / max(1.0 - p_empty, 1e-300))
-        density = float(values @ chances) / tile
-        if layout is None:
-            found.density[k] = density
-            continue
-        geometry = (codes, fibers[k], unders[k], tile, layout.from_inside, kind)
-        empty = model.p_empty(unders[k]) if kind == 2 else unders[k].astype(np.float64)
-        words = _expected_words(*geometry, empty, values.astype(np.float64), chances)
-        largest = _expected_words(*geometry, empty, np.array([float(most[k])]), np.ones(1))
-        if kind != 0:
-            # Sums over many occupancies are off in the last digits; a ceiling would see that.
-            density, words, largest = round(density, 12), np.round(words, 9), np.round(largest, 9)
-        found.density[k], found.values[k] = density, most[k]
-        found.words[k], found.most_words[k] = words, largest
-        if compressed and block > 1 and density < 1.0 and not _rows_are_full(tile, density, block):
-            rows = float(np.ceil(occupancies.values / block) @ occupancies.probabilities)
-            found.row_waste[k] = rows / (tile * density / block) if density > 0 else 1.0
-    return found
-
-
 def physical_contents(
     model: DensityModel,
     tiles: Ints,
@@ -218,74 +148,3 @@ def _sized_ranks(layout: Format) -> list[SizedRank]:
         bits = rank.payload_bits if rank.format == "UOP" else rank.metadata_bits
         sized.append(SizedRank(format=rank.format, word_bits=bits or None))
     return sized
-
-
-def _rows_are_full(tile: int, density: float, block: int) -> bool:
-    """Return whether a tile's last, partly filled row is less than 1 % of its rows.
-
-    On average ``(block - 1) / 2`` values of a row are missing, of ``tile * density``. Timeloop
-    v3.0.3 ignores the waste then, with the density rounded down to tenths
-    (include/model/buffer.hpp, VectorWidthCoefficientTable).
-    """
-    tenths = max(1, floor(density / 0.1)) / 10
-    return tile // block >= ceil((block - 1) / (2 * block * tenths) / 0.01)
-
-
-@njit(cache=True)
-def _expected_words(
-    codes: Ints,
-    fiber: Ints,
-    under: Ints,
-    tile: int,
-    from_inside: bool,
-    kind: int,
-    subtiles_empty: Reals,
-    values: Reals,
-    chances: Reals,
-) -> Reals:
-    ranks = len(codes)
-    total = np.zeros((ranks, 2))
-    words = np.zeros((ranks, 2))
-    for v in range(len(values)):
-        fibers = 1.0
-        p_fiber = 0.0 if values[v] == 0 else 1.0
-        for rank in range(ranks - 1, -1, -1):
-            p_under = 1.0 - _p_subtile_empty(
-                under[rank], tile, values[v], kind, subtiles_empty[rank]
-            )
-            trivial = fiber[rank] == 1 and rank != (0 if from_inside else ranks - 1)
-            if trivial:
-                words[rank, 0] = words[rank, 1] = 0.0
-            else:
-                shape = float(fiber[rank])
-                words[rank, 0] = metadata_words(codes[rank], fibers, shape, p_fiber, p_under)
-                words[rank, 1] = payload_words(codes[rank], fibers, shape, p_fiber, p_under)
-            fibers *= fiber[rank]
-            p_fiber = p_under
-        # The innermost rank's payload is the data itself.
-        for rank in range(ranks):
-            if words[rank, 0] != 0.0 or words[rank, 1] != 0.0:
-                words[rank, 1] = 0.0
-                break
-        total += words * chances[v]
-    return total
-
-
-@njit(cache=True, inline="always")
-def _p_subtile_empty(size: int, tile: int, held: float, kind: int, otherwise: float) -> float:
-    """Probability that ``size`` of ``tile`` values are all zero when ``held`` are not."""
-    if kind == 0:
-        return max(0.0, 1.0 - size * held / tile)
-    if kind == 1:
-        if size + held > tile:
-            return 0.0
-        if size == 1:
-            return 1.0 - held / tile
-        # C(tile - size, held) / C(tile, held)
-        return exp(
-            lgamma(tile - size + 1.0)
-            - lgamma(tile - size - held + 1.0)
-            - lgamma(tile + 1.0)
-            + lgamma(tile - held + 1.0)
-        )
-    return otherwise

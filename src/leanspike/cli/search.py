@@ -1,0 +1,200 @@
+"""``leanspike search`` and ``leanspike sweep``: best mappings, and architectures compared."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, cast
+
+import typer
+from rich.console import Console
+from rich.progress import Progress
+from rich.table import Table
+
+from leanspike.errors import InputError
+
+if TYPE_CHECKING:
+    from leanspike.hardware.case import Case
+    from leanspike.hardware.search import SearchResult
+    from leanspike.hardware.sweep_table import SweepTable
+
+
+def search(
+    workload: Annotated[
+        str, typer.Argument(help="Workload: a bundled name, a YAML file or a CSV file.")
+    ] = "published",
+    layer: Annotated[str | None, typer.Option(help="Search this layer alone.")] = None,
+    architecture: Annotated[
+        str, typer.Option("--architecture", "-a", help="Architecture: a preset or a YAML file.")
+    ] = "eyeriss_snn",
+    semantics: Annotated[
+        str | None,
+        typer.Option(
+            help="What the model assumes: physical or sparseloop (the latter for --timeloop)."
+        ),
+    ] = None,
+    objective: Annotated[
+        str, typer.Option(help="What to minimize: edp, energy, latency, or pareto for the front.")
+    ] = "edp",
+    formats: Annotated[
+        str | None, typer.Option(help="Compressed format: UOP, UBM, CP, RLE, or U for none.")
+    ] = None,
+    statistic: Annotated[str, typer.Option(help="Densities to use: mean or max.")] = "mean",
+    timeloop: Annotated[
+        Path | None, typer.Option(help="Search the map space of this Timeloop 0.3 input.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON alone.")] = False,
+) -> None:
+    """Look at every mapping that the architecture's loop rules allow, and show the best.
+
+    Example: leanspike search published --layer Conv4 -a eyeriss_snn
+    """
+    from leanspike.hardware.search import search_cases
+
+    if timeloop is not None:
+        cases = [_timeloop_case(timeloop, semantics or "sparseloop")]
+    else:
+        cases = _cases(workload, layer, architecture, semantics or "physical", formats, statistic)
+    results = search_cases(cases, cast(Any, objective))
+    if as_json:
+        shown = [_record(result) for result in results]
+        one = timeloop is not None or layer is not None
+        typer.echo(json.dumps(shown[0] if one else shown, indent=1))
+        return
+    console = Console()
+    console.print(_mappings(results))
+    for result in results:
+        if result.front:
+            console.print(_front(result))
+
+
+def _timeloop_case(path: Path, semantics: str) -> Case:
+    from leanspike.hardware.semantics import Semantics
+    from leanspike.hardware.timeloop import read_timeloop
+    from leanspike.hardware.timeloop.report import timeloop_case
+
+    return timeloop_case(read_timeloop(path), Semantics.preset(semantics))
+
+
+def _cases(
+    workload: str,
+    layer: str | None,
+    architecture: str,
+    semantics: str,
+    formats: str | None,
+    statistic: str,
+) -> list[Case]:
+    from leanspike.hardware.architecture import Architecture
+    from leanspike.hardware.case import Case
+    from leanspike.hardware.semantics import Semantics
+    from leanspike.hardware.workload import Workload
+
+    if statistic not in ("mean", "max"):
+        raise InputError(f"found {statistic!r}, expected mean or max", where="--statistic")
+    network = Workload.load(workload)
+    chip = Architecture.load(architecture).with_formats(formats)
+    rules = Semantics.preset(semantics)
+    layers = [one for one in network.layers if layer in (None, one.name)]
+    if not layers:
+        names = ", ".join(one.name for one in network.layers)
+        raise InputError(f"no layer {layer!r}", where="--layer", remedy=f"Layers: {names}")
+    return [Case.of(one, chip, rules, statistic=cast(Any, statistic)) for one in layers]
+
+
+def _record(result: SearchResult) -> dict[str, Any]:
+    record: dict[str, Any] = {
+        "name": result.case.name,
+        "mapping": _text(result),
+        "cycles": result.cycles,
+        "energy_total_pJ": result.energy_pj,
+        "edp": result.edp,
+        "mappings_total": result.mappings_total,
+        "mappings_legal": result.mappings_legal,
+        "seconds": round(result.seconds, 6),
+    }
+    if result.front:
+        record["front"] = [
+            {"energy_total_pJ": energy, "cycles": cycles, "mapping": mapping.to_text()}
+            for energy, cycles, mapping in result.front
+        ]
+    return record
+
+
+def _text(result: SearchResult) -> dict[str, str]:
+    names = [level.name for level in result.case.plan.architecture.levels]
+    return dict(zip(names, result.mapping.to_text(), strict=True))
+
+
+def _mappings(results: list[SearchResult]) -> Table:
+    table = Table(title="Best mapping of each layer: loops in time | down y | along x")
+    for heading in ("layer", "level", "mapping"):
+        table.add_column(heading)
+    for heading in ("energy uJ", "cycles", "EDP J cycles", "legal", "declared", "s"):
+        table.add_column(heading, justify="right")
+    for result in results:
+        figures = (
+            f"{result.energy_pj / 1e6:,.2f}", f"{result.cycles:,.0f}", f"{result.edp:.4g}",
+            f"{result.mappings_legal:,}", f"{result.mappings_total:,}", f"{result.seconds:.2f}",
+        )  # fmt: skip
+        for place, (level, text) in enumerate(_text(result).items()):
+            first = place == 0
+            table.add_row(
+                result.case.name if first else "", level, text, *(figures if first else ())
+            )
+        table.add_section()
+    return table
+
+
+def _front(result: SearchResult) -> Table:
+    table = Table(title=f"{result.case.name}: best trade-offs of energy and cycles")
+    table.add_column("energy uJ", justify="right")
+    table.add_column("cycles", justify="right")
+    table.add_column("mapping")
+    for energy, cycles, mapping in result.front:
+        table.add_row(f"{energy / 1e6:,.2f}", f"{cycles:,.0f}", " / ".join(mapping.to_text()))
+    return table
+
+
+def sweep(
+    file: Annotated[Path, typer.Argument(help="The sweep: a YAML file.")],
+    out: Annotated[Path | None, typer.Option(help="Write the table here as CSV.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON alone.")] = False,
+) -> None:
+    """Price workloads on variants of an architecture, and show the front of energy and latency.
+
+    Example: leanspike sweep buffers.yaml --out buffers.csv
+    """
+    from leanspike.hardware.sweep import Sweep
+    from leanspike.hardware.sweep_run import run_sweep
+
+    planned = Sweep.load(file)
+    with Progress(console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("points", total=None)
+        table = run_sweep(
+            planned, lambda done, total: bar.update(task, completed=done, total=total)
+        )
+    if out is not None:
+        table.to_csv(out)
+    if as_json:
+        typer.echo(json.dumps(table.records(), indent=1))
+        return
+    Console().print(_sweep_table(table))
+
+
+def _sweep_table(table: SweepTable) -> Table:
+    shown = Table(title="* on the front of energy and latency")
+    for heading in ("", "workload", *table.keys):
+        shown.add_column(heading)
+    for heading in ("energy uJ", "latency ms", "EDP J s", "area mm2"):
+        shown.add_column(heading, justify="right")
+    for record in table.records():
+        values = ["*" if record["on_front"] else "", record["workload"]]
+        values += [str(record[key]) for key in table.keys]
+        if record["error"]:
+            shown.add_row(*values, record["error"])
+            continue
+        shown.add_row(
+            *values, f"{record['energy_uj']:,.2f}", f"{record['latency_ms']:,.3f}",
+            f"{record['edp_js']:.4g}", f"{record['area_mm2']:.3f}",
+        )  # fmt: skip
+    return shown
