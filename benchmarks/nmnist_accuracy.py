@@ -29,7 +29,7 @@ from leanspike.events import FrameConfig, FrameData, load_data
 from leanspike.nn import NetworkConfig, build_network
 from leanspike.training import EpochRecord, TrainingConfig, evaluate, fit, run_strategy
 
-# Layerwise masks: with few epochs a global one starves the wide dense layer (last row).
+# Layerwise masks; the study's global ranking beside them in the last row.
 LAYERWISE = CompressionConfig(scope="layerwise")
 STRATEGIES: dict[str, dict[str, Any]] = {
     "ternary": {"name": "quantize", "weight_bits": 2},
@@ -139,6 +139,7 @@ def open_results(options: argparse.Namespace) -> dict[str, Any]:
         "machine": f"{platform.machine()}, {os.cpu_count()} cores, Python "
         f"{platform.python_version()}",
         "date": datetime.date.today().isoformat(),
+        "remark": options.remark,
         "settings": settings,
         "summary": {},
         "points": {},
@@ -166,12 +167,13 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--work", type=Path, default=Path("runs/nmnist_accuracy"))
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--points", type=int, default=99, help="stop after so many new points")
-    parser.add_argument("--epochs", type=int, default=10, help="of the float network")
-    parser.add_argument("--fine-epochs", type=int, default=5, help="of each strategy")
+    parser.add_argument("--epochs", type=int, default=7, help="of the float network")
+    parser.add_argument("--fine-epochs", type=int, default=4, help="of each strategy")
     parser.add_argument("--lr", type=float, default=4e-3, help="peak, of every training")
     parser.add_argument("--batch-size", type=int, default=16)
     parser.add_argument("--shift", type=int, default=0, help="pixels of random shift in training")
     parser.add_argument("--steps", type=int, default=10, help="frames per recording")
+    parser.add_argument("--remark", default="", help="kept with the results")
     parser.add_argument("--threads", type=int, default=2)
     return parser.parse_args()
 
