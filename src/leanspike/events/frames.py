@@ -35,6 +35,8 @@ class FrameConfig:
     by
         Equal event count or equal time.
 
+    Examples
+    --------
     >>> FrameConfig(T=20, by="time")
     FrameConfig(T=20, by='time')
     """

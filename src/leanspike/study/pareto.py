@@ -23,6 +23,8 @@ def on_front(gains: ArrayLike) -> NDArray[np.bool_]:
     -------
     bool [n]
 
+    Examples
+    --------
     >>> on_front([[0.9, -5.0], [0.9, -6.0], [0.8, -4.0]]).tolist()
     [True, False, True]
     """
@@ -45,6 +47,8 @@ def hypervolume(gains: Sequence[tuple[float, float]], *, reference: tuple[float,
     reference
         The corner the area is measured from.
 
+    Examples
+    --------
     >>> hypervolume([(2.0, 1.0), (1.0, 2.0)], reference=(0.0, 0.0))
     3.0
     """

@@ -34,6 +34,8 @@ class TrainingConfig:
     devices
         1, or a tuple with the index of the one device to use, such as ``(1,)``.
 
+    Examples
+    --------
     >>> TrainingConfig(epochs=10).lr
     0.001
     """

@@ -13,6 +13,8 @@ def lr_factor(step: int, *, warmup_steps: int, total_steps: int) -> float:
     ``u = (step - warmup_steps) / (total_steps - warmup_steps)`` (Loshchilov and Hutter, ICLR 2017,
     equation 5, without restarts); 0 from `total_steps` on.
 
+    Examples
+    --------
     >>> [round(lr_factor(s, warmup_steps=2, total_steps=6), 3) for s in range(7)]
     [0.5, 1.0, 1.0, 0.854, 0.5, 0.146, 0.0]
     """
