@@ -136,6 +136,23 @@ def test_other_costs_readings_and_log_axes(page, tmp_path):
     assert seen["axis"] == "log"
 
 
+def test_broken_networks_are_out_of_view_until_asked_for(results, tmp_path):
+    shown = view(results)
+    shown["settings"][5] = {**shown["settings"][5], "accuracy": [0.1, 0.1, 0.1]}
+    broken = shown["settings"][5]["name"]
+    seen = drive(render(shown, findings(results)), tmp_path, """
+      seen.before = front.layout.yaxis.range[0];
+      seen.note = byId("hidden-note").textContent;
+      byId("whole").click();
+      seen.after = front.layout.yaxis.range[0];
+      seen.none = byId("hidden-note").textContent;
+    """)  # fmt: skip
+    assert seen["before"] > 80
+    assert broken in seen["note"]
+    assert seen["after"] < 10
+    assert seen["none"] == ""
+
+
 def test_dark_and_light(page, tmp_path):
     actions = """
       const back = () => getComputedStyle(document.body).backgroundColor;

@@ -1,4 +1,6 @@
+import sys
 import warnings
+from pathlib import Path
 
 import pytest
 
@@ -7,6 +9,8 @@ from leanspike.study.plan import plan
 from leanspike.study.points import Point
 from leanspike.study.results import Cost, LayerCost, LayerWeights, PointResult, Results
 from leanspike.study.store import Store
+
+sys.path.insert(0, str(Path(__file__).parent))  # for `killing`, which these tests share
 
 with warnings.catch_warnings():
     # What lightning's own imports warn of (torchmetrics loads matplotlib styles) is not ours.

@@ -24,6 +24,6 @@ class SlowBench:
 
 
 if __name__ == "__main__":
-    database, log = map(Path, sys.argv[1:])
+    database, log = sys.argv[1], Path(sys.argv[2])
     with Path("/dev/null").open("w") as nowhere:
         work(Store(database), SlowBench(log), progress=PlainProgress(nowhere))

@@ -110,8 +110,7 @@ def test_another_study_in_the_same_file_is_refused(store, study, tasks):
 
 
 def test_a_newer_database_is_refused(tmp_path, store):
-    with store._transaction() as connection:
-        connection.execute(sa.update(study_table).values(schema=99))
+    store._change(sa.update(study_table).values(schema=99))
     store.close()
     with pytest.raises(InputError, match=r"newer leanspike \(schema 99"):
         Store(tmp_path / "study.db")
@@ -153,3 +152,11 @@ def test_a_full_disk_is_an_os_error_and_keeps_what_is_done(store, tasks):
 def test_the_default_study_fits(tmp_path, begin):
     store = begin(tmp_path / "default.db", StudyFile())
     assert sum(store.counts().values()) == 20 + 18 + 18
+
+
+def test_a_password_is_never_shown():
+    pytest.importorskip("psycopg")
+    with pytest.raises(OSError, match="connection") as caught:
+        Store("postgresql://me:secret@127.0.0.1:1/none", create=True, patience=0)
+    assert "secret" not in str(caught.value)
+    assert "me:***@127.0.0.1:1/none" in str(caught.value)

@@ -9,6 +9,7 @@ import pytest
 from leanspike.errors import InputError
 from leanspike.study import Results, StudyFile, join_study, run_study
 from leanspike.study.dashboard import show_in_optuna
+from leanspike.study.estimate import estimate
 from leanspike.study.networks import load_study_data
 from leanspike.study.progress import PlainProgress
 
@@ -39,7 +40,7 @@ def tiny():
 
 def run(study, out):
     shown = io.StringIO()
-    return run_study(study, out=out, progress=PlainProgress(shown)), shown.getvalue()
+    return run_study(study, out=out, jobs=1, progress=PlainProgress(shown)), shown.getvalue()
 
 
 @pytest.fixture(scope="module")
@@ -121,10 +122,20 @@ def test_optuna_shows_every_point_once(done):
         assert trial.params["strategy"] == result.point.strategy
 
 
+def test_of_a_study_that_is_done_nothing_is_left(tiny, done):
+    out, _, _ = done
+    found = estimate(tiny, out=out)
+    assert (found.points, found.left, found.seconds, found.disk_bytes) == (3, {}, 0, 0)
+    hardware = tiny.hardware.model_copy(update={"formats": ("UBM",)})
+    found = estimate(tiny.model_copy(update={"hardware": hardware}), out=out)
+    assert found.left == {"price": 3}
+    assert found.epochs == 0
+
+
 def test_a_worker_does_what_is_left(tiny, done, tmp_path):
     _, results, _ = done
     with pytest.raises(KeyboardInterrupt):
-        run_study(tiny, out=tmp_path, progress=StopsAfter(4))
+        run_study(tiny, out=tmp_path, jobs=1, progress=StopsAfter(4))
     outcome = join_study(tmp_path, progress=PlainProgress(io.StringIO()))
     assert outcome.counts == {"done": 10}
     again = Results.load(tmp_path)

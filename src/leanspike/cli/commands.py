@@ -33,10 +33,12 @@ COMMANDS: tuple[Command, ...] = (
     Command("report", "leanspike.cli.report", "Build the HTML report of a study's results."),
     Command("results", "leanspike.cli.results", "Show or export a study's results."),
     Command("diff", "leanspike.cli.results", "Compare two studies."),
+    Command("reproduce", "leanspike.cli.reproduce", "Judge the published study's claims."),
     Command("train", "leanspike.cli.train", "Train one float network."),
     Command("compress", "leanspike.cli.compress", "Quantize and prune a trained network."),
     Command("profile", "leanspike.cli.profile", "Measure a network's activity as a workload."),
     Command("cost", "leanspike.cli.hardware", "Price a workload on an accelerator."),
     Command("search", "leanspike.cli.search", "Find the best mapping of a layer."),
+    Command("sweep", "leanspike.cli.search", "Price variants of an architecture."),
     Command("data", "leanspike.cli.data", "Turn recordings into frames, and describe them."),
 )

@@ -22,6 +22,7 @@ _EXTRAS = {
     "optuna": "study",
     "sqlalchemy": "study",
     "pyarrow": "study",
+    "psycopg": "postgres",
     "plotly": "report",
     "jinja2": "report",
     "nir": "interop",

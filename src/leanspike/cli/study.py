@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -19,9 +20,14 @@ def study(
         str | None, typer.Option(help="Data set's name, npz archive or folder; over the file's.")
     ] = None,
     quick: Annotated[bool, typer.Option("--quick", help="A study of about a minute.")] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="List the points, run none.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="List points and time, run none.")
+    ] = False,
     storage: Annotated[
         str | None, typer.Option(help="postgresql://... instead of a file in the folder.")
+    ] = None,
+    jobs: Annotated[
+        int | None, typer.Option(min=1, help="Processes that share the work; one per core, to 4.")
     ] = None,
     retries: Annotated[int, typer.Option(min=0, help="Tries again of a task that fails.")] = 1,
     as_json: Annotated[bool, typer.Option("--json", help="Print results as JSON.")] = False,
@@ -37,12 +43,12 @@ def study(
 
     chosen = _chosen(file, data=data, quick=quick)
     if dry_run:
-        _list_points(chosen, as_json=as_json)
+        _dry_run(chosen, out, as_json=as_json)
         return
     from leanspike.report import build_report
     from leanspike.study import run_study
 
-    results = run_study(chosen, out=out, storage=storage, retries=retries)
+    results = run_study(chosen, out=out, storage=storage, jobs=jobs, retries=retries)
     page = build_report(results.where, out)
     if as_json:
         typer.echo(json.dumps(_as_plain(results, page), indent=2))
@@ -73,24 +79,32 @@ def _chosen(file: Path | None, *, data: str | None, quick: bool) -> StudyFile:
     return chosen.model_copy(update={"data": section})
 
 
-def _list_points(study: StudyFile, *, as_json: bool) -> None:
+def _dry_run(study: StudyFile, out: Path, *, as_json: bool) -> None:
     from leanspike.study import grid
+    from leanspike.study.estimate import estimate
 
     points = grid(study)
+    found = estimate(study, out=out)
     if as_json:
-        typer.echo(json.dumps([point.name for point in points]))
+        names = [point.name for point in points]
+        typer.echo(json.dumps({"names": names, **asdict(found)}, indent=2))
         return
     for point in points:
         typer.echo(point.name)
-    typer.echo(f"{len(points)} points")
+    kinds = ", ".join(
+        f"{found.left.get(kind, 0)} of {count} to {kind}" for kind, count in found.tasks.items()
+    )
+    typer.echo(f"{found.points} points; {kinds}; {found.epochs} epochs left")
+    typer.echo(f"about {found.seconds / 60:.1f} min and {found.disk_bytes / 1e6:.1f} MB of disk")
 
 
 def _as_plain(results: Results, page: Path) -> dict[str, Any]:
+    from leanspike.study.database import shown
     from leanspike.study.table import rows
 
     return {
         "report": str(page),
-        "database": results.where,
+        "database": shown(results.where),
         "settings": [
             {
                 "setting": row.setting.name,

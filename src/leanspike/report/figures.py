@@ -122,7 +122,20 @@ def _front(figure: Figure, view: View, quantity: str, scale: float, label: str) 
     line = sorted(point for point, kept in zip(points, best, strict=True) if kept)
     axes.step(*zip(*line, strict=True), where="post", color="#777777", linewidth=0.8, zorder=0)
     axes.set(xlabel=label, ylabel="Test accuracy (%)")
+    _leave_out_broken(axes, [accuracy for _, accuracy in points])
     axes.legend()
+
+
+def _leave_out_broken(axes: Axes, accuracies: Sequence[float]) -> None:
+    """Keep networks that no longer work from squeezing all others into a line; say how many."""
+    near = [accuracy for accuracy in accuracies if accuracy >= max(accuracies) - 20]
+    left_out = len(accuracies) - len(near)
+    if left_out:
+        room = max(0.12 * (max(near) - min(near)), 1.0)
+        axes.set_ylim(min(near) - room, max(near) + room)
+        axes.annotate(
+            f"{left_out} below", (0.02, 0.02), xycoords="axes fraction", fontsize=6.5, color="#555"
+        )
 
 
 def _named(setting: Mapping[str, Any]) -> str:

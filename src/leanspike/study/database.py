@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import sqlalchemy as sa
-from sqlalchemy.exc import DatabaseError, OperationalError
+from sqlalchemy.exc import DatabaseError, InterfaceError, OperationalError
 
 from leanspike.errors import InputError
 
@@ -65,13 +65,13 @@ def open_database(where: str | Path, *, create: bool = False) -> sa.Engine:
         if create:
             _tables.create_all(engine)
         if not sa.inspect(engine).has_table(study_table.name):
-            raise InputError("holds no study", where=str(where))
+            raise InputError("holds no study", where=shown(where))
         with engine.connect() as connection:
             schema = connection.scalar(sa.select(study_table.c.schema))
     if schema is not None and schema > SCHEMA:
         raise InputError(
             f"written by a newer leanspike (schema {schema}, this one reads up to {SCHEMA})",
-            where=str(where),
+            where=shown(where),
             remedy="Update leanspike",
         )
     return engine
@@ -87,19 +87,39 @@ def _engine(where: str | Path, *, create: bool) -> sa.Engine:
     return sa.create_engine(f"sqlite:///{path}", connect_args={"timeout": 60})
 
 
+class DatabaseGone(OSError):
+    """A database server does not answer; it may come back."""
+
+
 @contextmanager
 def saying_what_is_wrong(where: str | Path) -> Iterator[None]:
     """Turn a database's errors into those of files and inputs, naming the database."""
     try:
         yield
-    except DatabaseError as error:
+    except (DatabaseError, InterfaceError) as error:
         text = str(error.orig)
         if "disk is full" in text:
-            raise OSError(errno.ENOSPC, "no space left on the device", str(where)) from error
+            raise OSError(errno.ENOSPC, "no space left on the device", shown(where)) from error
         if "readonly" in text or "unable to open" in text or "disk I/O" in text:
-            raise OSError(errno.EIO, f"cannot be written or opened ({text})", str(where)) from error
+            raise OSError(
+                errno.EIO, f"cannot be written or opened ({text})", shown(where)
+            ) from error
         if "not a database" in text or "malformed" in text:
-            raise InputError(f"not a study's database ({text})", where=str(where)) from error
+            raise InputError(f"not a study's database ({text})", where=shown(where)) from error
+        if "://" in str(where) and isinstance(error, (OperationalError, InterfaceError)):
+            lines = text.strip().splitlines()
+            raise DatabaseGone(errno.EIO, lines[0] if lines else "gone", shown(where)) from error
         if isinstance(error, OperationalError):
-            raise OSError(errno.EIO, text.strip(), str(where)) from error
+            raise OSError(errno.EIO, text.strip(), shown(where)) from error
         raise
+
+
+def shown(where: str | Path) -> str:
+    """Return a database's place as it may be shown: an address without its password.
+
+    >>> shown("postgresql://me:secret@host/studies")
+    'postgresql://me:***@host/studies'
+    """
+    if "://" not in str(where):
+        return str(where)
+    return sa.make_url(str(where)).render_as_string(hide_password=True)

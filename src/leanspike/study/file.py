@@ -58,8 +58,7 @@ class CompressionSection(Spec):
     """The axes of the grid, and what all compressed points share.
 
     ``epochs`` is the fine-tuning of one point in all; cumulative points halve it. ``lr: null``
-    takes the published study's rates, which need its 50 epochs; so does its global mask, which
-    takes nearly all weights from the widest layer.
+    takes the published study's rates, which need its 50 epochs.
     """
 
     strategies: Annotated[tuple[StrategyName, ...], Field(min_length=1)] = (
@@ -70,12 +69,12 @@ class CompressionSection(Spec):
     )
     bits: tuple[Bits, ...] = (2, 3, 8)
     pruning: tuple[Sparsity, ...] = (0.0, 0.8, 0.95)
-    epochs: Annotated[int, Field(ge=2)] = 4
-    lr: Rate | None = 4e-3
+    epochs: Annotated[int, Field(ge=2)] = 5
+    lr: Rate | None = 1e-2
     warmup_epochs: Annotated[int, Field(ge=0)] = 1
     quantizer: str = "duq"
     rounding: Literal["ewgs", "ste"] = "ewgs"
-    scope: Literal["global", "layerwise"] = "layerwise"
+    scope: Literal["global", "layerwise"] = "global"
 
     @field_validator("strategies", "bits", "pruning")
     @classmethod

@@ -14,6 +14,7 @@ from leanspike.errors import InputError
 from leanspike.study.database import (
     open_database,
     saying_what_is_wrong,
+    shown,
     study_table,
     task_table,
 )
@@ -253,7 +254,7 @@ class Results:
         finally:
             engine.dispose()
         if study is None:
-            raise InputError("the study in it was never begun", where=str(where))
+            raise InputError("the study in it was never begun", where=shown(where))
         prices = {r.needs: r.result for r in rows if r.kind == "price" and r.state == "done"}
         measured = [r for r in rows if r.kind == "measure" and r.state == "done"]
         return cls(

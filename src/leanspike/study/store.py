@@ -5,23 +5,26 @@ from __future__ import annotations
 import os
 import socket
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import sqlalchemy as sa
 
 from leanspike.errors import InputError
 from leanspike.study.database import (
     SCHEMA,
+    DatabaseGone,
     open_database,
     saying_what_is_wrong,
+    shown,
     study_table,
     task_table,
 )
 from leanspike.study.file import StudyFile
 from leanspike.study.task import Task
+
+Result = TypeVar("Result")
 
 #: A task whose worker has not been heard of for so long is taken to be abandoned.
 STALE_SECONDS = 120.0
@@ -46,6 +49,8 @@ class Store:
         Make the database where there is none.
     clock
         Seconds since the epoch; replaced in tests.
+    patience
+        For how many seconds a database server that is gone is waited for.
 
     Raises
     ------
@@ -54,20 +59,39 @@ class Store:
     """
 
     def __init__(
-        self, where: str | Path, *, create: bool = False, clock: Callable[[], float] = time.time
+        self,
+        where: str | Path,
+        *,
+        create: bool = False,
+        clock: Callable[[], float] = time.time,
+        patience: float = 120.0,
     ) -> None:
         self.where = where
         self._engine = open_database(where, create=create)
         self._clock = clock
+        self._patience = patience
 
     def close(self) -> None:
         """Let go of the database."""
         self._engine.dispose()
 
-    @contextmanager
-    def _transaction(self) -> Iterator[sa.Connection]:
-        with saying_what_is_wrong(self.where), self._engine.begin() as connection:
-            yield connection
+    def _transact(self, do: Callable[[sa.Connection], Result]) -> Result:
+        """Do something in one transaction; a database server that is gone is waited for."""
+        until = time.monotonic() + self._patience
+        while True:
+            try:
+                with saying_what_is_wrong(self.where), self._engine.begin() as connection:
+                    return do(connection)
+            except DatabaseGone:
+                # What was sent may or may not have been done: every change here names the state
+                # it changes, so that doing it again does no harm.
+                if time.monotonic() > until:
+                    raise
+                time.sleep(1.0)
+
+    def _change(self, statement: sa.Update) -> int:
+        """Change rows and return how many."""
+        return self._transact(lambda connection: connection.execute(statement).rowcount)
 
     def begin(
         self,
@@ -87,7 +111,8 @@ class Store:
         InputError
             When the database holds another study: other data, network or training.
         """
-        with self._transaction() as connection:
+
+        def put(connection: sa.Connection) -> None:
             row = connection.execute(sa.select(study_table)).first()
             values = {"file": study.plain(), "data": dict(data), "provenance": dict(provenance)}
             if row is None:
@@ -108,13 +133,15 @@ class Store:
             failed = sa.update(task_table).where(task_table.c.state == "failed")
             connection.execute(failed.values(state="waiting", attempts=0, error=None))
 
+        self._transact(put)
+
     def _check_same(self, row: Any, values: Mapping[str, Any]) -> None:
         if row.data["fingerprint"] != values["data"]["fingerprint"]:
             raise InputError(
                 f"holds a study on other data ({row.data['name']}, "
                 f"fingerprint {row.data['fingerprint'][:12]}, "
                 f"now {values['data']['fingerprint'][:12]})",
-                where=str(self.where),
+                where=shown(self.where),
                 remedy="Choose another --out",
             )
         for section in ("network", "training"):
@@ -124,7 +151,7 @@ class Store:
                     raise InputError(
                         f"holds a study with {section}.{key} {found!r}, the file now says "
                         f"{wanted!r}",
-                        where=str(self.where),
+                        where=shown(self.where),
                         remedy="Choose another --out",
                     )
 
@@ -142,24 +169,19 @@ class Store:
             .order_by(task_table.c.position)
             .limit(16)
         )
-        with self._transaction() as connection:
-            rows = connection.execute(ready).all()
-        for row in rows:
+        for row in self._transact(lambda connection: connection.execute(ready).all()):
             take = (
                 sa.update(task_table)
                 .where(task_table.c.key == row.key, task_table.c.state == "waiting")
                 .values(state="running", worker=worker, beat=self._clock())
             )
-            with self._transaction() as connection:
-                taken = connection.execute(take).rowcount == 1
-            if taken:
+            if self._change(take):
                 return Task(row.key, row.kind, row.label, row.needs, row.point, row.recipe)
         return None
 
     def beat(self, key: str, worker: str) -> None:
         """Say that a worker is still at its task."""
-        with self._transaction() as connection:
-            connection.execute(_held(key, worker).values(beat=self._clock()))
+        self._change(_held(key, worker).values(beat=self._clock()))
 
     def finish(self, key: str, worker: str, result: Mapping[str, Any], *, seconds: float) -> bool:
         """Keep a task's result; False where the task was taken away meanwhile."""
@@ -170,24 +192,25 @@ class Store:
             "finished": self._clock(),
             "error": None,
         }
-        with self._transaction() as connection:
-            return connection.execute(_held(key, worker).values(values)).rowcount == 1
+        return self._change(_held(key, worker).values(values)) == 1
 
     def fail(self, key: str, worker: str, error: str, *, retries: int) -> bool:
         """Keep a task's error; True where it will be tried again."""
-        with self._transaction() as connection:
-            which = sa.select(task_table.c.attempts).where(task_table.c.key == key)
+        which = sa.select(task_table.c.attempts).where(task_table.c.key == key)
+
+        def put(connection: sa.Connection) -> bool:
             attempts = int(connection.scalar(which) or 0) + 1
             again = attempts <= retries
             state = "waiting" if again else "failed"
             change = _held(key, worker).values(state=state, attempts=attempts, error=error)
             connection.execute(change)
-        return again
+            return again
+
+        return self._transact(put)
 
     def release(self, key: str, worker: str) -> None:
         """Give a task back undone, as after an interruption."""
-        with self._transaction() as connection:
-            connection.execute(_held(key, worker).values(state="waiting", worker=None))
+        self._change(_held(key, worker).values(state="waiting", worker=None))
 
     def reclaim(self) -> int:
         """Take tasks from workers that are gone; return how many.
@@ -196,13 +219,16 @@ class Store:
         heard of for two minutes.
         """
         running = sa.select(task_table.c.key, task_table.c.worker, task_table.c.beat)
-        with self._transaction() as connection:
+
+        def take(connection: sa.Connection) -> int:
             rows = connection.execute(running.where(task_table.c.state == "running")).all()
             gone = [row for row in rows if self._is_gone(row.worker, row.beat)]
             for row in gone:
                 change = _held(row.key, row.worker).values(state="waiting", worker=None)
                 connection.execute(change)
-        return len(gone)
+            return len(gone)
+
+        return self._transact(take)
 
     def _is_gone(self, worker: str, beat: float) -> bool:
         if self._clock() - beat > STALE_SECONDS:
@@ -217,15 +243,18 @@ class Store:
             .where(task_table.c.position.is_not(None))
             .group_by(task_table.c.state)
         )
-        with self._transaction() as connection:
-            return {str(state): int(count) for state, count in connection.execute(select)}
+        rows = self._transact(lambda connection: connection.execute(select).all())
+        return {str(state): int(count) for state, count in rows}
+
+    def finished(self) -> set[str]:
+        """Return the keys of all tasks that are done, in the plan or not."""
+        select = sa.select(task_table.c.key).where(task_table.c.state == "done")
+        return set(self._transact(lambda connection: connection.scalars(select).all()))
 
     def result(self, key: str) -> dict[str, Any]:
         """Return the result of a task that is done."""
         select = sa.select(task_table.c.result).where(task_table.c.key == key)
-        with self._transaction() as connection:
-            found = connection.scalar(select)
-        return dict(found or {})
+        return dict(self._transact(lambda connection: connection.scalar(select)) or {})
 
     def failures(self) -> list[tuple[str, str]]:
         """Return label and error of every task of the plan that failed for good."""
@@ -234,8 +263,7 @@ class Store:
             .where(task_table.c.position.is_not(None), task_table.c.state == "failed")
             .order_by(task_table.c.position)
         )
-        with self._transaction() as connection:
-            rows = connection.execute(select).all()
+        rows = self._transact(lambda connection: connection.execute(select).all())
         return [(f"{row.kind} {row.label}", str(row.error)) for row in rows]
 
 

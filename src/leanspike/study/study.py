@@ -10,10 +10,12 @@ import yaml
 from leanspike.errors import InputError
 from leanspike.events import FrameData
 from leanspike.study.dashboard import show_in_optuna
+from leanspike.study.database import shown
 from leanspike.study.file import StudyFile
 from leanspike.study.networks import load_study_data
 from leanspike.study.plan import plan
 from leanspike.study.pricing import check_hardware
+from leanspike.study.processes import cores_shared_by, further_workers, usual_jobs
 from leanspike.study.progress import StudyProgress
 from leanspike.study.progress import progress as default_progress
 from leanspike.study.provenance import provenance
@@ -28,6 +30,7 @@ def run_study(
     *,
     out: Path,
     storage: str | None = None,
+    jobs: int | None = None,
     retries: int = 1,
     progress: StudyProgress | None = None,
 ) -> Results:
@@ -45,6 +48,9 @@ def run_study(
     storage
         Address of a PostgreSQL database to keep the results in instead of ``out/study.db``, for
         workers on several machines; `out` is then a folder that all of them see.
+    jobs
+        Processes that share the work and the cores; chosen by the machine when omitted
+        (:func:`leanspike.study.processes.usual_jobs`).
     retries
         How often a task that fails is tried again before it is reported as failed.
     progress
@@ -74,7 +80,9 @@ def run_study(
         store.begin(study, tasks, data=_described(data), provenance=provenance())
         text = yaml.safe_dump(study.plain(), sort_keys=False, width=100)
         (out / "study.yaml").write_text(text, encoding="utf-8")
-        with watch:
+        count = jobs or usual_jobs()
+        others = further_workers(count - 1, out=out, storage=storage, retries=retries)
+        with watch, others, cores_shared_by(count):
             work(store, bench, progress=watch, retries=retries)
     finally:
         store.close()
@@ -118,7 +126,7 @@ def join_study(
             where=f"data {study.data.source}",
             remedy="Every worker needs the same recordings",
         )
-    watch.say(f"working on {study.name!r} in {where}")
+    watch.say(f"working on {study.name!r} in {shown(where)}")
     store = Store(where)
     try:
         with watch:

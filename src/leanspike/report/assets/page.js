@@ -85,9 +85,23 @@
     `<b>${p.setting.name}</b><br>${p.y.toFixed(2)} %${p.dy ? ` ± ${p.dy.toFixed(2)}` : ""}` +
     `<br>${short(p.x, 4)} ${COSTS[kind].unit}<br>${short(100 * p.setting.zeros)} % of the weights are zero` +
     `<br>${short(p.setting.stored_bits / 8000)} kB`;
+  // Networks that no longer work would squeeze all others into a line: they are left out of
+  // view until the reader asks for them.
+  function accuracyRange() {
+    const all = settings.map(accuracyOf);
+    const best = Math.max(...all);
+    const near = all.filter((a) => a >= best - 20);
+    if (byId("whole").checked || near.length === all.length) return null;
+    const low = Math.min(...near), room = Math.max(0.06 * (best - low), 0.5);
+    return [low - 2 * room, best + 2 * room];
+  }
   function drawFront() {
     const kind = byId("cost").value;
     const all = points(kind);
+    const range = accuracyRange();
+    const below = range ? all.filter((p) => p.y < range[0]).map((p) => p.setting.name) : [];
+    byId("hidden-note").textContent = below.length
+      ? `Below the chart: ${below.join(", ")} (${below.length} of ${all.length}); “all accuracies” shows them.` : "";
     const line = frontOf(all);
     const traces = [{
       x: line.map((p) => p.x), y: line.map((p) => p.y), mode: "lines", name: "front",
@@ -113,7 +127,7 @@
     draw("front-chart", traces, {
       hovermode: "closest",
       xaxis: { title: { text: COSTS[kind].title }, type: byId("log").checked ? "log" : "linear" },
-      yaxis: { title: { text: "Test accuracy (%)" } },
+      yaxis: { title: { text: "Test accuracy (%)" }, ...(range ? { range } : { autorange: true }) },
     });
   }
   function answerBudget() {
@@ -166,7 +180,7 @@
         legend: { orientation: "h", y: -0.32, yanchor: "top", x: 0, font: { size: 11 } },
         xaxis: { title: { text: "Bits per weight" }, type: "category",
           categoryorder: "array", categoryarray: [...new Set([...lines.flatMap((l) => l.group.map((s) => s.bits)), at])].sort((a, b) => a - b) },
-        yaxis: { rangemode: id === "choice-energy" ? "tozero" : "normal" },
+        yaxis: id === "choice-energy" ? { rangemode: "tozero" } : accuracyRange() ? { range: accuracyRange() } : { autorange: true },
       });
     };
     panel("choice-accuracy", accuracyOf, (s) => 100 * deviation(s.accuracy), "Test accuracy (%)");
@@ -330,6 +344,7 @@
   fill("beside", settings.map((s) => s.name), (settings.find((s) => s.strategy === "prune") ?? settings[0]).name);
   byId("cost").addEventListener("change", drawFront);
   byId("log").addEventListener("change", drawFront);
+  byId("whole").addEventListener("change", () => { drawFront(); drawChoices(); });
   for (const id of ["architecture", "format", "statistic"]) byId(id).addEventListener("change", drawAll);
   for (const id of ["budget-energy", "budget-latency", "budget-size"]) byId(id).addEventListener("input", answerBudget);
   for (const id of ["setting", "beside"]) byId(id).addEventListener("change", () => { drawLayers(); drawComponents(); drawAssumptions(); });

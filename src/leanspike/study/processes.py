@@ -1,0 +1,87 @@
+"""Several processes on one study on one machine, each with its share of the cores."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import torch
+
+#: More processes than this gain little and take half a gigabyte each.
+MOST_JOBS = 4
+
+
+def usual_jobs() -> int:
+    """Return how many processes suit this machine: one with a GPU, else one per core, up to 4.
+
+    Small networks keep one core busy but not two: two processes of one thread do more than one
+    process of two.
+    """
+    if torch.cuda.is_available():
+        return 1
+    return max(1, min(len(os.sched_getaffinity(0)), MOST_JOBS))
+
+
+@contextmanager
+def cores_shared_by(jobs: int) -> Iterator[None]:
+    """Let torch use this process's share of the cores, and what it used before afterwards."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(_share(jobs))
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+@contextmanager
+def further_workers(
+    count: int, *, out: Path, storage: str | None = None, retries: int = 1
+) -> Iterator[None]:
+    """Run ``leanspike worker`` so many times while the body works too.
+
+    When the body is done they are waited for; when it is interrupted or fails they are
+    interrupted, and give back what they were doing.
+    """
+    line = [sys.executable, "-m", "leanspike", "worker", str(out), "--retries", str(retries)]
+    if storage is not None:
+        line += ["--storage", storage]
+    share = str(_share(count + 1))
+    threads = {"OMP_NUM_THREADS": share, "NUMBA_NUM_THREADS": share}
+    workers = [
+        subprocess.Popen(
+            line,
+            env={**os.environ, **threads},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+        for _ in range(count)
+    ]
+    try:
+        yield
+    except BaseException:
+        for worker in workers:
+            worker.send_signal(signal.SIGINT)
+        raise
+    finally:
+        for worker in workers:
+            _wait(worker)
+
+
+def _share(jobs: int) -> int:
+    return max(1, len(os.sched_getaffinity(0)) // jobs)
+
+
+def _wait(worker: subprocess.Popen[bytes]) -> None:
+    try:
+        worker.wait(timeout=60)
+    except subprocess.TimeoutExpired:
+        # Its task goes back to the others: the store sees that its process is gone.
+        worker.kill()
+        worker.wait()
