@@ -132,11 +132,14 @@ def test_units_that_skip_alone_take_longer_than_on_average():
             {"name": "pad", "keeps": ALL, "skips": [skip]},
         ],
     )
-    layer = Layer(name="l", C=8, M=4, neurons=False, density={"inputs": 0.5})
-    even = cost(layer, array, Semantics().flipped("load_imbalance"), "| | M=4", "C=8")
-    waiting = cost(layer, array, Semantics(), "| | M=4", "C=8")
-    assert even.compute_cycles == pytest.approx(4.0)
-    assert 4.0 < waiting.compute_cycles < 8.0
+    layer = Layer(name="l", C=8, M=4, P=4, neurons=False, density={"inputs": 0.5})
+    even = cost(layer, array, Semantics().flipped("load_imbalance"), "M=4 | | P=4", "C=8")
+    waiting = cost(layer, array, Semantics(), "M=4 | | P=4", "C=8")
+    assert even.compute_cycles == pytest.approx(4 * 4.0)
+    assert 4 * 4.0 < waiting.compute_cycles < 4 * 8.0
+    # Units that share their inputs skip together: no one waits.
+    shared = cost(layer, array, Semantics(), "P=4 | | M=4", "C=8")
+    assert shared.compute_cycles == pytest.approx(4 * 4.0)
 
 
 @pytest.mark.parametrize("preset", ["physical", "sparseloop"])

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from leanspike.errors import InputError
 from leanspike.hardware.architecture import COMPUTE_ACTIONS, STORAGE_ACTIONS, Architecture, Level
 from leanspike.hardware.components import logic_prices, storage_prices
 from leanspike.hardware.components.prices import Prices
@@ -94,10 +95,14 @@ def _storage(chip: Architecture, level: Level, width: int) -> Prices | None:
     if level.component is None:
         return None
     metadata = (level.metadata.width, level.metadata.depth) if level.metadata else None
-    return storage_prices(
-        level.component, technology=chip.technology, width=width, depth=level.depth,
-        metadata=metadata,
-    )  # fmt: skip
+    try:
+        return storage_prices(
+            level.component, technology=chip.technology, width=width, depth=level.depth,
+            metadata=metadata,
+        )  # fmt: skip
+    except InputError as error:
+        where = f"{chip.name}, level {level.name}" + (f".{error.where}" if error.where else "")
+        raise InputError(error.what, where=where, remedy=error.remedy) from None
 
 
 def _logic(chip: Architecture, component: dict[str, object] | None, bits: int) -> Prices | None:

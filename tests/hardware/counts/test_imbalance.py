@@ -64,7 +64,8 @@ def test_largest_normal(count):
 def test_a_pass_is_what_runs_inside_the_innermost_fan_out():
     problem = Problem.of(Layer(name="c", C=4, M=8, P=6, R=3))
     mapping = Mapping.from_text(problem.dims, ["P=6 | M=2 | C=2", "C=2 R=3", "M=4"])
-    shape = np.zeros(3, np.int64)
+    shape = np.zeros(5, np.int64)
     mesh = np.array([[2, 2], [1, 1], [1, 1]])
     pass_shape(problem.coefficients, np.array([0, 1]), mesh, mapping.factors, shape)
-    assert shape.tolist() == [24, 24, 6]
+    # Four units: two sets of weights along M times two along C; inputs differ along C alone.
+    assert shape.tolist() == [24, 24, 6, 4, 2]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -69,20 +69,33 @@ def conditions_met(
 
 def leader_tiles(plan: Plan, mapping: Mapping, *, exact: bool) -> list[list[int]]:
     """Return the leader tiles' sizes of every condition; 0 where one cannot be used."""
+    tiles: list[list[int]] = [[] for _ in plan.follows]
+    for place, leader, sizes in _leaders(plan, mapping, exact=exact):
+        tile = 0 if sizes is None else int(tile_size(plan.problem.coefficients, leader, sizes))
+        tiles[place].append(tile)
+    return tiles
+
+
+def leader_loops(plan: Plan, mapping: Mapping, x: int, *, exact: bool) -> list[Ints]:
+    """Return the loop sizes [D] of every leader tile of tensor ``x`` that can be used."""
+    found = _leaders(plan, mapping, exact=exact)
+    return [sizes for _, leader, sizes in found if leader == x and sizes is not None]
+
+
+def _leaders(
+    plan: Plan, mapping: Mapping, *, exact: bool
+) -> Iterator[tuple[int, int, Ints | None]]:
+    """Yield condition, leading tensor and the loop sizes of its tile, None where not usable."""
     loops = np.empty((mapping.factors.size, 3), np.int64)
     count = list_loops(mapping.factors, mapping.order, loops)
-    sizes = np.ones(len(plan.problem.dims), np.int64)
     fans_out = bool(plan.mesh[-1].prod() > 1)
-    found = []
-    for follow in plan.follows:
-        tiles = []
+    for place, follow in enumerate(plan.follows):
         for leader in follow.leaders:
+            sizes = np.ones(len(plan.problem.dims), np.int64)
             usable = leader_sizes(
                 exact, plan.problem.coefficients, follow.target, leader, follow.level,
                 plan.child(follow.level, follow.target),
                 max(1, int(plan.block[follow.level, follow.target])), mapping.factors,
                 mapping.order, loops, count, fans_out, sizes,
             )  # fmt: skip
-            tiles.append(int(tile_size(plan.problem.coefficients, leader, sizes)) if usable else 0)
-        found.append(tiles)
-    return found
+            yield place, leader, sizes if usable else None

@@ -156,7 +156,7 @@ def count_nest(plan: Plan, mapping: Mapping, *, exact: bool) -> NestArrays:
         tile, arriving, leaving, partition, instances,
     )  # fmt: skip
     operands = [x for x in range(shape[1]) if x != plan.problem.written]
-    in_pass = np.zeros(3, np.int64)
+    in_pass = np.zeros(5, np.int64)
     pass_shape(plan.problem.coefficients, np.array(operands), plan.mesh, mapping.factors, in_pass)
     return NestArrays(tile, arriving, leaving, partition, instances, in_pass)
 

@@ -2,7 +2,8 @@
 
 Units work in *passes*: all that a unit does on what it holds, between two deliveries through the
 innermost fan-out. In a pass each of G units has ``n`` computes, of which those that meet a zero
-are skipped; the next pass starts when the unit with most computes left is done.
+are skipped; the next pass starts when the unit with most computes left is done. Units that wait
+for the same values skip together and count as one.
 
 A unit's computes left are ``X = sum over computes of a[i] b[j]``, where a and b say whether what
 the compute waits for is there, with probabilities f and g. Of ``n`` computes every ``a[i]`` is in
@@ -33,10 +34,12 @@ _NORMAL = 2000
 
 @njit(cache=True)
 def pass_shape(coefficients: Ints, operands: Ints, mesh: Ints, factors: Ints, shape: Ints) -> None:
-    """Fill what one unit does in a pass, int64 [3]: computes, and values of each operand met.
+    """Fill what units do in a pass, int64 [5].
 
-    ``mesh`` [L, 2] is the instances below each level; a pass is what runs inside the innermost
-    level that fans out. Without a fan-out it is the whole layer, and there is one unit.
+    A unit's computes, the values of each operand it meets, and how many different sets of them
+    the units meet side by side. ``mesh`` [L, 2] is the instances below each level; a pass is what
+    runs inside the innermost level that fans out. Without a fan-out it is the whole layer, and
+    there is one unit.
     """
     levels, dims = factors.shape[0] // 3, factors.shape[1]
     first = 0
@@ -52,6 +55,14 @@ def pass_shape(coefficients: Ints, operands: Ints, mesh: Ints, factors: Ints, sh
         shape[0] *= sizes[d]
     for k in range(2):
         shape[1 + k] = tile_size(coefficients, operands[k], sizes)
+        shape[3 + k] = 1
+        for d in range(dims):
+            used = False
+            for r in range(coefficients.shape[1]):
+                used |= coefficients[operands[k], r, d] != 0
+            if used:
+                for level in range(levels):
+                    shape[3 + k] *= factors[3 * level + 1, d] * factors[3 * level + 2, d]
 
 
 @njit(cache=True)

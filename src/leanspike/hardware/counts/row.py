@@ -32,7 +32,7 @@ Reals = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 
 
-_NO_PASS = np.zeros(3, np.int64)
+_NO_PASS = np.zeros(5, np.int64)
 
 
 class RowPlan(NamedTuple):
@@ -73,7 +73,7 @@ class RowRules(NamedTuple):
 class NestArrays(NamedTuple):
     """Dense counts of one instance, int64 [L, X] and [L + 1]; see ``nest_counts``.
 
-    ``pass_shape`` [3] is what a compute unit does between two deliveries (see
+    ``pass_shape`` [5] is what compute units do between two deliveries (see
     :func:`~leanspike.hardware.counts.imbalance.pass_shape`); zeros: units do not wait.
     """
 
@@ -174,7 +174,7 @@ def evaluate_row(
         plan.metadata_width, packs, whole, row.accesses,
     )  # fmt: skip
     cycles = (row.computes[0] + row.computes[1]) / nest.instances[levels]
-    cycles *= row_waiting(plan, content, nest.pass_shape, int(nest.instances[levels]))
+    cycles *= row_waiting(plan, content, nest.pass_shape)
     if whole:
         cycles = float(ceil(cycles))
     for level in range(levels):
@@ -207,11 +207,11 @@ def dense_counts(written: int, first_fill: bool, nest: NestArrays, dense: Reals)
 
 
 @njit(cache=True)
-def row_waiting(plan: RowPlan, content: ContentArrays, shape: Ints, units: int) -> float:
+def row_waiting(plan: RowPlan, content: ContentArrays, shape: Ints) -> float:
     """Return how much longer the units take than if they shared the computes left evenly.
 
-    ``shape`` [3] is a unit's pass. Units skip on their own what a condition inside them skips,
-    and what the compute unit itself skips.
+    ``shape`` [5] is a pass. Units skip on their own what a condition inside them skips, and what
+    the compute unit itself skips; those that wait for the same values skip together.
     """
     if plan.inside < 0 or shape[0] == 0:
         return 1.0
@@ -224,6 +224,10 @@ def row_waiting(plan: RowPlan, content: ContentArrays, shape: Ints, units: int) 
                 there[1 - k] = min(there[1 - k], 1.0 - content.p_left[level, x])
         if plan.skips and content.has_metadata[plan.innermost[k], x]:
             there[k] = min(there[k], content.operand_density[k])
+    units = 1
+    for k in range(2):
+        if there[k] < 1.0:
+            units *= shape[3 + k]
     return waiting_factor(shape[0], float(shape[1]), float(shape[2]), there[0], there[1], units)
 
 

@@ -78,6 +78,16 @@ class DensityModel(ABC):
         """Mean number of non-zeros in a tile of each size."""
         return np.asarray(sizes, dtype=np.float64) * self.density
 
+    def p_empty_within(self, sizes: npt.ArrayLike, tile: int, held: npt.ArrayLike) -> Reals:
+        """Probability that parts of a tile are empty, when the tile holds so many non-zeros.
+
+        Without more to go by a part is as likely empty as anywhere, and the whole tile when it
+        holds nothing. Shape [held, sizes].
+        """
+        parts, given = np.asarray(sizes), np.asarray(held)[:, None]
+        anywhere = np.broadcast_to(self.p_empty(parts), (len(given), len(parts)))
+        return np.where(given == 0, 1.0, np.where(parts >= tile, 0.0, anywhere))
+
     def kernel(self) -> tuple[int, float, int, int]:
         """Kind, density, size and non-zeros for :mod:`leanspike.hardware.density.kernels`.
 

@@ -6,7 +6,8 @@ innermost, so levels are listed from the inside out.
 
 from __future__ import annotations
 
-from math import ceil
+from dataclasses import replace
+from math import ceil, isqrt
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +17,10 @@ from leanspike.hardware.counts.actions import READ, UPDATE
 from leanspike.hardware.counts.content import Content
 from leanspike.hardware.counts.evaluate import Evaluation
 from leanspike.hardware.counts.plan import Bits, Plan
-from leanspike.hardware.density import DensityModel, density_model
+from leanspike.hardware.density import Banded, DensityModel, density_model
 from leanspike.hardware.pricing import Pricing
 from leanspike.hardware.semantics import Semantics
+from leanspike.hardware.timeloop.banded import banded_under
 from leanspike.hardware.timeloop.read import TimeloopInput, read_timeloop
 
 _KINDS = ("reads", "fills", "updates")
@@ -33,7 +35,8 @@ def timeloop_case(found: TimeloopInput, semantics: Semantics) -> Case:
     for name in problem.tensors:
         pattern, numbers = found.densities[name]
         if pattern == "banded":
-            raise InputError("banded densities are not modelled", where=f"densities.{name}")
+            models.append(_banded(found, name, volumes[name], int(numbers.get("band_width", 0))))
+            continue
         models.append(density_model(pattern, density=numbers["density"], size=volumes[name]))
     plan = Plan.of(
         found.architecture, problem, Bits(dict.fromkeys(problem.tensors, 8), 8), semantics
@@ -51,6 +54,18 @@ def timeloop_case(found: TimeloopInput, semantics: Semantics) -> Case:
     )
 
 
+def _banded(found: TimeloopInput, name: str, volume: int, width: int) -> Banded:
+    side = isqrt(volume)
+    x = found.problem.tensors.index(name)
+    shape = 1 + found.problem.coefficients[x] @ (found.problem.bounds - 1)
+    if shape.tolist()[:2] != [side, side] or side * side != volume:
+        raise InputError(
+            f"found the shape {shape.tolist()}, expected a square matrix: the density is banded",
+            where=f"problem.instance.densities.{name}",
+        )
+    return Banded(side=side, width=width)
+
+
 def timeloop_report(path: str | Path, *, semantics: str = "sparseloop") -> dict[str, Any]:
     """Price a Timeloop input with the mapping it gives.
 
@@ -63,6 +78,12 @@ def timeloop_report(path: str | Path, *, semantics: str = "sparseloop") -> dict[
     if found.mapping is None:
         raise InputError("missing", where=f"{path}.mapping", remedy="Or use: leanspike search")
     case = timeloop_case(found, Semantics.preset(semantics))
+    # Whether a banded tile is empty depends on its shape, which the mapping gives.
+    models = tuple(
+        banded_under(model, case.plan, found.mapping, x) if isinstance(model, Banded) else model
+        for x, model in enumerate(case.models)
+    )
+    case = replace(case, models=models)
     cost = case.cost(found.mapping)
     result = cost.evaluation
     chip, plan = found.architecture, case.plan
@@ -126,7 +147,7 @@ def _level(case: Case, result: Evaluation, i: int, x: int, found: TimeloopInput)
         "utilized_capacity": content.values,
         "format": None if dense else names.replace("ubm", "b"),
         "metadata_capacity": None if dense else _metadata_capacity(content),
-        "density_model": None if dense else found.densities[case.plan.problem.tensors[x]][0],
+        "density_model": None if dense else _density_name(found, x),
         "instances_max": int(result.nest.instances[i]),
         "instances_avg": float(row.instances[i, x]),
         "partition_size": int(result.nest.partition[i, x]),
@@ -147,6 +168,11 @@ def _level(case: Case, result: Evaluation, i: int, x: int, found: TimeloopInput)
                 }
         counts[name] = entry
     return counts
+
+
+def _density_name(found: TimeloopInput, x: int) -> str:
+    pattern, numbers = found.densities[found.problem.tensors[x]]
+    return f"banded-{int(numbers.get('band_width', 0))}" if pattern == "banded" else pattern
 
 
 def _metadata_capacity(content: Content) -> Any:

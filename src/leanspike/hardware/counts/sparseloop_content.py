@@ -1,0 +1,230 @@
+"""What tiles hold as Sparseloop counts it: whole words, weighted over every occupancy."""
+
+from __future__ import annotations
+
+from math import ceil, exp, floor, lgamma
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from leanspike.hardware.architecture import Format
+from leanspike.hardware.counts.content import Contents
+from leanspike.hardware.density import DensityModel, FixedStructured, Uniform
+from leanspike.hardware.formats.rank import FORMAT_NAMES
+from leanspike.hardware.formats.sparseloop import metadata_words, payload_words
+
+Ints = NDArray[np.int64]
+Reals = NDArray[np.float64]
+
+
+def sparseloop_contents(
+    model: DensityModel,
+    tiles: Ints,
+    fibers: Ints,
+    unders: Ints,
+    layout: Format | None,
+    *,
+    told: bool,
+    block: int,
+) -> Contents:
+    """Return what tiles hold as Sparseloop counts it.
+
+    Every possible occupancy of a tile is weighted with its probability; what its sub-tiles
+    hold follows from that occupancy (Timeloop v3.0.3, src/sparse-analysis/
+    representation-analyzer.cpp, CalculateExpectedOccupancy).
+
+    Parameters
+    ----------
+    tiles, fibers, unders
+        Sizes and geometry of the tiles, [K], [K, R] and [K, R + 1].
+    layout
+        The format, None where the tile is stored with its zeros.
+    told
+        Whether the level above has metadata, so that empty tiles are not sent.
+    block
+        Values per access.
+    """
+    ranks = len(layout.ranks) if layout else 0
+    found = Contents(
+        np.ones(len(tiles)), np.ones(len(tiles)), tiles.copy(), np.zeros((len(tiles), ranks, 2)),
+        np.zeros((len(tiles), ranks, 2)), np.ones(len(tiles)),
+    )  # fmt: skip
+    kind = 0 if isinstance(model, FixedStructured) else 1 if isinstance(model, Uniform) else 2
+    codes = np.array(
+        [FORMAT_NAMES.index(r.format) for r in reversed(layout.ranks if layout else ())], np.int64
+    )
+    compressed = layout is not None and any(rank.format != "UOP" for rank in layout.ranks)
+    rules = (codes, layout is not None and layout.from_inside, kind, told, block, compressed)
+    most = model.maximum(tiles) if layout else tiles
+    if kind == 0:
+        # Two occupancies each, the whole numbers around the mean: all tiles in one call.
+        exact = tiles * model.density
+        low = np.floor(exact)
+        values = np.stack((low, low + 1), axis=1)
+        chances = np.stack((1 - (exact - low), exact - low), axis=1)
+        _weigh(
+            values, chances, tiles, most, fibers, unders, np.zeros((len(tiles), 1, 1)), *rules,
+            found.density, found.present, found.words, found.most_words, found.row_waste,
+        )  # fmt: skip
+    else:
+        for k in range(len(tiles)):
+            occupancies = model.occupancies(int(tiles[k]))
+            one = slice(k, k + 1)
+            asked = np.append(occupancies.values, most[k])
+            empty = (
+                model.p_empty_within(unders[k], int(tiles[k]), asked)[None]
+                if kind == 2
+                else np.zeros((1, 1, 1))
+            )
+            _weigh(
+                occupancies.values[None].astype(np.float64), occupancies.probabilities[None],
+                tiles[one], most[one], fibers[one], unders[one], empty, *rules,
+                found.density[one], found.present[one], found.words[one], found.most_words[one],
+                found.row_waste[one],
+            )  # fmt: skip
+    found.values[:] = most
+    return found
+
+
+@njit(cache=True, inline="always")
+def _rows_are_full(tile: int, density: float, block: int) -> bool:
+    """Return whether a tile's last, partly filled row is less than 1 % of its rows.
+
+    On average ``(block - 1) / 2`` values of a row are missing, of ``tile * density``. Timeloop
+    v3.0.3 ignores the waste then, with the density rounded down to tenths
+    (include/model/buffer.hpp, VectorWidthCoefficientTable).
+    """
+    tenths = max(1, floor(density / 0.1)) / 10
+    return tile // block >= ceil((block - 1) / (2 * block * tenths) / 0.01)
+
+
+@njit(cache=True, nogil=True)
+def _weigh(
+    values: Reals,
+    chances: Reals,
+    tiles: Ints,
+    most: Ints,
+    fibers: Ints,
+    unders: Ints,
+    subtiles_empty: Reals,
+    codes: Ints,
+    from_inside: bool,
+    kind: int,
+    told: bool,
+    block: int,
+    compressed: bool,
+    density: Reals,
+    present: Reals,
+    words: Reals,
+    most_words: Reals,
+    row_waste: Reals,
+) -> None:
+    """Fill what tiles hold from their occupancies [K, V] and the chances of these.
+
+    ``subtiles_empty`` [K, V + 1, R + 1] is the chance that the tile under a rank's coordinate is
+    empty when the tile holds so much (last: as much as it can); only kind 2 looks at it.
+    """
+    certain = np.ones(1)
+    for k in range(len(tiles)):
+        tile = tiles[k]
+        weights = chances[k].copy()
+        p_empty = 0.0
+        for v in range(len(weights)):
+            if values[k, v] == 0:
+                p_empty += weights[v]
+        if told and p_empty > 0:
+            present[k] = 1.0 - p_empty
+            for v in range(len(weights)):
+                weights[v] = 0.0 if values[k, v] == 0 else weights[v] / max(1.0 - p_empty, 1e-300)
+        held = 0.0
+        for v in range(len(weights)):
+            held += values[k, v] * weights[v]
+        density[k] = held / tile
+        if kind != 0 and len(codes) > 0:
+            # Sums over many occupancies are off in the last digits; a ceiling would see that.
+            density[k] = round(density[k], 12)
+        if len(codes) == 0:
+            continue
+        words[k] = _expected_words(
+            codes, fibers[k], unders[k], tile, from_inside, kind, subtiles_empty[k], values[k],
+            weights,
+        )  # fmt: skip
+        largest = np.full(1, float(most[k]))
+        most_words[k] = _expected_words(
+            codes, fibers[k], unders[k], tile, from_inside, kind, subtiles_empty[k][-1:], largest,
+            certain,
+        )  # fmt: skip
+        if kind != 0:
+            words[k] = np.round(words[k], 9)
+            most_words[k] = np.round(most_words[k], 9)
+        wasteful = compressed and block > 1 and density[k] < 1.0
+        if wasteful and not _rows_are_full(tile, density[k], block):
+            rows = 0.0
+            for v in range(len(weights)):
+                rows += np.ceil(values[k, v] / block) * chances[k, v]
+            row_waste[k] = rows / (tile * density[k] / block) if density[k] > 0 else 1.0
+
+
+@njit(cache=True)
+def _expected_words(
+    codes: Ints,
+    fiber: Ints,
+    under: Ints,
+    tile: int,
+    from_inside: bool,
+    kind: int,
+    subtiles_empty: Reals,
+    values: Reals,
+    chances: Reals,
+) -> Reals:
+    ranks = len(codes)
+    total = np.zeros((ranks, 2))
+    words = np.zeros((ranks, 2))
+    for v in range(len(values)):
+        if chances[v] <= 0.0:
+            continue
+        fibers = 1.0
+        p_fiber = 0.0 if values[v] == 0 else 1.0
+        if kind == 2:
+            p_fiber = 1.0 - subtiles_empty[v, ranks]
+        for rank in range(ranks - 1, -1, -1):
+            p_under = 1.0 - _p_subtile_empty(
+                under[rank], tile, values[v], kind, subtiles_empty[v, rank] if kind == 2 else 0.0
+            )
+            trivial = fiber[rank] == 1 and rank != (0 if from_inside else ranks - 1)
+            if trivial:
+                words[rank, 0] = words[rank, 1] = 0.0
+            else:
+                shape = float(fiber[rank])
+                words[rank, 0] = metadata_words(codes[rank], fibers, shape, p_fiber, p_under)
+                words[rank, 1] = payload_words(codes[rank], fibers, shape, p_fiber, p_under)
+            fibers *= fiber[rank]
+            p_fiber = p_under
+        # The innermost rank's payload is the data itself.
+        for rank in range(ranks):
+            if words[rank, 0] != 0.0 or words[rank, 1] != 0.0:
+                words[rank, 1] = 0.0
+                break
+        total += words * chances[v]
+    return total
+
+
+@njit(cache=True, inline="always")
+def _p_subtile_empty(size: int, tile: int, held: float, kind: int, otherwise: float) -> float:
+    """Probability that ``size`` of ``tile`` values are all zero when ``held`` are not."""
+    if kind == 0:
+        return max(0.0, 1.0 - size * held / tile)
+    if kind == 1:
+        if size + held > tile:
+            return 0.0
+        if size == 1:
+            return 1.0 - held / tile
+        # C(tile - size, held) / C(tile, held)
+        return exp(
+            lgamma(tile - size + 1.0)
+            - lgamma(tile - size - held + 1.0)
+            - lgamma(tile + 1.0)
+            + lgamma(tile - held + 1.0)
+        )
+    return otherwise
