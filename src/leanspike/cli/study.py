@@ -19,6 +19,9 @@ def study(
     data: Annotated[
         str | None, typer.Option(help="Data set's name, npz archive or folder; over the file's.")
     ] = None,
+    preset: Annotated[
+        str | None, typer.Option(help="A study that comes with the package: paper.")
+    ] = None,
     quick: Annotated[bool, typer.Option("--quick", help="A study of about a minute.")] = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="List points and time, run none.")
@@ -41,7 +44,7 @@ def study(
     """
     from leanspike.study import short_table
 
-    chosen = _chosen(file, data=data, quick=quick)
+    chosen = _chosen(file, data=data, preset=preset, quick=quick)
     if dry_run:
         _dry_run(chosen, out, as_json=as_json)
         return
@@ -66,13 +69,17 @@ def study(
         raise typer.Exit(1)
 
 
-def _chosen(file: Path | None, *, data: str | None, quick: bool) -> StudyFile:
+def _chosen(file: Path | None, *, data: str | None, preset: str | None, quick: bool) -> StudyFile:
     from leanspike.errors import InputError
     from leanspike.study import StudyFile
+    from leanspike.study.preset import study_preset
 
-    if quick and file is not None:
-        raise InputError("a study file and --quick exclude each other")
-    chosen = StudyFile.quick() if quick else StudyFile.load(file) if file else StudyFile()
+    if sum((quick, file is not None, preset is not None)) > 1:
+        raise InputError("a study file, --preset and --quick exclude each other")
+    if preset is not None:
+        chosen = study_preset(preset)
+    else:
+        chosen = StudyFile.quick() if quick else StudyFile.load(file) if file else StudyFile()
     if data is None:
         return chosen
     section = chosen.data.model_copy(update={"source": data})
