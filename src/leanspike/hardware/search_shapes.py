@@ -19,8 +19,12 @@ from leanspike.hardware.counts.imbalance import pass_shape
 from leanspike.hardware.counts.leader import leader_sizes
 from leanspike.hardware.counts.nest import list_loops, nest_counts, tile_size
 from leanspike.hardware.counts.plan import Plan
+from leanspike.hardware.counts.row import NestArrays
 from leanspike.hardware.mapspace_walk import Block
 from leanspike.hardware.search_intern import Interner, first_of_equal
+
+#: Numbers that :func:`~leanspike.hardware.counts.imbalance.pass_shape` fills.
+PASS = len(NestArrays._field_defaults["pass_shape"])
 
 Ints = NDArray[np.int64]
 Numbers32 = NDArray[np.int32]
@@ -119,7 +123,7 @@ def count_shapes(case: Case, block: Block, numbers: Numbers) -> Shapes:
     )
     instances = np.zeros((n, levels + 1), np.int64)
     leader = np.zeros((n, len(numbers.leaders)), np.int64)
-    passes = np.zeros((n, 3), np.int64)
+    passes = np.zeros((n, PASS), np.int64)
     operands = [x for x in range(tensors) if x != plan.problem.written]
     follows = [
         (one.level, one.target, x, plan.child(one.level, one.target),
