@@ -13,7 +13,7 @@ TORCH_VERSION := 2.13.0
 TORCH ?= torch==$(TORCH_VERSION)+cpu
 TORCH_CPU_INDEX ?= https://download.pytorch.org/whl/cpu
 
-.PHONY: help study test lint types slow docs bench-train bench-search bench-frames clean
+.PHONY: help study test lint types slow docs bench-train bench-search bench-frames clean clean-kernels
 
 help: ## what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
@@ -47,8 +47,11 @@ bench-search: $(VENV)/.ready-dev ## the mapping search beside Timeloop's
 bench-frames: $(VENV)/.ready-dev ## events to frames beside tonic's
 	$(BIN)/python benchmarks/frames.py
 
-clean: ## remove the environment (results under runs/ stay)
+clean: clean-kernels ## remove the environment (results under runs/ stay)
 	rm -rf $(VENV) .bootstrap site
+
+clean-kernels: ## forget compiled kernels: numba does not notice a changed callee in another file
+	find src -name '*.nb[ic]' -delete
 
 # Debian's python3 may lack ensurepip (package python3-venv): virtualenv then comes through pip.
 $(BIN)/python:
@@ -69,6 +72,6 @@ $(VENV)/.ready: pyproject.toml constraints.txt $(VENV)/.torch
 # The other frameworks are installed without their own requirements: some ask for a torchvision or
 # torchaudio that has no CPU build; what they import is in the dev extra.
 $(VENV)/.ready-dev: $(VENV)/.ready peers.txt
-	$(PIP) install --quiet -c constraints.txt -e ".[train,study,report,interop,dev]"
+	$(PIP) install --quiet -c constraints.txt -e ".[train,study,report,postgres,interop,dev]"
 	$(PIP) install --quiet --no-deps -r peers.txt
 	@touch $@
