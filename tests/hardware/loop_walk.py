@@ -72,9 +72,7 @@ class Walk:
 
     def trajectory(self, x: int, level: int, place: np.ndarray) -> tuple[Tile, ...]:
         """The tiles an instance at ``place`` holds, over time."""
-        return tuple(
-            self.tile(x, level, place + time) for time in self.offsets(level, space=False)
-        )
+        return tuple(self.tile(x, level, place + time) for time in self.offsets(level, space=False))
 
     def arriving(self, x: int, level: int, place: np.ndarray) -> int:
         """Values that enter an instance: each new tile's, less what the one before shares."""
