@@ -47,8 +47,8 @@ class Block:
     order
         Row of ``orders`` of each nest, int32 [nests].
     orders
-        Dimensions of every group from the outermost to the innermost loop, loops of one
-        iteration first, int8 [kinds, groups, dimensions].
+        Dimensions of every group from the outermost to the innermost loop, those of one
+        iteration last, int8 [kinds, groups, dimensions].
     stands_for
         How many nests of equal counts each nest stands for, itself included, int64 [nests].
     """
@@ -137,13 +137,11 @@ def split(space: MapSpace, limits: Sequence[Limit], *, rows: int = ROWS) -> Iter
 
 def _ordered(space: MapSpace, nests: Nests, reuse: Reuse | None) -> Block:
     """Give every nest each of its orders."""
-    # Which order tables there are depends only on which of the loops in time run.
-    timed = [c for c, (g, _) in enumerate(nests.places) if not space.groups[g].spatial]
-    running = nests.values[:, timed] > 1
-    kinds, which = _distinct_rows(running)
+    # Which order tables there are depends only on which of the loops run.
+    kinds, which = _distinct_rows(nests.values > 1)
     tables, stands_for = [], []
     for kind in kinds:
-        loops = {nests.places[c] for c, runs in zip(timed, kind, strict=True) if runs}
+        loops = {place for place, runs in zip(nests.places, kind, strict=True) if runs}
         table, counts = _order_table(space, loops, reuse)
         tables.append(table)
         stands_for.append(counts)
@@ -175,18 +173,18 @@ def _distinct_rows(
 def _order_table(
     space: MapSpace, loops: set[Place], reuse: Reuse | None
 ) -> tuple[NDArray[np.int8], NDArray[np.int64]]:
-    """Orders of all groups together [orders, groups, dimensions]; idle dimensions outermost."""
+    """Orders of all groups together [orders, groups, dimensions]; idle dimensions innermost.
+
+    That is where Timeloop's mapper puts them too (``src/mapspaces/subspaces.cpp``), and where
+    :meth:`~leanspike.hardware.mapping.Mapping.from_loops` does.
+    """
     names = space.dimensions
     rows: list[list[list[int]]] = []
     stands_for: list[list[int]] = []
     for g, group in enumerate(space.groups):
-        if group.spatial:
-            rows.append([list(range(len(names)))])
-            stands_for.append([1])
-            continue
         idle = [d for d in range(len(names)) if (g, d) not in loops]
         kept = orders(group, tuple(n for d, n in enumerate(names) if (g, d) in loops), reuse)
-        rows.append([idle + [names.index(n) for n in reversed(order)] for order in kept])
+        rows.append([[names.index(n) for n in reversed(order)] + idle for order in kept])
         stands_for.append(list(kept.values()))
     table = np.array(list(product(*rows)), dtype=np.int8)
     return table, np.array([prod(c) for c in product(*stands_for)], dtype=np.int64)

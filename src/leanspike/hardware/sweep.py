@@ -25,7 +25,7 @@ class Span(Spec):
     >>> Span(**{"from": 8, "to": 32, "times": 2}).values()
     [8, 16, 32]
     >>> Span(**{"from": 0.5, "to": 1.0, "step": 0.25}).values()
-    [0.5, 0.75, 1.0]
+    [0.5, 0.75, 1]
     """
 
     first: Annotated[float, Field(alias="from")]
