@@ -94,7 +94,7 @@ class Best:
         known = np.array([(e, c) for e, c, _ in self.front]).reshape(-1, 2)
         points = np.concatenate((known, np.stack((energy, cycles), axis=1)))
         merged = []
-        for index in pareto_front(points):
+        for index in pareto_front(_without_noise(points)):
             if index < len(known):
                 merged.append(self.front[index])
                 continue
@@ -102,3 +102,10 @@ class Best:
             mapping = counted.mapping(self._space, int(rows[place]))
             merged.append((float(energy[place]), float(cycles[place]), mapping))
         self.front = merged
+
+
+def _without_noise(points: Reals) -> Reals:
+    """Round to 40 binary digits: sums taken in another order are no trade-off."""
+    mantissa, exponent = np.frexp(points)
+    rounded: Reals = np.ldexp(np.rint(mantissa * 2.0**40) / 2.0**40, exponent)
+    return rounded
