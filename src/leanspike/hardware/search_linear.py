@@ -22,6 +22,7 @@ from leanspike.hardware.search_exact import Lookup, Prices, Scratch, fill_pace
 
 Ints = NDArray[np.int64]
 Reals = NDArray[np.float64]
+Bools = NDArray[np.bool_]
 
 #: Roundings of one count before it is divided into rows or words (see search_bounds).
 ROUNDINGS = 3.0
@@ -87,11 +88,15 @@ def linear_cells(
         content.ranks[lookup.level[k], 0] = lookup.ranks[k]
         content.has_metadata[lookup.level[k], 0] = lookup.ranks[k] > 0
     nest.instances[:] = 1
+    stored = np.zeros((most, 2), np.bool_)
+    for k in pairs:
+        for number in range(lookup.first_cell[k], lookup.first_cell[k + 1]):
+            stored |= lookup.words[lookup.cell_content[number]] != 0.0
     rules = RowRules(False, exact.chained_metadata, exact.first_fill, exact.gating_keeps_cycles)
     for chain in range(chains[0], chains[1]):
         content.remedy[:, 0] = lookup.remedy[chain]
         content.p_left[:, 0] = lookup.p_left[chain]
-        _probe(plan, rules, prices, space, probes[chain - chains[0]])
+        _probe(plan, rules, prices, space, stored, probes[chain - chains[0]])
     for k in pairs:
         i = lookup.level[k]
         for number in range(lookup.first_cell[k], lookup.first_cell[k + 1]):
@@ -107,6 +112,8 @@ def linear_cells(
                 reads, writes = density * full[_READ], density * full[_WRITTEN]
                 for rank in range(lookup.ranks[k]):
                     for part in range(2):
+                        if not stored[rank, part]:
+                            continue
                         words = lookup.words[held, rank, part] / lookup.tile[held]
                         kind = probe[unit, 1 + 2 * rank + part, i]
                         pj += words * kind[_METADATA]
@@ -125,8 +132,17 @@ def linear_cells(
 
 
 @njit(cache=True, nogil=True)
-def _probe(plan: RowPlan, rules: RowRules, prices: Prices, space: Scratch, found: Reals) -> None:
+def _probe(
+    plan: RowPlan,
+    rules: RowRules,
+    prices: Prices,
+    space: Scratch,
+    stored: Bools,
+    found: Reals,
+) -> None:
     """Fill what unit counts of unit contents cost at every level, [3, 1 + 2 R, L, readings].
+
+    ``stored`` [R, 2] says which kinds of words any tile of the tensor has.
 
     All levels are probed at once: a level's accesses follow from its own counts, only what is
     packed inside follows from the level outside, and no two levels pack at the same place.
@@ -134,6 +150,8 @@ def _probe(plan: RowPlan, rules: RowRules, prices: Prices, space: Scratch, found
     nest, content, _ = space
     most = content.words.shape[2]
     for probe in range(1 + 2 * most):
+        if probe > 0 and not stored[(probe - 1) // 2, (probe - 1) % 2]:
+            continue
         content.density[:, 0] = 1.0 if probe == 0 else 0.0
         content.words[:] = 0.0
         if probe > 0:
