@@ -16,7 +16,18 @@ from numba import njit
 from numpy.typing import NDArray
 
 from leanspike.hardware.search_exact import Counted, Lookup, Prices, Room
-from leanspike.hardware.search_linear import ROUNDINGS, Linear
+from leanspike.hardware.search_linear import (
+    BITS,
+    ENERGY,
+    LOOSE,
+    PACKING,
+    PRESENT,
+    READS,
+    ROUNDINGS,
+    SLACK,
+    WRITES,
+    Linear,
+)
 
 Ints = NDArray[np.int64]
 Reals = NDArray[np.float64]
@@ -46,6 +57,10 @@ def bound(
     for i in range(levels):
         limited[i] = bandwidth[i].min() < np.inf
     cells = linear.cells
+    packs = np.zeros(pairs, np.bool_)
+    for k in range(pairs):
+        here = cells[lookup.first_cell[k] : lookup.first_cell[k + 1]]
+        packs[k] = (here[:, PACKING : PACKING + 3] != 0.0).any()
     for n in range(len(bounds)):
         needed = linear.needed[counted.pace[n]]
         energy = counted.fixed[n] + linear.compute_pj[counted.pace[n]]
@@ -60,23 +75,31 @@ def bound(
                 cell = cells[lookup.first_cell[k] + counted.cell[n, k]]
                 sent, first = float(counted.leaving[n, k]), float(counted.partition[n, k])
                 filled = counted.fills[n, k]
-                energy += used * (cell[0] * sent + cell[1] * first + cell[2] * filled)
-                packing = cell[3] * sent + cell[4] * first + cell[5] * filled
-                if packing != 0.0:
+                energy += used * (
+                    cell[ENERGY] * sent + cell[ENERGY + 1] * first + cell[ENERGY + 2] * filled
+                )
+                if packs[k]:
+                    packing = (
+                        cell[PACKING] * sent
+                        + cell[PACKING + 1] * first
+                        + cell[PACKING + 2] * filled
+                    )
                     j = inner[k]
                     packers = counted.used[n, lookup.level[j]]
-                    packers *= cells[lookup.first_cell[j] + counted.cell[n, j], 17]
+                    packers *= cells[lookup.first_cell[j] + counted.cell[n, j], PRESENT]
                     price = prices.storage[lookup.level[j], lookup.tensor[j], 19]
                     energy += packers * packing
                     slack += packers * ROUNDINGS * price
-                slack += used * cell[12]
+                slack += used * cell[SLACK]
                 if limited[i]:
-                    reads += cell[6] * sent + cell[7] * first + cell[8] * filled
-                    writes += cell[9] * sent + cell[10] * first + cell[11] * filled
-                    loose_reads += cell[13]
-                    loose_writes += cell[14]
-                values += cell[15]
-                metadata += cell[16]
+                    reads += cell[READS] * sent + cell[READS + 1] * first + cell[READS + 2] * filled
+                    writes += (
+                        cell[WRITES] * sent + cell[WRITES + 1] * first + cell[WRITES + 2] * filled
+                    )
+                    loose_reads += cell[LOOSE]
+                    loose_writes += cell[LOOSE + 1]
+                values += cell[BITS]
+                metadata += cell[BITS + 1]
                 k += 1
             if room.metadata[i] < 0:
                 values += metadata

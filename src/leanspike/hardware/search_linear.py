@@ -26,10 +26,11 @@ Bools = NDArray[np.bool_]
 
 #: Roundings of one count before it is divided into rows or words (see search_bounds).
 ROUNDINGS = 3.0
-#: Columns of a cell: per delivered value, first use and fill each of energy, energy of packing at
-#: the next level inside, read words, write words; slacks of energy, reads and writes; most bits of
-#: values and metadata; the fraction of instances present.
-ENERGY, PACKING, READS, WRITES, SLACK, BITS, PRESENT, COLUMNS = 0, 3, 6, 9, 12, 15, 17, 18
+#: Columns of a cell, per delivered value, first use and fill: energy here, read words, written
+#: words, energy of packing at the next level inside. What every mapping looks at comes first, in
+#: the eight numbers of one cache line: energy, its slack, most bits of values and metadata, the
+#: fraction of instances present. LOOSE is the slack of words read and written.
+ENERGY, SLACK, BITS, PRESENT, READS, WRITES, LOOSE, PACKING, COLUMNS = 0, 3, 4, 6, 8, 11, 14, 16, 24
 
 # What is read off a probe: energy of rows, of unpacking, of metadata, of packing inside, words
 # read and written.
@@ -123,7 +124,7 @@ def linear_cells(
                 cell[PACKING + unit] = density * full[_PACKING]
                 cell[READS + unit] = reads * present
                 cell[WRITES + unit] = writes * present
-            cell[SLACK : SLACK + 3] = 0.0
+            cell[SLACK] = cell[LOOSE] = cell[LOOSE + 1] = 0.0
             if exact.whole_accesses:
                 _slack(plan, i, lookup.ranks[k], present, waste, prices, cell)
             cell[BITS] = lookup.bits[held, 0]
@@ -205,8 +206,8 @@ def _slack(
             pj += words * prices.storage[i, 0, 9 + action]
     cell[SLACK] = pj * present
     words = 2.0 * ROUNDINGS * (1.0 + bits / plan.value_bits[i, 0]) + 1.0
-    cell[SLACK + 1] = words + 1.0
-    cell[SLACK + 2] = 2.0 * words + 1.0
+    cell[LOOSE] = words + 1.0
+    cell[LOOSE + 1] = 2.0 * words + 1.0
 
 
 @njit(cache=True, nogil=True)
