@@ -22,7 +22,7 @@ study: $(VENV)/.ready ## train, compress, measure, price and report: the default
 	$(BIN)/leanspike study --out $(OUT)
 
 test: $(VENV)/.ready-dev ## the tests that take seconds each
-	OMP_NUM_THREADS=2 $(BIN)/pytest -m "not slow"
+	OMP_NUM_THREADS=1 $(BIN)/pytest -m "not slow" -n 2 --dist loadfile
 
 slow: $(VENV)/.ready-dev ## the tests that take minutes
 	$(BIN)/pytest -m slow
