@@ -24,6 +24,7 @@ def test_commands_it_names_exist():
     from leanspike.cli.commands import COMMANDS
 
     known = {command.name for command in COMMANDS}
-    named = set(re.findall(r"^leanspike (\w+)", README.read_text(), flags=re.MULTILINE))
+    blocks = re.findall(r"```\n(.*?)```", README.read_text(), flags=re.DOTALL)
+    named = set(re.findall(r"^leanspike (\w+)", "".join(blocks), flags=re.MULTILINE))
     assert named
     assert named <= known
