@@ -69,7 +69,7 @@ class CompressionSection(Spec):
     )
     bits: tuple[Bits, ...] = (2, 3, 8)
     pruning: tuple[Sparsity, ...] = (0.0, 0.8, 0.95)
-    epochs: Annotated[int, Field(ge=2)] = 5
+    epochs: Annotated[int, Field(ge=2)] = 4
     lr: Rate | None = 1e-2
     warmup_epochs: Annotated[int, Field(ge=0)] = 1
     quantizer: str = "duq"
