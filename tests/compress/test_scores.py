@@ -123,6 +123,22 @@ def test_mixed_precision_by_pattern() -> None:
         CompressionConfig(layer_bits={"0": 0})
 
 
+def test_layers_pruned_each_by_its_own_fraction_and_the_rest_together() -> None:
+    model = nn.Sequential(nn.Linear(10, 10), nn.Linear(10, 20), nn.Linear(10, 30))
+    config = CompressionConfig(sparsity=0.5, layer_sparsity={"0": 0.9, "1": 0.0}, scope="layerwise")
+    prepare(model, config)
+    assert [layer.pruned for layer in summary(model).layers] == [0.9, 0.0, 0.5]
+    # what a layer prunes by itself is what it prunes in a network of one layer
+    alone = prepare(nn.Sequential(nn.Linear(10, 10)), CompressionConfig(sparsity=0.9))
+    assert summary(alone).layers[0].pruned == 0.9
+    with pytest.raises(InputError, match="layer_sparsity, pattern 'conv"):
+        prepare(nn.Linear(2, 2), CompressionConfig(layer_sparsity={"conv*": 0.5}))
+    with pytest.raises(InputError, match=r"layer_sparsity, '0': 1\.0 is not"):
+        CompressionConfig(layer_sparsity={"0": 1.0})
+    with pytest.raises(InputError, match="2:4 says how much"):
+        CompressionConfig(structure="2:4", layer_sparsity={"0": 0.5})
+
+
 def test_structure_says_the_sparsity() -> None:
     assert CompressionConfig(structure="1:4").sparsity == 0.75
     with pytest.raises(InputError, match=r"2:4 means 0\.5"):

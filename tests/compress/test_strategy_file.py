@@ -23,6 +23,7 @@ compressions = st.builds(
     granularity=st.sampled_from(["tensor", "channel"]),
     layer_bits=st.dictionaries(st.sampled_from(["conv1", "dense*"]), st.none() | st.integers(2, 8)),
     sparsity=st.floats(0, 0.99),
+    layer_sparsity=st.dictionaries(st.sampled_from(["conv1", "dense*"]), st.floats(0, 0.99)),
     scope=st.sampled_from(["global", "layerwise", "erk"]),
     layers=st.sampled_from([("*",), ("conv*", "dense1")]),
 )

@@ -42,6 +42,10 @@ class CompressionConfig:
         that fit none get `weight_bits`. A mapping, kept as a tuple of pairs.
     sparsity
         Fraction of the weights to set to zero, 0 to below 1; follows from an N:M structure.
+    layer_sparsity
+        Fractions for layers by name pattern, the first that fits, each of that layer's own
+        weights. Layers that fit none share `sparsity` by `scope`. A mapping, kept as a tuple of
+        pairs.
     scope
         How the sparsity is spread: ``"global"`` ranks all layers' weights together,
         ``"layerwise"`` gives each layer the same sparsity, ``"erk"`` gives narrow layers less
@@ -77,6 +81,7 @@ class CompressionConfig:
     power_of_two_scale: bool = False
     layer_bits: Mapping[str, int | None] | tuple[tuple[str, int | None], ...] = ()
     sparsity: float = 0.0
+    layer_sparsity: Mapping[str, float] | tuple[tuple[str, float], ...] = ()
     scope: Scope = "global"
     score: Literal["magnitude", "random"] = "magnitude"
     structure: str = "element"
@@ -86,6 +91,8 @@ class CompressionConfig:
     def __post_init__(self) -> None:
         if isinstance(self.layer_bits, Mapping):
             object.__setattr__(self, "layer_bits", tuple(self.layer_bits.items()))
+        if isinstance(self.layer_sparsity, Mapping):
+            object.__setattr__(self, "layer_sparsity", tuple(self.layer_sparsity.items()))
         if isinstance(self.layers, str) or not self.layers:
             raise InputError("give a list of at least one pattern", where="layers")
         object.__setattr__(self, "layers", tuple(self.layers))
@@ -118,14 +125,16 @@ class CompressionConfig:
             )
 
     def _check_pruning(self) -> None:
-        if not 0 <= self.sparsity < 1:
-            raise InputError(
-                f"{self.sparsity} is not from 0 to below 1",
-                where="sparsity",
-                remedy="At 1.0 no weight would be left",
-            )
+        _check_sparsity("sparsity", self.sparsity)
+        for name, sparsity in dict(self.layer_sparsity).items():
+            _check_sparsity(f"layer_sparsity, {name!r}", sparsity)
         pattern = parse_structure(self.structure)
         if pattern is not None:
+            if self.layer_sparsity:
+                raise InputError(
+                    f"{self.structure} says how much is pruned in every layer",
+                    where="layer_sparsity",
+                )
             implied = 1 - pattern[0] / pattern[1]
             if self.sparsity not in (0.0, implied):
                 raise InputError(
@@ -144,6 +153,27 @@ class CompressionConfig:
             if fnmatchcase(layer, pattern):
                 return bits
         return self.weight_bits
+
+    def sparsity_of(self, layer: str) -> float | None:
+        """Give the fraction of a layer's own weights to prune; None where it shares `sparsity`.
+
+        >>> config = CompressionConfig(sparsity=0.8, layer_sparsity={"conv1": 0.5})
+        >>> config.sparsity_of("conv1"), config.sparsity_of("conv2")
+        (0.5, None)
+        """
+        for pattern, sparsity in dict(self.layer_sparsity).items():
+            if fnmatchcase(layer, pattern):
+                return sparsity
+        return None
+
+
+def _check_sparsity(where: str, sparsity: float) -> None:
+    if not 0 <= sparsity < 1:
+        raise InputError(
+            f"{sparsity} is not from 0 to below 1",
+            where=where,
+            remedy="At 1.0 no weight would be left",
+        )
 
 
 def _check_name(where: str, found: str, known: Iterable[str]) -> None:

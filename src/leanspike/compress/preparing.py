@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from fnmatch import fnmatchcase
 from typing import Any
 
@@ -79,7 +79,8 @@ def _masks(
     config: CompressionConfig,
     scores: Mapping[str, Tensor] | None,
 ) -> dict[str, Tensor]:
-    if config.sparsity == 0:
+    _check_patterns("layer_sparsity", dict(config.layer_sparsity), layers)
+    if config.sparsity == 0 and not config.layer_sparsity:
         return {}
     before = {
         name: compression.mask
@@ -96,25 +97,39 @@ def _masks(
                 f"its score must be finite, of the weights' shape {tuple(shape)}",
                 where=f"layer {name!r}",
             )
-    return draw_masks(
-        {name: scores[name] for name, _ in layers},
-        config.sparsity,
-        scope=config.scope,
-        structure=config.structure,
-        before=before,
-    )
+    # Layers with a fraction of their own are drawn each by itself, the others together.
+    own = {name: config.sparsity_of(name) for name, _ in layers}
+    together = [name for name, sparsity in own.items() if sparsity is None]
+    groups = [(together, config.sparsity), *(([n], s) for n, s in own.items() if s is not None)]
+    masks: dict[str, Tensor] = {}
+    for names, sparsity in groups:
+        if names and sparsity:
+            masks |= draw_masks(
+                {name: scores[name] for name in names},
+                sparsity,
+                scope=config.scope,
+                structure=config.structure,
+                before=before,
+            )
+    return masks
+
+
+def _check_patterns(
+    where: str, patterns: Iterable[str], layers: list[tuple[str, WeightLayer]]
+) -> None:
+    for pattern in patterns:
+        if not any(fnmatchcase(name, pattern) for name, _ in layers):
+            raise InputError(
+                f"it fits no layer; there are {', '.join(name for name, _ in layers)}",
+                where=f"{where}, pattern {pattern!r}",
+            )
 
 
 def _quantizers(
     layers: list[tuple[str, WeightLayer]], config: CompressionConfig
 ) -> dict[str, Quantizer]:
     kind = QUANTIZERS[config.quantizer]
-    for pattern in dict(config.layer_bits):
-        if not any(fnmatchcase(name, pattern) for name, _ in layers):
-            raise InputError(
-                f"it fits no layer; there are {', '.join(name for name, _ in layers)}",
-                where=f"layer_bits, pattern {pattern!r}",
-            )
+    _check_patterns("layer_bits", dict(config.layer_bits), layers)
     made: dict[str, Quantizer] = {}
     for name, layer in layers:
         bits = config.bits_of(name)

@@ -40,7 +40,7 @@ def cumulative_strategy(
     alone = (
         replace(compression, weight_bits=None, layer_bits=())
         if first == "prune"
-        else replace(compression, sparsity=0.0, structure="element")
+        else replace(compression, sparsity=0.0, layer_sparsity=(), structure="element")
     )
     half = epochs // 2
     return Strategy(
