@@ -37,11 +37,12 @@ def compiled(function: Callable[..., Any]) -> Any:
     return kernel
 
 
-def call(kernel: Any, *arguments: Any) -> None:
+def call(kernel: Any, *arguments: Any) -> Any:
     """Call a compiled kernel; if this compiled or loaded it for long, log for how long."""
     known = len(kernel.signatures)
     start = time.perf_counter()
-    kernel(*arguments)
+    result = kernel(*arguments)
     seconds = time.perf_counter() - start
     if len(kernel.signatures) > known and seconds > SLOW_S:
         log.info("compiled %s in %.1f s; later runs load it", kernel.__name__, seconds)
+    return result

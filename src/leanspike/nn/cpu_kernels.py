@@ -23,10 +23,11 @@ from leanspike.nn.cpu_blocks import (
     normalise,
     slope,
 )
+from leanspike.nn.cpu_team import on_team
 
 
 @compiled
-def forward(
+def forward_part(
     y: Any,
     s: Any,
     membrane: Any,
@@ -38,9 +39,8 @@ def forward(
     v_reset: Any,
     hard: bool,
     units: int,
-    count: int,
-    first: int,
-    stride: int,
+    parts: int,
+    part: int,
 ) -> None:
     """Spikes ``s`` [T, M] from ``y`` [T, M]; a unit is a block of ``leak.size`` neurons.
 
@@ -50,27 +50,26 @@ def forward(
     x = np.empty_like(leak)
     v = np.empty_like(leak)
     h = np.empty_like(leak)
-    for part in range(first, count, stride):
-        for unit in range(part * units // count, (part + 1) * units // count):
-            lo = unit * leak.size
-            hi = min(lo + leak.size, y.shape[1])
-            n = hi - lo
-            v[:] = v_reset
-            for t in range(y.shape[0]):
-                row = y[t, lo:hi]
-                if scale.size:
-                    normalise(row, scale, shift, x)
-                    row = x[:n]
-                if membrane.size:
-                    charge_and_reset(row, leak, kind, threshold, v_reset, hard, v, h)
-                    fire(h[:n], threshold, s[t, lo:hi])
-                    membrane[t, lo:hi] = h[:n]
-                else:
-                    charge_and_fire(row, leak, kind, threshold, v_reset, hard, v, s[t, lo:hi])
+    for unit in range(part * units // parts, (part + 1) * units // parts):
+        lo = unit * leak.size
+        hi = min(lo + leak.size, y.shape[1])
+        n = hi - lo
+        v[:] = v_reset
+        for t in range(y.shape[0]):
+            row = y[t, lo:hi]
+            if scale.size:
+                normalise(row, scale, shift, x)
+                row = x[:n]
+            if membrane.size:
+                charge_and_reset(row, leak, kind, threshold, v_reset, hard, v, h)
+                fire(h[:n], threshold, s[t, lo:hi])
+                membrane[t, lo:hi] = h[:n]
+            else:
+                charge_and_fire(row, leak, kind, threshold, v_reset, hard, v, s[t, lo:hi])
 
 
 @compiled
-def backward(
+def backward_part(
     gs: Any,
     y: Any,
     membrane: Any,
@@ -89,9 +88,8 @@ def backward(
     surrogate: int,
     alpha: Any,
     units: int,
-    count: int,
-    first: int,
-    stride: int,
+    parts: int,
+    part: int,
 ) -> None:
     """Gradient ``gx`` [T, M] of the (normalised) input from the spikes' ``gs`` [T, M].
 
@@ -108,55 +106,66 @@ def backward(
     # Step 0 holds the rest, step t + 1 the charged potential of t.
     h = np.full((T + 1, leak.size), v_reset, leak.dtype)
     sums = np.empty((3, leak.size), leak.dtype)
-    for part in range(first, count, stride):
-        for unit in range(part * units // count, (part + 1) * units // count):
-            lo = unit * leak.size
-            hi = min(lo + leak.size, y.shape[1])
-            n = hi - lo
-            v[:] = v_reset
-            for t in range(T):
-                if membrane.size:
-                    h[t + 1, :n] = membrane[t, lo:hi]
-                else:
-                    row = y[t, lo:hi]
-                    if scale.size:
-                        normalise(row, scale, shift, x)
-                        row = x[:n]
-                    charge_and_reset(row, leak, kind, threshold, v_reset, hard, v, h[t + 1])
-            carry[:] = 0
-            sums[:] = 0
-            for t in range(T - 1, -1, -1):
-                own = h[t + 1, :n]
-                row_gx = gx[t, lo:hi]
-                if usual:
-                    backstep_usual(gs[t, lo:hi], own, leak, threshold, alpha, carry, row_gx)
-                else:
-                    slope(own, threshold, surrogate, alpha, g)
-                    backstep(
-                        gs[t, lo:hi],
-                        own,
-                        leak,
-                        kind,
-                        threshold,
-                        v_reset,
-                        hard,
-                        detach,
-                        g,
-                        carry,
-                        row_gx,
-                    )
+    for unit in range(part * units // parts, (part + 1) * units // parts):
+        lo = unit * leak.size
+        hi = min(lo + leak.size, y.shape[1])
+        n = hi - lo
+        v[:] = v_reset
+        for t in range(T):
+            if membrane.size:
+                h[t + 1, :n] = membrane[t, lo:hi]
+            else:
                 row = y[t, lo:hi]
-                if norm_sums.size:
-                    add_norm_sums(row_gx, row, mean, sums[1], sums[2])
-                if leak_sums.size:
-                    if scale.size:
-                        normalise(row, scale, shift, x)
-                        row = x[:n]
-                    add_leak_gradient(g[:n], row, h[t], threshold, v_reset, hard, sums[0])
-            if leak_sums.size:
-                for i in range(n):
-                    leak_sums[part, i] += sums[0, i]
+                if scale.size:
+                    normalise(row, scale, shift, x)
+                    row = x[:n]
+                charge_and_reset(row, leak, kind, threshold, v_reset, hard, v, h[t + 1])
+        carry[:] = 0
+        sums[:] = 0
+        for t in range(T - 1, -1, -1):
+            own = h[t + 1, :n]
+            row_gx = gx[t, lo:hi]
+            if usual:
+                backstep_usual(gs[t, lo:hi], own, leak, threshold, alpha, carry, row_gx)
+            else:
+                slope(own, threshold, surrogate, alpha, g)
+                backstep(
+                    gs[t, lo:hi],
+                    own,
+                    leak,
+                    kind,
+                    threshold,
+                    v_reset,
+                    hard,
+                    detach,
+                    g,
+                    carry,
+                    row_gx,
+                )
+            row = y[t, lo:hi]
             if norm_sums.size:
-                for i in range(n):
-                    norm_sums[part, 0, i] += sums[1, i]
-                    norm_sums[part, 1, i] += sums[2, i]
+                add_norm_sums(row_gx, row, mean, sums[1], sums[2])
+            if leak_sums.size:
+                if scale.size:
+                    normalise(row, scale, shift, x)
+                    row = x[:n]
+                add_leak_gradient(g[:n], row, h[t], threshold, v_reset, hard, sums[0])
+        if leak_sums.size:
+            for i in range(n):
+                leak_sums[part, i] += sums[0, i]
+        if norm_sums.size:
+            for i in range(n):
+                norm_sums[part, 0, i] += sums[1, i]
+                norm_sums[part, 1, i] += sums[2, i]
+
+
+@compiled
+def forward(parts: int, threads: int, *arguments: Any) -> int:
+    """Call ``forward_part`` for every part."""
+    return on_team(forward_part, arguments, parts, threads)
+
+
+@compiled
+def backward(parts: int, threads: int, *arguments: Any) -> int:
+    """Call ``backward_part`` for every part."""
+    return on_team(backward_part, arguments, parts, threads)

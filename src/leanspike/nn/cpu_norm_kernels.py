@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from leanspike.nn.compiling import compiled
+from leanspike.nn.cpu_team import on_team
 
 ROWS = 32
 """Blocks summed up in single precision before the sum goes on in double."""
@@ -25,9 +26,7 @@ def add_moments(y: Any, origin: Any, total: Any, square: Any) -> None:
 
 
 @compiled
-def moments(
-    y: Any, origin: Any, sums: Any, units: int, count: int, first: int, stride: int
-) -> None:
+def moments_part(y: Any, origin: Any, sums: Any, units: int, parts: int, part: int) -> None:
     """Add up [parts, 2, block] in double of y - origin and its square; a unit is ROWS blocks.
 
     ``origin`` is one value per channel near the mean, so that little cancels.
@@ -35,15 +34,14 @@ def moments(
     size = origin.size
     total = np.empty_like(origin)
     square = np.empty_like(origin)
-    for part in range(first, count, stride):
-        for unit in range(part * units // count, (part + 1) * units // count):
-            total[:] = 0
-            square[:] = 0
-            for lo in range(unit * ROWS * size, min((unit + 1) * ROWS * size, y.size), size):
-                add_moments(y[lo : min(lo + size, y.size)], origin, total, square)
-            for i in range(size):
-                sums[part, 0, i] += total[i]
-                sums[part, 1, i] += square[i]
+    for unit in range(part * units // parts, (part + 1) * units // parts):
+        total[:] = 0
+        square[:] = 0
+        for lo in range(unit * ROWS * size, min((unit + 1) * ROWS * size, y.size), size):
+            add_moments(y[lo : min(lo + size, y.size)], origin, total, square)
+        for i in range(size):
+            sums[part, 0, i] += total[i]
+            sums[part, 1, i] += square[i]
 
 
 @compiled
@@ -54,24 +52,34 @@ def combine(g: Any, y: Any, of_g: Any, of_y: Any, constant: Any) -> None:
 
 
 @compiled
-def finish(
+def finish_part(
     g: Any,
     y: Any,
     of_g: Any,
     of_y: Any,
     constant: Any,
     units: int,
-    count: int,
-    first: int,
-    stride: int,
+    parts: int,
+    part: int,
 ) -> None:
     """Turn the gradient of batch norm's output into that of its input, in place.
 
     A unit is a block of ``of_g.size`` values.
     """
     size = of_g.size
-    for part in range(first, count, stride):
-        for unit in range(part * units // count, (part + 1) * units // count):
-            lo = unit * size
-            hi = min(lo + size, y.size)
-            combine(g[lo:hi], y[lo:hi], of_g, of_y, constant)
+    for unit in range(part * units // parts, (part + 1) * units // parts):
+        lo = unit * size
+        hi = min(lo + size, y.size)
+        combine(g[lo:hi], y[lo:hi], of_g, of_y, constant)
+
+
+@compiled
+def moments(parts: int, threads: int, *arguments: Any) -> int:
+    """Call ``moments_part`` for every part."""
+    return on_team(moments_part, arguments, parts, threads)
+
+
+@compiled
+def finish(parts: int, threads: int, *arguments: Any) -> int:
+    """Call ``finish_part`` for every part."""
+    return on_team(finish_part, arguments, parts, threads)
