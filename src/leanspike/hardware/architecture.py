@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from pathlib import Path
-from typing import Annotated, Any, cast, get_args
+from typing import Annotated, Any, Literal, cast, get_args
 
 from pydantic import Field, field_validator, model_validator
 
 from leanspike.errors import InputError
+from leanspike.hardware.identity import Same
 from leanspike.hardware.level_parts import Bandwidth as Bandwidth
 from leanspike.hardware.level_parts import Condition as Condition
 from leanspike.hardware.level_parts import Fanout as Fanout
@@ -173,7 +175,8 @@ class Architecture(Spec):
                 where="architecture",
                 remedy=f"Presets: {', '.join(preset_names())}",
             )
-        return parse_spec(cls, load_yaml(path), where=str(path))
+        stat = path.stat()
+        return _read(path, (stat.st_dev, stat.st_ino, stat.st_mtime_ns, stat.st_size))
 
     def with_formats(self, name: str | None) -> Architecture:
         """Return a copy whose compressed tensors all use one format as their innermost rank.
@@ -188,17 +191,7 @@ class Architecture(Spec):
                 f"found {name!r}, expected {', '.join(get_args(FormatName))}, U or nothing",
                 where="formats",
             )
-        levels = []
-        for level in self.levels:
-            formats = {
-                tensor: layout.model_copy(
-                    update={"ranks": (*layout.ranks[:-1], Rank(format=cast(FormatName, name)))}
-                )
-                for tensor, layout in level.formats.items()
-                if name != "U"
-            }
-            levels.append(level.model_copy(update={"formats": formats}))
-        return self.model_copy(update={"levels": tuple(levels)})
+        return _reformatted(Same(self), cast(FormatName, name))
 
     def index(self, name: str) -> int:
         """Return the position of a level by name, 0 being the outermost."""
@@ -214,6 +207,28 @@ class Architecture(Spec):
         for above in self.levels[:level]:
             total *= above.fanout.total
         return total
+
+
+# A study reads its few files once for every point: they are the same objects each time.
+@lru_cache(maxsize=64)
+def _read(path: Path, version: tuple[int, ...]) -> Architecture:
+    """Read a file, again when its ``version`` has changed."""
+    return parse_spec(Architecture, load_yaml(path), where=str(path))
+
+
+@lru_cache(maxsize=256)
+def _reformatted(chip: Same[Architecture], name: FormatName | Literal["U"]) -> Architecture:
+    levels = []
+    for level in chip.it.levels:
+        formats = {
+            tensor: layout.model_copy(
+                update={"ranks": (*layout.ranks[:-1], Rank(format=cast(FormatName, name)))}
+            )
+            for tensor, layout in level.formats.items()
+            if name != "U"
+        }
+        levels.append(level.model_copy(update={"formats": formats}))
+    return chip.it.model_copy(update={"levels": tuple(levels)})
 
 
 def preset_names() -> tuple[str, ...]:

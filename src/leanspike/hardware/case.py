@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import lru_cache
 from math import ceil, inf
 
 import numpy as np
@@ -15,7 +16,8 @@ from leanspike.hardware.counts.content import Content
 from leanspike.hardware.counts.evaluate import Evaluation, evaluate
 from leanspike.hardware.counts.plan import Bits, Plan
 from leanspike.hardware.density import DensityModel, FixedStructured, Uniform
-from leanspike.hardware.layer import Layer, Statistic
+from leanspike.hardware.identity import Same
+from leanspike.hardware.layer import DIMENSIONS, Layer, Statistic
 from leanspike.hardware.mapping import Mapping
 from leanspike.hardware.membrane import Membrane, membrane_traffic, no_membrane
 from leanspike.hardware.pricing import Pricing
@@ -66,7 +68,7 @@ class Case:
         Without ``models``, a density says where the non-zeros lie as the semantics' preset does:
         anywhere (uniform), or with ``whole_accesses`` evenly spread (fixed-structured).
         """
-        problem = Problem.of(layer)
+        problem, plan, pricing = _compiled(Same(architecture), _Shape.of(layer), semantics)
         volumes = problem.volumes()
         chosen = []
         for name in problem.tensors:
@@ -77,25 +79,11 @@ class Case:
                 chosen.append(FixedStructured(density))
             else:
                 chosen.append(Uniform.from_density(density, volumes[name]))
-        bits = Bits(
-            values={
-                "Weights": layer.bits.weights,
-                "Inputs": layer.bits.inputs,
-                "Outputs": layer.bits.outputs,
-            },
-            partial_sums=layer.bits.partial_sums,
-        )
-        plan = Plan.of(architecture, problem, bits, semantics)
         return cls(
             name=layer.name,
             plan=plan,
             models=tuple(chosen),
-            pricing=Pricing.of(
-                plan,
-                state_bits=layer.bits.state,
-                partial_bits=layer.bits.partial_sums,
-                semantics=semantics,
-            ),
+            pricing=pricing,
             semantics=semantics,
             cycle_ns=architecture.cycle_ns,
             state_bits=layer.bits.state,
@@ -208,6 +196,47 @@ class Case:
         chip = self.plan.architecture
         clusters = chip.instances(level) // chip.levels[level].cluster
         return min(used, clusters) / used
+
+
+@dataclass(frozen=True)
+class _Shape:
+    """A layer but for its name and densities: equal for layers that compile to the same plan."""
+
+    key: tuple[object, ...]
+    layer: Layer = field(compare=False)
+
+    @classmethod
+    def of(cls, layer: Layer) -> _Shape:
+        bits = layer.bits
+        widths = (bits.weights, bits.inputs, bits.outputs, bits.partial_sums, bits.state)
+        loops = tuple(getattr(layer, letter) for letter in DIMENSIONS)
+        return cls((loops, layer.stride, layer.dilation, layer.groups, widths), layer)
+
+
+# A study prices the same shapes again and again with other densities.
+@lru_cache(maxsize=1024)
+def _compiled(
+    chip: Same[Architecture], shape: _Shape, semantics: Semantics
+) -> tuple[Problem, Plan, Pricing]:
+    """Return a layer's problem, plan and pricing on an architecture."""
+    layer = shape.layer
+    problem = Problem.of(layer)
+    bits = Bits(
+        values={
+            "Weights": layer.bits.weights,
+            "Inputs": layer.bits.inputs,
+            "Outputs": layer.bits.outputs,
+        },
+        partial_sums=layer.bits.partial_sums,
+    )
+    plan = Plan.of(chip.it, problem, bits, semantics)
+    pricing = Pricing.of(
+        plan,
+        state_bits=layer.bits.state,
+        partial_bits=layer.bits.partial_sums,
+        semantics=semantics,
+    )
+    return problem, plan, pricing
 
 
 def content_bits(content: Content, value_bits: float, word_bits: Reals) -> tuple[float, float]:
