@@ -39,10 +39,10 @@ def compiled(function: Callable[..., Any]) -> Any:
 
 def call(kernel: Any, *arguments: Any) -> Any:
     """Call a compiled kernel; if this compiled or loaded it for long, log for how long."""
-    known = len(kernel.signatures)
+    known = len(kernel.overloads)
     start = time.perf_counter()
     result = kernel(*arguments)
     seconds = time.perf_counter() - start
-    if len(kernel.signatures) > known and seconds > SLOW_S:
+    if len(kernel.overloads) > known and seconds > SLOW_S:
         log.info("compiled %s in %.1f s; later runs load it", kernel.__name__, seconds)
     return result

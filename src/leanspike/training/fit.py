@@ -23,6 +23,7 @@ from leanspike.events import FrameData
 from leanspike.training.batches import Batches
 from leanspike.training.config import TrainingConfig
 from leanspike.training.distillation import Distillation
+from leanspike.training.memory import kept_memory
 from leanspike.training.module import FitModule
 from leanspike.training.records import EpochRecord, FitResult
 from leanspike.training.weights import save_weights, weights_digest, write_whole
@@ -101,7 +102,7 @@ def fit(
     checkpoint = out / RESUME if (out / RESUME).is_file() else None
     if checkpoint is not None:
         _check_readable(checkpoint)
-    with _quiet_lightning(), _own_randomness():
+    with _quiet_lightning(), _own_randomness(), kept_memory():
         trainer = _trainer(config)
         with _interruptible(trainer):
             trainer.fit(module, batches, validation, ckpt_path=checkpoint, weights_only=True)
