@@ -4,9 +4,10 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from leanspike.activity import measure
+from leanspike.activity import measure, profile
 from leanspike.compress import CompressionConfig, prepare
 from leanspike.errors import InputError
+from leanspike.hardware.price import price
 from leanspike.hardware.workload import Workload
 
 
@@ -255,7 +256,7 @@ def test_bad_input() -> None:
     model = Flattening(*layers())
     with pytest.raises(InputError, match="no batch was given"):
         measure(model, [])
-    with pytest.raises(InputError, match="no Conv1d, Conv2d or Linear layer ran"):
+    with pytest.raises(InputError, match="no convolution or Linear layer ran"):
         measure(nn.Sequential(nn.ReLU()), [spikes(2, 2, 3)])
     with pytest.raises(InputError, match="time_axis"):
         measure(model, [spikes(2, 2, 2, 6, 6)], time_axis=2)
@@ -265,3 +266,35 @@ def test_bad_input() -> None:
         measure(model, [spikes(2, 2)])
     with pytest.raises(InputError, match="equal time steps"):
         measure(model, [spikes(2, 2, 2, 6, 6), spikes(3, 2, 2, 6, 6)])
+
+
+@pytest.mark.parametrize(
+    ("options", "depth"),
+    [({"padding": 1}, 4), ({"stride": (2, 1, 1), "groups": 2}, 1), ({"dilation": (1, 2, 1)}, 2)],
+)
+def test_a_3d_convolution_is_measured_slice_by_slice(options: dict, depth: int) -> None:
+    torch.manual_seed(0)
+    conv = nn.Conv3d(2, 4, 3, bias=False, **options)
+    x = spikes(3, 2, 2, 4, 6, 6)  # [T, N, C, D, H, W]
+    activity = profile(Flattening(conv, Threshold()), [x])
+    record, layer = activity.layers[0], activity.workload.layers[0]
+    out = conv(x.flatten(0, 1))
+    assert out.shape[2] == depth
+    assert layer.T == 3
+    assert depth == layer.N
+    assert layer.C == 6
+    assert layer.volume("Weights") == conv.weight.numel()
+    assert layer.volume("Outputs") * 2 == out.numel()
+    assert layer.accumulates == 3 * out[0].numel() * conv.weight[0].numel()
+    assert layer.density.inputs.mean == pytest.approx(float(x.mean()))
+    assert layer.density.outputs.mean == pytest.approx(float((out > 0).double().mean()))
+    # Every pair of a spike and a weight adds one to a convolution of ones.
+    ones = nn.Conv3d(2, 4, 3, bias=False, **options)
+    nn.init.ones_(ones.weight)
+    assert record.operations == pytest.approx(ones(x.flatten(0, 1)).sum().item() / 2)
+
+
+def test_a_3d_convolution_is_priced() -> None:
+    activity = profile(Flattening(nn.Conv3d(1, 2, 3), Threshold()), [spikes(2, 1, 1, 4, 6, 6)])
+    cost = price(activity.workload, "eyeriss_snn")
+    assert cost.layers[0].energy_pj > 0

@@ -17,9 +17,9 @@ def loop_bounds(
     Parameters
     ----------
     module
-        A Conv1d, Conv2d or Linear.
+        A Conv1d, Conv2d, Conv3d or Linear.
     output_shape
-        One entry of its output, ``[M, P, Q]``, ``[M, Q]`` or ``[M]``.
+        One entry of its output, ``[M, D, P, Q]``, ``[M, P, Q]``, ``[M, Q]`` or ``[M]``.
     input_elements
         Values of its input per sample and time step: a dense layer may meet several vectors
         (tokens), which become Q.
@@ -27,8 +27,11 @@ def loop_bounds(
     Returns
     -------
     dict
-        C, M, P, Q, R, S, stride, dilation, padding and groups. P, R go with height, Q, S with
-        width; a 1-d convolution has P = R = 1.
+        C, M, P, Q, R, S, stride, dilation, padding and groups, and N where it is not 1. P, R go
+        with height, Q, S with width; a 1-d convolution has P = R = 1. A 3-d convolution becomes
+        one 2-d convolution per output slice (N), whose channels are those of all the input slices
+        that it sums over: weights, computes, outputs and membranes stay the same in number, an
+        input slice counts as often as output slices read it.
 
     >>> loop_bounds(nn.Conv1d(3, 5, 4, stride=2, padding=1), (5, 9), 54)["S"]
     4
@@ -39,6 +42,8 @@ def loop_bounds(
             "M": module.out_features,
             "Q": input_elements // module.in_features,
         }
+    volume = isinstance(module, nn.Conv3d)
+    slices = {"N": output_shape[1]} if volume else {}
     kernel, dilation = _pair(module.kernel_size, 1), _pair(module.dilation, 1)
     if module.padding == "same":
         padding = tuple(d * (k - 1) // 2 for d, k in zip(dilation, kernel, strict=True))
@@ -47,8 +52,8 @@ def loop_bounds(
     else:
         padding = _pair(module.padding, 0)  # type: ignore[arg-type]
     height, width = _pair(output_shape[1:], 1)
-    return {
-        "C": module.in_channels,
+    return slices | {
+        "C": module.in_channels * (module.kernel_size[0] if volume else 1),
         "M": module.out_channels,
         "P": height,
         "Q": width,
@@ -62,5 +67,5 @@ def loop_bounds(
 
 
 def _pair(values: tuple[int, ...], missing: int) -> tuple[int, ...]:
-    """Give a value for height and width, of a 1-d convolution the former missing."""
-    return tuple(values) if len(values) == 2 else (missing, *values)
+    """Give the values for height and width, the last two; one axis has no height."""
+    return tuple(values[-2:]) if len(values) >= 2 else (missing, *values)

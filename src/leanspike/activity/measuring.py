@@ -63,7 +63,7 @@ def measure(
     reset: Callable[[nn.Module], None] = reset_states,
     name: str = "",
 ) -> Workload:
-    """Measure shapes and densities of every Conv1d, Conv2d and Linear layer.
+    """Measure shapes and densities of every Conv1d, Conv2d, Conv3d and Linear layer.
 
     `profile` without the counting of operations; see there for parameters and errors.
 
@@ -103,7 +103,7 @@ def profile(
     name: str = "",
     operations: bool = True,
 ) -> Activity:
-    """Measure how every Conv1d, Conv2d and Linear layer is used and how its neurons fire.
+    """Measure how every Conv1d, Conv2d, Conv3d and Linear layer is used and how its neurons fire.
 
     The model runs in evaluation mode without gradients and is left in the mode it was in. Which
     output counts as a layer's is stated in `leanspike.activity.probe`.
@@ -161,7 +161,7 @@ def profile(
         model.train(was_training)
     if not seen:
         raise InputError(
-            "no batch was given" if total == 0 else "no Conv1d, Conv2d or Linear layer ran",
+            "no batch was given" if total == 0 else "no convolution or Linear layer ran",
             where=type(model).__name__,
         )
     return Activity(

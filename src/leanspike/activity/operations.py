@@ -18,7 +18,7 @@ def count_operations(layer: WeightLayer, inputs: Tensor) -> tuple[int, int]:
     Parameters
     ----------
     layer
-        A Conv1d, Conv2d or Linear.
+        A Conv1d, Conv2d, Conv3d or Linear.
     inputs
         ``[entries, C, ...]`` as the layer sees them.
 
@@ -45,14 +45,16 @@ def count_operations(layer: WeightLayer, inputs: Tensor) -> tuple[int, int]:
     )
 
 
-def _convolve(layer: nn.Conv1d | nn.Conv2d, used: Tensor, weight: Tensor) -> int:
+def _convolve(layer: nn.Conv1d | nn.Conv2d | nn.Conv3d, used: Tensor, weight: Tensor) -> int:
     """Sum a convolution's output over everything; counts stay exact in double precision."""
     groups = layer.groups
     # Summed over the output channels of a group first: one output channel per group is enough.
     fan_out = weight.double().reshape(groups, -1, *weight.shape[1:]).sum(1)
     convolve: Callable[..., Tensor] = (
-        functional.conv1d if isinstance(layer, nn.Conv1d) else functional.conv2d
-    )
+        functional.conv1d,
+        functional.conv2d,
+        functional.conv3d,
+    )[weight.dim() - 3]
     padding: Any = layer.padding
     if padding == "same":
         # torch warns about even kernels; the count is the same with the padding made here.

@@ -162,7 +162,7 @@ class Probe:
             given = args[0] if args else kwargs["input"]
             seen = self.layers.setdefault(name, Probed(name, module))
             # What is left of these axes is time, batch or both, as the framework has it.
-            trailing = 1 if isinstance(module, nn.Linear) else 2 + isinstance(module, nn.Conv2d)
+            trailing = module.weight.dim() - 1
             entries = prod(given.shape[: given.dim() - trailing])
             seen.input_shape = tuple(given.shape[given.dim() - trailing :])
             seen.output_shape = tuple(output.shape[output.dim() - trailing :])

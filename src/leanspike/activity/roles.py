@@ -6,7 +6,7 @@ import re
 
 from torch import nn
 
-WeightLayer = nn.Conv1d | nn.Conv2d | nn.Linear
+WeightLayer = nn.Conv1d | nn.Conv2d | nn.Conv3d | nn.Linear
 
 # Base classes of spiking neurons, by package and name: none of these packages is imported.
 _NEURONS = {
@@ -34,7 +34,7 @@ _OTHER_WEIGHTS = (
 
 
 def is_weight_layer(module: nn.Module) -> bool:
-    """Tell whether activity is measured for a module: Conv1d, Conv2d, Linear and subclasses."""
+    """Tell whether activity is measured for a module: Conv1d to Conv3d, Linear, subclasses."""
     return isinstance(module, WeightLayer)
 
 
