@@ -4,7 +4,8 @@ import pytest
 
 from leanspike.report.findings import findings
 from leanspike.study import Point, PointResult, StudyFile
-from leanspike.study.results import Cost, LayerWeights, Results
+from leanspike.study.point_result import Cost, LayerWeights
+from leanspike.study.results import Results
 
 READINGS = [("RLE", "mean", None), ("CP", "mean", None), ("RLE", "max", None),
             ("RLE", "mean", "membrane_state")]  # fmt: skip

@@ -6,8 +6,9 @@ import pytest
 
 from leanspike.study.file import CompressionSection, HardwareSection, StudyFile
 from leanspike.study.plan import plan
+from leanspike.study.point_result import Cost, LayerCost, LayerWeights, PointResult
 from leanspike.study.points import Point
-from leanspike.study.results import Cost, LayerCost, LayerWeights, PointResult, Results
+from leanspike.study.results import Results
 from leanspike.study.store import Store
 
 sys.path.insert(0, str(Path(__file__).parent))  # for `killing`, which these tests share

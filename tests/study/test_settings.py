@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from leanspike.study.point_result import LayerWeights, PointResult
 from leanspike.study.points import Point
-from leanspike.study.results import LayerWeights, PointResult
 from leanspike.study.settings import Spread, accuracy_noise, settings
 
 

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from leanspike.study.file import StudyFile
 from leanspike.study.pareto import hypervolume, on_front
-from leanspike.study.points import Point, grid
-from leanspike.study.results import Cost, LayerCost, LayerWeights, PointResult, Results
+from leanspike.study.point_result import Cost, LayerCost, LayerWeights, PointResult
+from leanspike.study.points import LayerChoice, Point, grid
+from leanspike.study.results import Results
 from leanspike.study.settings import Setting, Spread, accuracy_noise, settings
 from leanspike.study.table import MainReading, short_table
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Cost",
+    "LayerChoice",
     "LayerCost",
     "LayerWeights",
     "MainReading",

@@ -14,7 +14,8 @@ from optuna.distributions import (
 )
 from optuna.trial import create_trial
 
-from leanspike.study.results import PointResult, Results
+from leanspike.study.point_result import PointResult
+from leanspike.study.results import Results
 from leanspike.study.table import MainReading
 
 _KEY = "leanspike point"
@@ -57,7 +58,9 @@ def show_in_optuna(results: Results) -> int:
         )
         known = {trial.user_attrs.get(_KEY) for trial in study.get_trials(deepcopy=False)}
         main = MainReading.of(results)
-        fresh = [result for result in results.priced if result.record["key"] not in known]
+        # What a search chose has parameters of its own, and a study of its own.
+        grid = [result for result in results.priced if not result.point.layers]
+        fresh = [result for result in grid if result.record["key"] not in known]
         study.add_trials([_trial(result, main) for result in fresh])
     except optuna.exceptions.StorageInternalError as error:
         raise OSError(errno.EIO, "optuna's part of it cannot be written", where) from error

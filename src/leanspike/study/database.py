@@ -49,6 +49,14 @@ task_table = sa.Table(
     sa.Column("result", sa.JSON),
 )
 
+#: Workers that died at a task since it last got further.
+loss_table = sa.Table(
+    "leanspike_loss",
+    _tables,
+    sa.Column("key", sa.String(160), primary_key=True),
+    sa.Column("losses", sa.Integer, nullable=False),
+)
+
 
 def open_database(where: str | Path, *, create: bool = False) -> sa.Engine:
     """Open a study's database, a file or a PostgreSQL address (``postgresql://...``).

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from leanspike.study.results import PointResult, Results
+from leanspike.study.point_result import PointResult
+from leanspike.study.results import Results
 from leanspike.study.settings import Setting, accuracy_noise, settings
 from leanspike.study.table import MainReading, aligned
 

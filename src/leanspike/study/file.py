@@ -9,6 +9,7 @@ from pydantic import Field, field_validator, model_validator
 
 from leanspike.errors import InputError
 from leanspike.hardware.spec import Spec, read_spec
+from leanspike.study.search.section import Bits, SearchSection, Sparsity
 
 StrategyName = Literal["quantize", "prune", "cumulative", "joint"]
 FormatName = Literal["none", "RLE", "UOP", "UBM", "CP"]
@@ -16,8 +17,6 @@ StatisticName = Literal["mean", "max"]
 
 Count = Annotated[int, Field(ge=1)]
 Rate = Annotated[float, Field(gt=0)]
-Bits = Annotated[int, Field(ge=1, le=16)]
-Sparsity = Annotated[float, Field(ge=0, lt=1)]
 
 
 class DataSection(Spec):
@@ -61,12 +60,7 @@ class CompressionSection(Spec):
     takes the published study's rates, which need its 50 epochs.
     """
 
-    strategies: Annotated[tuple[StrategyName, ...], Field(min_length=1)] = (
-        "quantize",
-        "prune",
-        "cumulative",
-        "joint",
-    )
+    strategies: tuple[StrategyName, ...] = ("quantize", "prune", "cumulative", "joint")
     bits: tuple[Bits, ...] = (2, 3, 8)
     pruning: tuple[Sparsity, ...] = (0.0, 0.8, 0.95)
     epochs: Annotated[int, Field(ge=2)] = 4
@@ -130,7 +124,18 @@ class StudyFile(Spec):
     training: TrainingSection = TrainingSection()
     compression: CompressionSection = CompressionSection()
     hardware: HardwareSection = HardwareSection()
+    search: SearchSection | None = None
     seeds: Annotated[tuple[int, ...], Field(min_length=1)] = (0,)
+
+    @model_validator(mode="after")
+    def _tries_something(self) -> StudyFile:
+        if not self.compression.strategies and self.search is None:
+            raise InputError(
+                "empty, expected at least one",
+                where="compression.strategies",
+                remedy="None at all is for studies with a search section",
+            )
+        return self
 
     @field_validator("seeds")
     @classmethod

@@ -82,7 +82,12 @@ def prepared_network(
 
 def compression_of(plain: Mapping[str, Any]) -> CompressionConfig:
     """Return a compression from its plain data."""
-    return CompressionConfig(**{**plain, "layers": tuple(plain["layers"])})
+    tuples = {
+        "layers": tuple(plain["layers"]),
+        "layer_bits": tuple((name, bits) for name, bits in plain["layer_bits"]),
+        "layer_sparsity": tuple((name, part) for name, part in plain.get("layer_sparsity", ())),
+    }
+    return CompressionConfig(**{**plain, **tuples})
 
 
 def frame_batches(split: FrameSplit, batch_size: int) -> Iterator[torch.Tensor]:

@@ -7,16 +7,14 @@ beginning, because a training task's key is a digest of everything that decides 
 
 from __future__ import annotations
 
-import hashlib
-import json
-from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 from leanspike.compress import CompressionConfig, Phase, paper_strategy
 from leanspike.study.file import StudyFile
 from leanspike.study.points import Point, grid
-from leanspike.study.task import Task
+from leanspike.study.search.plan import search_plan
+from leanspike.study.task import Task, digest
 
 
 def plan(study: StudyFile, *, fingerprint: str) -> tuple[Task, ...]:
@@ -34,24 +32,41 @@ def plan(study: StudyFile, *, fingerprint: str) -> tuple[Task, ...]:
     InputError
         When a phase's settings do not fit, such as more warm-up than epochs.
     """
-    common = training_identity(study, fingerprint)
     tasks: dict[str, Task] = {}
     for point in grid(study):
-        key: str | None = None
-        done: list[dict[str, Any]] = []
-        for phase in phases(study, point):
-            done = [*done, asdict(phase)]
-            recipe = {"seed": point.seed, "phases": done}
-            train = f"train-{digest({**recipe, 'common': common})}"
-            label = _training_label(point, phase)
-            tasks.setdefault(train, Task(train, "train", label, key, None, recipe))
-            key = train
-        measure = f"measure-{point.name}-{digest({'train': key})}"
-        tasks[measure] = Task(measure, "measure", point.name, key, point.name, asdict(point))
-        hardware = study.hardware.model_dump(mode="json")
-        price = f"price-{point.name}-{digest({'measure': measure, 'hardware': hardware})}"
-        tasks[price] = Task(price, "price", point.name, measure, point.name, hardware)
+        for task in chain(study, point, fingerprint=fingerprint):
+            tasks.setdefault(task.key, task)
+    if study.search is not None:
+        start = chain(study, grid(study)[0], fingerprint=fingerprint)[0]
+        for task in search_plan(study, study.search, start=start):
+            tasks[task.key] = task
     return tuple(tasks.values())
+
+
+def chain(study: StudyFile, point: Point, *, fingerprint: str) -> tuple[Task, ...]:
+    """Return the tasks that lead to one point, each needing the one before.
+
+    Raises
+    ------
+    InputError
+        When a phase's settings do not fit.
+    """
+    common = training_identity(study, fingerprint)
+    tasks: list[Task] = []
+    key: str | None = None
+    done: list[dict[str, Any]] = []
+    for phase in phases(study, point):
+        done = [*done, asdict(phase)]
+        recipe = {"seed": point.seed, "phases": done}
+        train = f"train-{digest({**recipe, 'common': common})}"
+        tasks.append(Task(train, "train", _training_label(point, phase), key, None, recipe))
+        key = train
+    measure = f"measure-{point.name}-{digest({'train': key})}"
+    tasks.append(Task(measure, "measure", point.name, key, point.name, asdict(point)))
+    hardware = study.hardware.model_dump(mode="json")
+    price = f"price-{point.name}-{digest({'measure': measure, 'hardware': hardware})}"
+    tasks.append(Task(price, "price", point.name, measure, point.name, hardware))
+    return tuple(tasks)
 
 
 def phases(study: StudyFile, point: Point) -> tuple[Phase, ...]:
@@ -68,6 +83,8 @@ def phases(study: StudyFile, point: Point) -> tuple[Phase, ...]:
     )
     if point.strategy == "float":
         return (float_phase,)
+    if point.layers:
+        return (float_phase, _layer_by_layer(study, point))
     strategy = paper_strategy(
         point.strategy,
         weight_bits=point.weight_bits,
@@ -75,11 +92,30 @@ def phases(study: StudyFile, point: Point) -> tuple[Phase, ...]:
         epochs=axes.epochs,
         lr=axes.lr,
         warmup_epochs=axes.warmup_epochs,
-        compression=CompressionConfig(
-            quantizer=axes.quantizer, rounding=axes.rounding, scope=axes.scope
-        ),
+        compression=base_compression(study),
     )
     return (float_phase, *strategy.phases)
+
+
+def base_compression(study: StudyFile) -> CompressionConfig:
+    """Return what all compressions of a study share: quantizer, rounding and scope."""
+    axes = study.compression
+    return CompressionConfig(quantizer=axes.quantizer, rounding=axes.rounding, scope=axes.scope)
+
+
+def _layer_by_layer(study: StudyFile, point: Point) -> Phase:
+    """Quantize and prune each layer in its own way, and train: the joint strategy's phase."""
+    axes = study.compression
+    joint = paper_strategy(
+        "joint", weight_bits=8, sparsity=0.5, epochs=axes.epochs, lr=axes.lr,
+        warmup_epochs=axes.warmup_epochs,
+    ).phases[0]  # fmt: skip
+    compression = replace(
+        base_compression(study),
+        layer_bits={layer.name: layer.bits for layer in point.layers},
+        layer_sparsity={layer.name: layer.sparsity for layer in point.layers},
+    )
+    return replace(joint, compression=compression)
 
 
 def training_identity(study: StudyFile, fingerprint: str) -> dict[str, Any]:
@@ -88,20 +124,12 @@ def training_identity(study: StudyFile, fingerprint: str) -> dict[str, Any]:
     return {"data": fingerprint, "network": study.network.model_dump(mode="json"), **shared}
 
 
-def digest(content: Mapping[str, Any]) -> str:
-    """Return 12 hexadecimal digits that stand for plain data.
-
-    >>> digest({"a": 1, "b": 2}) == digest({"b": 2, "a": 1})
-    True
-    """
-    text = json.dumps(content, sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(text.encode()).hexdigest()[:12]
-
-
 def _training_label(point: Point, phase: Phase) -> str:
     compression = phase.compression
     if compression is None:
         return f"float, seed {point.seed}"
+    if point.layers:
+        return f"{point.setting}, seed {point.seed}"
     bits = [f"{compression.weight_bits} bits"] if compression.weight_bits is not None else []
     pruned = [f"{100 * compression.sparsity:g} % pruned"] if compression.sparsity else []
     return ", ".join([point.strategy, *bits, *pruned, f"seed {point.seed}"])

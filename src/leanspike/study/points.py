@@ -2,9 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from leanspike.study.file import StudyFile
+
+
+@dataclass(frozen=True)
+class LayerChoice:
+    """What is done to the weights of one layer.
+
+    Attributes
+    ----------
+    name
+        The layer.
+    bits
+        Bits per weight.
+    sparsity
+        Fraction of its weights pruned.
+    """
+
+    name: str
+    bits: int
+    sparsity: float
 
 
 @dataclass(frozen=True)
@@ -14,19 +35,36 @@ class Point:
     Attributes
     ----------
     strategy
-        ``"float"`` or one of the four compression strategies.
+        ``"float"``, one of the four compression strategies, or ``"search"``.
     weight_bits
-        Bits per weight; None where weights are not quantized.
+        Bits per weight; None where weights are not quantized, or each layer has its own.
     sparsity
         Fraction of the weights pruned.
     seed
         Seed of the network's first weights and of every shuffle.
+    layers
+        What is done to each layer, where a search chose it layer by layer.
+    number
+        Which of the search's candidates it is.
     """
 
     strategy: str
     weight_bits: int | None
     sparsity: float
     seed: int
+    layers: tuple[LayerChoice, ...] = ()
+    number: int | None = None
+
+    @classmethod
+    def of(cls, plain: Mapping[str, Any]) -> Point:
+        """Return a point from plain data (``dataclasses.asdict``)."""
+        layers = tuple(LayerChoice(**layer) for layer in plain.get("layers", ()))
+        return cls(**{**plain, "layers": layers})
+
+    @property
+    def quantized(self) -> bool:
+        """Whether weights are quantized."""
+        return self.weight_bits is not None or bool(self.layers)
 
     @property
     def setting(self) -> str:
@@ -34,7 +72,11 @@ class Point:
 
         >>> Point("joint", 2, 0.8, seed=0).setting
         'joint 2b 80%'
+        >>> Point("search", None, 0.8, 0, (LayerChoice("conv1", 2, 0.8),), number=3).setting
+        'search 3'
         """
+        if self.layers:
+            return f"{self.strategy} {self.number}"
         bits = [f"{self.weight_bits}b"] if self.weight_bits is not None else []
         pruned = [f"{100 * self.sparsity:g}%"] if self.sparsity else []
         return " ".join([self.strategy, *bits, *pruned])

@@ -90,12 +90,12 @@ def price_point(workload: Workload, section: HardwareSection, *, quantized: bool
     -------
     dict
         Plain data: per reading, energy in pJ, cycles, latency in seconds, EDP in J*s, and per
-        layer energy by component.
+        layer energy by component and the mapping.
     """
     if not quantized:
         workload = workload.with_weight_bits(section.unquantized_bits)
     asked = readings(section)
-    cases = [case for reading in asked for case in _cases(workload, reading, section)]
+    cases = [case for reading in asked for case in cases_of(workload, reading, section)]
     # One search for all: what cases share, such as the walk over mappings, is done once.
     found = iter(search_cases(cases, section.objective))
     return {
@@ -106,7 +106,13 @@ def price_point(workload: Workload, section: HardwareSection, *, quantized: bool
     }
 
 
-def _cases(workload: Workload, reading: Reading, section: HardwareSection) -> list[Case]:
+def main_reading(section: HardwareSection) -> Reading:
+    """Return the reading that fronts show first and a search minimizes."""
+    return readings(section)[0]
+
+
+def cases_of(workload: Workload, reading: Reading, section: HardwareSection) -> list[Case]:
+    """Return what the mapping search takes, for every layer of a workload in one reading."""
     rules = Semantics.preset(section.semantics)
     if reading.flipped is not None:
         rules = rules.flipped(reading.flipped)
@@ -131,6 +137,7 @@ def _summary(layers: Sequence[LayerCost]) -> dict[str, Any]:
                 "cycles": layer.cycles,
                 "computes": layer.computes["actual"],
                 "components": layer.energy_by("component"),
+                "mapping": layer.mapping.to_text(),
             }
             for layer in layers
         ],

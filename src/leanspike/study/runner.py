@@ -82,6 +82,7 @@ def _do(
     started = time.monotonic()
 
     def on_epoch(record: Any) -> None:
+        store.progressed(task.key)
         progress.doing(f"{task.kind} {task.label}, epoch {record.epoch + 1}")
 
     try:

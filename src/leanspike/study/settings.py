@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from leanspike.study.point_result import PointResult
 from leanspike.study.points import Point
-from leanspike.study.results import PointResult
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ import os
 import socket
 import time
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -15,6 +16,7 @@ from leanspike.errors import InputError
 from leanspike.study.database import (
     SCHEMA,
     DatabaseGone,
+    loss_table,
     open_database,
     saying_what_is_wrong,
     shown,
@@ -22,12 +24,15 @@ from leanspike.study.database import (
     task_table,
 )
 from leanspike.study.file import StudyFile
+from leanspike.study.store_plan import check_same, count_loss, grow, put_plan, settled
 from leanspike.study.task import Task
 
 Result = TypeVar("Result")
 
 #: A task whose worker has not been heard of for so long is taken to be abandoned.
 STALE_SECONDS = 120.0
+#: A task at which so many workers died, without getting further between, is failed.
+MOST_LOSSES = 5
 
 
 def worker_name() -> str:
@@ -113,47 +118,33 @@ class Store:
         """
 
         def put(connection: sa.Connection) -> None:
-            row = connection.execute(sa.select(study_table)).first()
             values = {"file": study.plain(), "data": dict(data), "provenance": dict(provenance)}
+            row = connection.execute(sa.select(study_table)).first()
             if row is None:
                 fresh = {"id": 1, "schema": SCHEMA, "created": self._clock(), **values}
                 connection.execute(sa.insert(study_table).values(fresh))
             else:
-                self._check_same(row, values)
+                check_same(row, values, where=shown(self.where))
+                self._check_alone(connection, row.file, values["file"])
                 connection.execute(sa.update(study_table).values(values))
-            connection.execute(sa.update(task_table).values(position=None))
-            known = set(connection.scalars(sa.select(task_table.c.key)))
-            for position, task in enumerate(tasks):
-                if task.key in known:
-                    change = sa.update(task_table).where(task_table.c.key == task.key)
-                    connection.execute(change.values(position=position))
-                else:
-                    connection.execute(sa.insert(task_table).values(_row(task, position)))
-            # A new run tries again what failed before.
-            failed = sa.update(task_table).where(task_table.c.state == "failed")
-            connection.execute(failed.values(state="waiting", attempts=0, error=None))
+            put_plan(connection, tasks)
 
         self._transact(put)
 
-    def _check_same(self, row: Any, values: Mapping[str, Any]) -> None:
-        if row.data["fingerprint"] != values["data"]["fingerprint"]:
+    def _check_alone(
+        self, connection: sa.Connection, before: Mapping[str, Any], now: Mapping[str, Any]
+    ) -> None:
+        """Refuse to change the plan under workers that are at work on another."""
+        section = next((key for key in now if before.get(key) != now[key]), None)
+        if section is None:
+            return
+        rows = connection.execute(_running()).all()
+        if any(not self._is_gone(row.worker, row.beat) for row in rows):
             raise InputError(
-                f"holds a study on other data ({row.data['name']}, "
-                f"fingerprint {row.data['fingerprint'][:12]}, "
-                f"now {values['data']['fingerprint'][:12]})",
+                f"another study file is being worked at here: its {section!r} differs",
                 where=shown(self.where),
-                remedy="Choose another --out",
+                remedy="Wait until it ends, or choose another --out (and another --storage)",
             )
-        for section in ("network", "training"):
-            for key, found in row.file[section].items():
-                wanted = values["file"][section].get(key)
-                if wanted != found:
-                    raise InputError(
-                        f"holds a study with {section}.{key} {found!r}, the file now says "
-                        f"{wanted!r}",
-                        where=shown(self.where),
-                        remedy="Choose another --out",
-                    )
 
     def claim(self, worker: str) -> Task | None:
         """Take the first task that can be done now; None where there is none."""
@@ -170,6 +161,8 @@ class Store:
             .limit(16)
         )
         for row in self._transact(lambda connection: connection.execute(ready).all()):
+            if row.kind == "propose" and not self._transact(partial(settled, proposal=row)):
+                continue
             take = (
                 sa.update(task_table)
                 .where(task_table.c.key == row.key, task_table.c.state == "waiting")
@@ -183,8 +176,16 @@ class Store:
         """Say that a worker is still at its task."""
         self._change(_held(key, worker).values(beat=self._clock()))
 
+    def progressed(self, key: str) -> None:
+        """Say that a task got further: workers it lost before no longer count against it."""
+        forget = sa.delete(loss_table).where(loss_table.c.key == key)
+        self._transact(lambda connection: connection.execute(forget))
+
     def finish(self, key: str, worker: str, result: Mapping[str, Any], *, seconds: float) -> bool:
-        """Keep a task's result; False where the task was taken away meanwhile."""
+        """Keep a task's result; False where the task was taken away meanwhile.
+
+        Tasks that the result names as ``grown`` come into the plan with it.
+        """
         values = {
             "state": "done",
             "result": dict(result),
@@ -192,7 +193,14 @@ class Store:
             "finished": self._clock(),
             "error": None,
         }
-        return self._change(_held(key, worker).values(values)) == 1
+
+        def put(connection: sa.Connection) -> bool:
+            if connection.execute(_held(key, worker).values(values)).rowcount != 1:
+                return False
+            grow(connection, [result])
+            return True
+
+        return self._transact(put)
 
     def fail(self, key: str, worker: str, error: str, *, retries: int) -> bool:
         """Keep a task's error; True where it will be tried again."""
@@ -216,16 +224,23 @@ class Store:
         """Take tasks from workers that are gone; return how many.
 
         A worker on this machine is gone when its process is; one elsewhere, when it has not been
-        heard of for two minutes.
+        heard of for two minutes. A task that lost several workers without getting further is
+        failed: it is what kills them.
         """
-        running = sa.select(task_table.c.key, task_table.c.worker, task_table.c.beat)
 
         def take(connection: sa.Connection) -> int:
-            rows = connection.execute(running.where(task_table.c.state == "running")).all()
+            rows = connection.execute(_running()).all()
             gone = [row for row in rows if self._is_gone(row.worker, row.beat)]
             for row in gone:
-                change = _held(row.key, row.worker).values(state="waiting", worker=None)
-                connection.execute(change)
+                values: dict[str, Any] = {"state": "waiting", "worker": None}
+                if connection.execute(_held(row.key, row.worker).values(values)).rowcount == 1:
+                    lost = count_loss(connection, row.key)
+                    if lost >= MOST_LOSSES:
+                        error = (
+                            f"{lost} workers died at it one after another; is there enough memory?"
+                        )
+                        change = sa.update(task_table).where(task_table.c.key == row.key)
+                        connection.execute(change.values(state="failed", error=error))
             return len(gone)
 
         return self._transact(take)
@@ -267,18 +282,9 @@ class Store:
         return [(f"{row.kind} {row.label}", str(row.error)) for row in rows]
 
 
-def _row(task: Task, position: int) -> dict[str, Any]:
-    return {
-        "key": task.key,
-        "kind": task.kind,
-        "label": task.label,
-        "needs": task.needs,
-        "point": task.point,
-        "recipe": task.recipe,
-        "position": position,
-        "state": "waiting",
-        "attempts": 0,
-    }
+def _running() -> sa.Select[Any]:
+    columns = task_table.c
+    return sa.select(columns.key, columns.worker, columns.beat).where(columns.state == "running")
 
 
 def _held(key: str, worker: str) -> sa.Update:

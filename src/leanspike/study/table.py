@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from leanspike.study.pareto import on_front
-from leanspike.study.results import Cost, PointResult, Results
+from leanspike.study.point_result import Cost, PointResult
+from leanspike.study.results import Results
 from leanspike.study.settings import Setting, Spread, settings
 
 

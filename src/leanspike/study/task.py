@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-Kind = Literal["train", "measure", "price"]
+Kind = Literal["train", "measure", "price", "explore", "propose"]
 
 
 @dataclass(frozen=True)
@@ -17,7 +20,8 @@ class Task:
     key
         Unique; equal keys are the same work.
     kind
-        What is done.
+        What is done. To propose is to add the search's next candidates to the plan; it is ready
+        once all that the proposal before it added (``grown`` in its result) is done or failed.
     label
         What people read.
     needs
@@ -35,3 +39,13 @@ class Task:
     needs: str | None
     point: str | None
     recipe: dict[str, Any]
+
+
+def digest(content: Mapping[str, Any]) -> str:
+    """Return 12 hexadecimal digits that stand for plain data.
+
+    >>> digest({"a": 1, "b": 2}) == digest({"b": 2, "a": 1})
+    True
+    """
+    text = json.dumps(content, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()[:12]

@@ -15,6 +15,7 @@ from leanspike.activity import measure
 from leanspike.compress import prepare, summary
 from leanspike.events import FrameData
 from leanspike.hardware.workload import Workload
+from leanspike.nn import SpikingNetwork
 from leanspike.study.file import HardwareSection, StudyFile
 from leanspike.study.networks import (
     compression_of,
@@ -23,7 +24,12 @@ from leanspike.study.networks import (
     prepared_network,
     right_by_recording,
 )
+from leanspike.study.plan import base_compression
 from leanspike.study.pricing import price_point
+from leanspike.study.provenance import provenance
+from leanspike.study.search.doing import do_propose
+from leanspike.study.search.sensitivity import explore
+from leanspike.study.search.table import Option
 from leanspike.study.task import Task
 from leanspike.training import EpochRecord, TrainingConfig, fit
 
@@ -53,6 +59,7 @@ class Workbench:
         self.study = study
         self.data = data
         self.folder = folder
+        self._provenance = provenance()
         self.network = network_config(
             study.network, shape=data.shape, classes=data.classes, T=data.T
         )
@@ -69,10 +76,15 @@ class Workbench:
         on_epoch
             Called after every epoch of a training.
         """
+        if task.kind == "propose":
+            fingerprint = self.data.fingerprint
+            return do_propose(self.study, task, fingerprint=fingerprint, result_of=result_of)
         before = result_of(task.needs) if task.needs is not None else None
         if task.kind == "train":
             return self._train(task, before, on_epoch)
         assert before is not None
+        if task.kind == "explore":
+            return self._explore(task, before)
         if task.kind == "measure":
             return self._measure(task, before)
         section = HardwareSection(**task.recipe)
@@ -111,13 +123,24 @@ class Workbench:
             "validation_accuracy": fitted.validation_accuracy,
             "history": [asdict(record) for record in fitted.history],
             "recipe": task.recipe,
+            "provenance": self._provenance,
         }
 
+    def _explore(self, task: Task, trained: Mapping[str, Any]) -> dict[str, Any]:
+        net = self._trained(trained)
+        recipe = task.recipe
+        return explore(
+            net,
+            self.data.train,
+            [Option(bits, part) for bits in recipe["bits"] for part in recipe["sparsity"]],
+            base_compression(self.study),
+            recordings=recipe["calibration"],
+            batch_size=self.study.training.batch_size,
+            seed=recipe["seed"],
+        )
+
     def _measure(self, task: Task, trained: Mapping[str, Any]) -> dict[str, Any]:
-        recipe = trained["recipe"]
-        net = prepared_network(self.network, recipe["seed"], recipe["phases"])
-        net.load_state_dict(self._checkpoint(trained))
-        net.eval()
+        net = self._trained(trained)
         batch_size = self.study.training.batch_size
         right = right_by_recording(net, self.data.test, batch_size)
         workload = measure(net, frame_batches(self.data.test, batch_size), name=task.label)
@@ -134,7 +157,18 @@ class Workbench:
             "checkpoint": trained["checkpoint"],
             "layers": layers,
             "workload": workload.model_dump(mode="json"),
+            # What this point came to be by: its phases, and what trained and measured it.
+            "trained": {"recipe": trained["recipe"], "provenance": trained.get("provenance")},
+            "data": self.data.fingerprint,
+            "provenance": self._provenance,
         }
+
+    def _trained(self, trained: Mapping[str, Any]) -> SpikingNetwork:
+        """Build a network as its training left it."""
+        recipe = trained["recipe"]
+        net = prepared_network(self.network, recipe["seed"], recipe["phases"])
+        net.load_state_dict(self._checkpoint(trained))
+        return net.eval()
 
     def _checkpoint(self, trained: Mapping[str, Any]) -> dict[str, torch.Tensor]:
         return load_file(self.folder / trained["checkpoint"])

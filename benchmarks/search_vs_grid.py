@@ -1,0 +1,138 @@
+"""The front that the search finds beside the uniform grid's, at equal numbers of trainings.
+
+    python benchmarks/search_vs_grid.py --data FOLDER --out FILE
+
+One study: the small network trained in float once; from it a uniform grid (every layer the same
+bits and fraction pruned: quantized alone, and jointly quantized and pruned), and a search for
+bits and fraction layer by layer with as many trainings. The search sees nothing of the grid. Each
+side's front is chosen by validation accuracy and energy; its hypervolume is that of the chosen
+points' test accuracies. The reference point is fixed beforehand: the float network's energy (its
+weights at 8 bits) and 90 % accuracy, about eight points below float: what nobody would ship. Two
+other accuracies are shown beside it. A run that was stopped goes on.
+"""
+
+from __future__ import annotations
+
+import argparse
+import datetime
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from leanspike.study import MainReading, PointResult, Results, StudyFile, hypervolume, on_front
+from leanspike.study.study import run_study
+
+#: Accuracy of the reference point; the first is the one that counts.
+REFERENCES = (0.90, 0.10, 0.95)
+
+
+def main() -> None:
+    options = parse()
+    torch.set_num_threads(options.threads)
+    study = study_of(options)
+    results = run_study(study, out=options.work, jobs=1)
+    report = compare(results)
+    report["command"] = f"python benchmarks/search_vs_grid.py --data {options.data.name} --out FILE"
+    report["date"] = datetime.date.today().isoformat()
+    report["study"] = study.plain()
+    report["study"]["data"]["source"] = options.data.name
+    report["provenance"] = dict(results.provenance)
+    options.out.write_text(json.dumps(report, indent=1) + "\n")
+    for reference in report["references"]:
+        print(
+            f"reference {100 * reference['accuracy']:.0f} %, {reference['energy_uj']:.1f} uJ: "
+            f"search {reference['search']:.4g}, grid {reference['grid']:.4g}, "
+            f"ratio {reference['ratio']:.3f}"
+        )
+
+
+def study_of(options: argparse.Namespace) -> StudyFile:
+    return StudyFile(
+        name="search against grid",
+        data={"source": str(options.data), "limit": options.limit},
+        training={"epochs": options.epochs},
+        compression={
+            "strategies": ["quantize", "joint"],
+            "bits": [2, 4, 8],
+            "pruning": [0.8, 0.9, 0.95],
+            "epochs": options.fine_epochs,
+            "scope": "layerwise",
+        },
+        hardware={"formats": ["RLE"], "statistics": ["mean"], "assumptions": False},
+        search={
+            "method": options.method,
+            "trainings": 12,
+            "generation": 6,
+            "bits": [2, 3, 4, 8],
+            "sparsity": [0.0, 0.5, 0.8, 0.9, 0.95],
+        },
+    )
+
+
+def compare(results: Results) -> dict[str, Any]:
+    main_reading = MainReading.of(results)
+    points = results.priced
+    start = next(point for point in points if point.point.strategy == "float")
+    sides = {
+        "grid": [p for p in points if p.point.strategy in ("quantize", "joint")],
+        "search": [p for p in points if p.point.strategy == "search"],
+    }
+    energy = main_reading.cost(start).energy_pj
+
+    def volume(side: Sequence[PointResult], accuracy: float) -> float:
+        gains = [(p.validation_accuracy, -main_reading.cost(p).energy_pj) for p in side]
+        chosen = [p for p, best in zip(side, on_front(gains), strict=True) if best]
+        measured = [(p.accuracy, -main_reading.cost(p).energy_pj * 1e-6) for p in chosen]
+        return hypervolume(measured, reference=(accuracy, -energy * 1e-6))
+
+    references = []
+    for accuracy in REFERENCES:
+        found = {name: volume(side, accuracy) for name, side in sides.items()}
+        references.append(
+            {
+                "accuracy": accuracy,
+                "energy_uj": energy * 1e-6,
+                **found,
+                "ratio": found["search"] / found["grid"] if found["grid"] else None,
+            }
+        )
+    return {
+        "what": "hypervolume (accuracy as a fraction times uJ) of the front chosen by validation "
+        "accuracy and energy, from test accuracies; one seed",
+        "trainings": {name: len(side) for name, side in sides.items()},
+        "references": references,
+        "float": plain(start, main_reading),
+        **{name: [plain(point, main_reading) for point in side] for name, side in sides.items()},
+    }
+
+
+def plain(result: PointResult, main_reading: MainReading) -> dict[str, Any]:
+    return {
+        "setting": result.point.setting,
+        "layers": {layer.name: [layer.bits, layer.sparsity] for layer in result.point.layers},
+        "validation": result.validation_accuracy,
+        "test": result.accuracy,
+        "energy_uj": main_reading.cost(result).energy_pj * 1e-6,
+        "weights_kb": result.stored_bits / 8000,
+        "seconds": result.record["seconds"],
+    }
+
+
+def parse() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--data", type=Path, required=True, help="folder with train.npz, test.npz")
+    parser.add_argument("--out", type=Path, required=True, help="JSON file of results")
+    parser.add_argument("--work", type=Path, default=Path("runs/search_vs_grid"))
+    parser.add_argument("--method", default="nsga2", choices=["nsga2", "tpe", "sensitivity"])
+    parser.add_argument("--epochs", type=int, default=7, help="of the float network")
+    parser.add_argument("--fine-epochs", type=int, default=3, help="of every training after it")
+    parser.add_argument("--limit", type=int, default=None, help="recordings per split")
+    parser.add_argument("--threads", type=int, default=1)
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    main()

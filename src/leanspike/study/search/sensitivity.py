@@ -1,0 +1,107 @@
+"""How much each option for each layer harms the float network: no training, some recordings."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+
+from leanspike.activity import measure
+from leanspike.compress import (
+    CompressionConfig,
+    prepare,
+    reestimate_batchnorm,
+    summary,
+    weight_layers,
+)
+from leanspike.events import FrameSplit
+from leanspike.nn import SpikingNetwork
+from leanspike.study.networks import frame_batches
+from leanspike.study.search.table import Option
+from leanspike.training import rate_loss
+
+
+def explore(
+    net: SpikingNetwork,
+    split: FrameSplit,
+    options: Sequence[Option],
+    compression: CompressionConfig,
+    *,
+    recordings: int,
+    batch_size: int,
+    seed: int,
+) -> dict[str, Any]:
+    """Compress each layer by itself in every way, and note what becomes of the loss.
+
+    Batch-norm statistics are measured anew each time, since fine-tuning would do at least that.
+    The rise of the loss is never below 0: what looks like a gain without training is chance.
+
+    Parameters
+    ----------
+    net
+        The trained float network; left as it is.
+    split
+        Training recordings.
+    options
+        What is tried on every layer.
+    compression
+        Quantizer and rounding.
+    recordings
+        How many, drawn from the split by `seed`.
+    batch_size
+        Recordings at a time.
+    seed
+        Draws the recordings.
+
+    Returns
+    -------
+    dict
+        Plain data: the measured float ``workload``, and per layer ``name``, ``weights``, and
+        per option ``damage`` (rise of the loss) and ``zeros`` (fraction of weights that are zero,
+        by mask or by quantizer).
+    """
+    drawn = np.random.default_rng(seed).permutation(len(split))[:recordings]
+    chosen = FrameSplit(split.frames[np.sort(drawn)], split.labels[np.sort(drawn)])
+    net = copy.deepcopy(net).eval()
+    place = next(net.parameters()).device
+    batches = [frames.to(place) for frames in frame_batches(chosen, batch_size)]
+    labels = torch.from_numpy(chosen.labels).to(place).split(batch_size)
+    workload = measure(net, batches, name="float")
+    base = _loss(net, batches, labels)
+    layers = []
+    for name, weights in [(name, layer.weight.numel()) for name, layer in weight_layers(net)]:
+        damage, zeros = [], []
+        for option in options:
+            tried = copy.deepcopy(net)
+            prepare(tried, only(compression, name, option))
+            damage.append(max(0.0, _loss(tried, batches, labels) - base))
+            zeros.append(next(s.sparsity for s in summary(tried).layers if s.name == name))
+        layers.append({"name": name, "weights": weights, "damage": damage, "zeros": zeros})
+    return {"loss": base, "layers": layers, "workload": workload.model_dump(mode="json")}
+
+
+def only(compression: CompressionConfig, layer: str, option: Option) -> CompressionConfig:
+    """Return a compression of one layer alone."""
+    return CompressionConfig(
+        quantizer=compression.quantizer,
+        rounding=compression.rounding,
+        layer_bits={layer: option.bits},
+        layer_sparsity={layer: option.sparsity},
+        layers=(layer,),
+    )
+
+
+def _loss(
+    net: SpikingNetwork, batches: Sequence[torch.Tensor], labels: Sequence[torch.Tensor]
+) -> float:
+    total, count = 0.0, 0
+    with torch.no_grad():
+        reestimate_batchnorm(net, batches)
+        net.eval()
+        for frames, wanted in zip(batches, labels, strict=True):
+            total += float(rate_loss(net(frames), wanted)) * len(wanted)
+            count += len(wanted)
+    return total / count
