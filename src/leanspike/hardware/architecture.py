@@ -221,9 +221,7 @@ def _reformatted(chip: Same[Architecture], name: FormatName | Literal["U"]) -> A
     levels = []
     for level in chip.it.levels:
         formats = {
-            tensor: layout.model_copy(
-                update={"ranks": (*layout.ranks[:-1], Rank(format=cast(FormatName, name)))}
-            )
+            tensor: layout.model_copy(update={"ranks": (*layout.ranks[:-1], Rank(format=name))})
             for tensor, layout in level.formats.items()
             if name != "U"
         }

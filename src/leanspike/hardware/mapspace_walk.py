@@ -10,8 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import product
-from math import prod
 
 import numpy as np
 from numpy.typing import NDArray
@@ -95,8 +93,9 @@ def walk(
     rows
         About how many splits are held at a time.
     """
+    tables = _OrderTables(space, reuse)
     for nests in split(space, [*fanout_limits(space), *limits], rows=rows):
-        yield _ordered(space, nests, reuse)
+        yield _ordered(nests, tables)
 
 
 def split(space: MapSpace, limits: Sequence[Limit], *, rows: int = ROWS) -> Iterator[Nests]:
@@ -135,14 +134,14 @@ def split(space: MapSpace, limits: Sequence[Limit], *, rows: int = ROWS) -> Iter
         yield from grow(start, 0)
 
 
-def _ordered(space: MapSpace, nests: Nests, reuse: Reuse | None) -> Block:
+def _ordered(nests: Nests, known: _OrderTables) -> Block:
     """Give every nest each of its orders."""
     # Which order tables there are depends only on which of the loops run.
     kinds, which = _distinct_rows(nests.values > 1)
     tables, stands_for = [], []
     for kind in kinds:
         loops = {place for place, runs in zip(nests.places, kind, strict=True) if runs}
-        table, counts = _order_table(space, loops, reuse)
+        table, counts = known.table(loops)
         tables.append(table)
         stands_for.append(counts)
     sizes = np.array([len(table) for table in tables])
@@ -170,24 +169,48 @@ def _distinct_rows(
     return running[first], which.reshape(-1)
 
 
-def _order_table(
-    space: MapSpace, loops: set[Place], reuse: Reuse | None
-) -> tuple[NDArray[np.int8], NDArray[np.int64]]:
-    """Orders of all groups together [orders, groups, dimensions]; idle dimensions innermost.
+#: Orders of one group's loops [orders, dimensions], and how many orders each stands for.
+_Orders = tuple[NDArray[np.int8], NDArray[np.int64]]
 
-    That is where Timeloop's mapper puts them too (``src/mapspaces/subspaces.cpp``), and where
-    :meth:`~leanspike.hardware.mapping.Mapping.from_loops` does.
-    """
-    names = space.dimensions
-    rows: list[list[list[int]]] = []
-    stands_for: list[list[int]] = []
-    for g, group in enumerate(space.groups):
-        idle = [d for d in range(len(names)) if (g, d) not in loops]
-        kept = orders(group, tuple(n for d, n in enumerate(names) if (g, d) in loops), reuse)
-        rows.append([[names.index(n) for n in reversed(order)] + idle for order in kept])
-        stands_for.append(list(kept.values()))
-    table = np.array(list(product(*rows)), dtype=np.int8)
-    return table, np.array([prod(c) for c in product(*stands_for)], dtype=np.int64)
+
+class _OrderTables:
+    """Orders of all groups together, by which loops run; what groups share is worked out once."""
+
+    def __init__(self, space: MapSpace, reuse: Reuse | None) -> None:
+        self._space = space
+        self._reuse = reuse
+        self._groups: dict[tuple[int, tuple[int, ...]], _Orders] = {}
+
+    def table(self, loops: set[Place]) -> tuple[NDArray[np.int8], NDArray[np.int64]]:
+        """Return orders [orders, groups, dimensions], idle dimensions innermost.
+
+        That is where Timeloop's mapper puts them too (``src/mapspaces/subspaces.cpp``), and where
+        :meth:`~leanspike.hardware.mapping.Mapping.from_loops` does.
+        """
+        groups, dims = len(self._space.groups), len(self._space.dimensions)
+        parts = [
+            self._of_group(g, tuple(d for d in range(dims) if (g, d) in loops))
+            for g in range(groups)
+        ]
+        sizes = [len(orders) for orders, _ in parts]
+        chosen = np.indices(sizes).reshape(groups, -1)
+        table = np.empty((chosen.shape[1], groups, dims), np.int8)
+        stands_for = np.ones(chosen.shape[1], np.int64)
+        for g, (kept, counts) in enumerate(parts):
+            table[:, g] = kept[chosen[g]]
+            stands_for *= counts[chosen[g]]
+        return table, stands_for
+
+    def _of_group(self, g: int, running: tuple[int, ...]) -> _Orders:
+        known = self._groups.get((g, running))
+        if known is None:
+            names = self._space.dimensions
+            kept = orders(self._space.groups[g], tuple(names[d] for d in running), self._reuse)
+            idle = [d for d in range(len(names)) if d not in running]
+            rows = [[names.index(n) for n in reversed(order)] + idle for order in kept]
+            known = np.array(rows, np.int8), np.array(list(kept.values()), np.int64)
+            self._groups[g, running] = known
+        return known
 
 
 def why_empty(space: MapSpace, limits: Sequence[Limit]) -> InputError:

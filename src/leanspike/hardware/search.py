@@ -16,12 +16,17 @@ from leanspike.hardware.case import Case
 from leanspike.hardware.cost import LayerCost
 from leanspike.hardware.layer import Layer, Statistic
 from leanspike.hardware.mapping import Mapping
-from leanspike.hardware.search_best import Best, contenders
+from leanspike.hardware.search_best import Best, undominated
 from leanspike.hardware.search_best import Objective as Objective
-from leanspike.hardware.search_group import Group, grouped
+from leanspike.hardware.search_bounds import LANES
+from leanspike.hardware.search_group import Batch, batches, grouped
 from leanspike.hardware.search_pricer import Pricer
+from leanspike.hardware.search_tables import Tables
+from leanspike.hardware.search_walks import Walk
 from leanspike.hardware.search_why import why_none
 from leanspike.hardware.semantics import Semantics
+
+_FINITE = float(np.finfo(np.float64).max)
 
 
 @dataclass(frozen=True)
@@ -144,36 +149,50 @@ def search_each(
             where="objective",
         )
     results: dict[int, SearchResult | InputError] = {}
-    for indices in grouped(cases):
-        found = _search_group([cases[i] for i in indices], objective)
-        results.update(zip(indices, found, strict=True))
+    for groups in grouped(cases):
+        everyone = [cases[i] for indices in groups for i in indices]
+        try:
+            walk = Walk(everyone)
+        except InputError as error:
+            results |= {i: _of_layer(cases[i], error) for indices in groups for i in indices}
+            continue
+        for indices in groups:
+            found = _search_group([cases[i] for i in indices], walk, objective)
+            results.update(zip(indices, found, strict=True))
     return [results[i] for i in range(len(cases))]
 
 
 def _search_group(
-    cases: Sequence[Case], objective: Objective
+    cases: Sequence[Case], walk: Walk, objective: Objective
 ) -> Sequence[SearchResult | InputError]:
     started = time.perf_counter()
-    try:
-        group = Group(cases)
-    except InputError as error:
-        return [_of_layer(case, error) for case in cases]
-    pricers = [Pricer(case, group.numbers) for case in cases]
-    bests = [Best(objective, group.space) for _ in cases]
-    for batch in group.batches():
-        for pricer, best in zip(pricers, bests, strict=True):
-            pricer.grow()
-            for counted in batch:
-                arrays = pricer.counted(counted)
-                bounds = pricer.bounds(arrays)
-                best.legal += int(counted.stands_for[np.isfinite(bounds[:, 0])].sum())
-                rows = contenders(bounds, objective, best.score)
-                best.offer(counted, rows, *pricer.exact(arrays, rows))
+    bests = [Best(objective, walk.space) for _ in cases]
+    for batch in batches(cases[0], walk):
+        if not batch.blocks:
+            continue
+        tables = Tables(batch.numbers)
+        for first in range(0, len(cases), LANES):
+            few = slice(first, first + LANES)
+            _look_at(Pricer(cases[few], tables), batch, bests[few], objective)
     seconds = (time.perf_counter() - started) / len(cases)
-    return [_result(case, best, group, seconds) for case, best in zip(cases, bests, strict=True)]
+    return [_result(case, best, walk, seconds) for case, best in zip(cases, bests, strict=True)]
 
 
-def _result(case: Case, best: Best, group: Group, seconds: float) -> SearchResult | InputError:
+def _look_at(pricer: Pricer, batch: Batch, bests: Sequence[Best], objective: Objective) -> None:
+    for counted in batch.blocks:
+        least, most, legal, bounds = pricer.bounds(counted, objective)
+        for lane, best in enumerate(bests):
+            best.legal += int(legal[lane])
+            if objective == "pareto":
+                rows = undominated(bounds[lane])
+            else:
+                # Those that may be the best, by what they cost at least.
+                reach = min(best.score, float(most[lane]), _FINITE)
+                rows = np.flatnonzero(least[lane] <= reach)
+            best.offer(counted, rows, *pricer.exact(lane, counted, rows))
+
+
+def _result(case: Case, best: Best, walk: Walk, seconds: float) -> SearchResult | InputError:
     if best.mapping is None:
         return why_none(case)
     return SearchResult(
@@ -182,7 +201,7 @@ def _result(case: Case, best: Best, group: Group, seconds: float) -> SearchResul
         energy_pj=best.energy_pj,
         cycles=best.cycles,
         front=tuple(best.front),
-        mappings_total=group.space.total,
+        mappings_total=walk.space.total,
         mappings_legal=best.legal,
         seconds=seconds,
     )

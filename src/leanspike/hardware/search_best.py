@@ -23,20 +23,14 @@ def score(energy: Reals, cycles: Reals, objective: Objective) -> Reals:
     return cycles if objective == "latency" else energy * cycles
 
 
-def contenders(bounds: Reals, objective: Objective, best: float) -> NDArray[np.int64]:
-    """Return the rows that may be the best (or on the front) by their bounds.
+def undominated(bounds: Reals) -> NDArray[np.int64]:
+    """Return the rows that may be on the front by their bounds.
 
     Parameters
     ----------
     bounds
         Least and most energy, least and most cycles, [n, 4]; infinite where not legal.
-    best
-        The best score known; infinite when there is none.
     """
-    least = score(bounds[:, 0], bounds[:, 2], objective)
-    if objective != "pareto":
-        most = score(bounds[:, 1], bounds[:, 3], objective)
-        return np.flatnonzero((least <= min(best, most.min(initial=np.inf))) & np.isfinite(least))
     # Surely dominated: some other mapping is at worst better than this one at best, in both.
     front = pareto_front(bounds[:, [1, 3]])
     energy, cycles = bounds[front, 1], bounds[front, 3]

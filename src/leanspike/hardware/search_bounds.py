@@ -11,11 +11,13 @@ exactly. So nothing is lost by looking at most mappings through bounds only.
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from leanspike.hardware.search_exact import Counted, Lookup, Prices, Room
+from leanspike.hardware.search_exact import Counted
 from leanspike.hardware.search_linear import (
     BITS,
     ENERGY,
@@ -26,107 +28,206 @@ from leanspike.hardware.search_linear import (
     ROUNDINGS,
     SLACK,
     WRITES,
-    Linear,
 )
 
 Ints = NDArray[np.int64]
 Reals = NDArray[np.float64]
+Bools = NDArray[np.bool_]
 
-#: Relative room for floating-point sums taken in another order.
+#: Cases that are looked at together: as many doubles as a cache line has.
+LANES = 8
+#: What is minimized, by number.
+EDP, ENERGY_ONLY, CYCLES_ONLY = 0, 1, 2
+
+# Relative room for floating-point sums taken in another order.
 _FLOAT = 1e-9
 
 
-@njit(cache=True, nogil=True)
+class Pairs(NamedTuple):
+    """The (level, tensor) pairs, [K]: where the cells of each start, the next pair inside of the
+    same tensor (-1: the compute unit), and whether any case packs there.
+    """
+
+    level: Ints
+    first_cell: Ints
+    inner: Ints
+    packs: Bools
+
+
+class Lanes(NamedTuple):
+    """Coefficients and limits of eight cases side by side, the last axis.
+
+    ``cells`` [cells, COLUMNS, 8]; per pace the cycles that computes need and their energy, each
+    [paces, 8]. Room for values and for metadata (infinite where they share one) and whether they
+    share it, each [L, 8]; one over the bandwidths [L, 3, 8]; pJ of packing at each pair [K, 8];
+    pJ per cycle (leakage) and bits of a membrane value, each [8].
+    """
+
+    cells: Reals
+    needed: Reals
+    compute_pj: Reals
+    room: Reals
+    metadata_room: Reals
+    shared: Reals
+    per_word: Reals
+    packing_pj: Reals
+    cycle_pj: Reals
+    state_bits: Reals
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
 def bound(
+    objective: int,
     whole: bool,
-    inner: Ints,
-    bandwidth: Reals,
-    lookup: Lookup,
-    linear: Linear,
+    pairs: Pairs,
+    lanes: Lanes,
     counted: Counted,
-    prices: Prices,
-    room: Room,
+    fixed: Reals,
+    stands_for: Ints,
+    least: Reals,
+    most: Reals,
+    legal: Ints,
     bounds: Reals,
 ) -> None:
-    """Fill (least, most energy, least, most cycles) of every mapping; infinite if not legal.
+    """Bound what every mapping costs each of eight cases.
 
-    ``inner`` [K] is the next pair inside of the same tensor, -1 where it is the compute unit.
+    Parameters
+    ----------
+    fixed
+        Energy that no density changes (the membrane's), [n, 8].
+    stands_for
+        Mappings each one stands for, [n].
+    least
+        Filled: the lowest score each mapping can have, [8, n]; infinite where not legal.
+    most
+        Lowered to the least of the highest scores that any mapping can have, [8].
+    legal
+        Added to: how many mappings are legal, [8].
+    bounds
+        Filled with (least, most energy, least, most cycles) unless empty, [8, n, 4].
     """
-    levels, pairs = bandwidth.shape[0], len(lookup.level)
+    levels, count = lanes.room.shape[0], len(pairs.level)
     limited = np.empty(levels, np.bool_)
+    roomy = np.empty(levels, np.bool_)
     for i in range(levels):
-        limited[i] = bandwidth[i].min() < np.inf
-    cells = linear.cells
-    packs = np.zeros(pairs, np.bool_)
-    for k in range(pairs):
-        here = cells[lookup.first_cell[k] : lookup.first_cell[k + 1]]
-        packs[k] = (here[:, PACKING : PACKING + 3] != 0.0).any()
-    for n in range(len(bounds)):
-        needed = linear.needed[counted.pace[n]]
-        energy = counted.fixed[n] + linear.compute_pj[counted.pace[n]]
-        slack, least, most = 0.0, needed, needed
-        fits = True
+        limited[i] = lanes.per_word[i].max() > 0.0
+        roomy[i] = lanes.room[i].min() == np.inf and lanes.metadata_room[i].min() == np.inf
+    cells = lanes.cells
+    energy, slack = np.empty(LANES), np.empty(LANES)
+    low_cycles, high_cycles = np.empty(LANES), np.empty(LANES)
+    values, metadata = np.empty(LANES), np.empty(LANES)
+    reads, writes = np.empty(LANES), np.empty(LANES)
+    loose_reads, loose_writes = np.empty(LANES), np.empty(LANES)
+    over, low, high = np.empty(LANES), np.empty(LANES), np.empty(LANES)
+    for n in range(len(fixed)):
+        pace = counted.pace[n]
+        for v in range(LANES):
+            energy[v] = fixed[n, v] + lanes.compute_pj[pace, v]
+            slack[v] = 0.0
+            low_cycles[v] = high_cycles[v] = lanes.needed[pace, v]
+            over[v] = 0.0
         k = 0
         for i in range(levels):
-            values, metadata = counted.state_bits[n, i], 0.0
-            reads = writes = loose_reads = loose_writes = 0.0
-            used = counted.used[n, i]
-            while k < pairs and lookup.level[k] == i:
-                cell = cells[lookup.first_cell[k] + counted.cell[n, k]]
+            used, held = counted.used[n, i], counted.held[n, i]
+            for v in range(LANES):
+                values[v] = held * lanes.state_bits[v]
+                metadata[v] = 0.0
+            if limited[i]:
+                for v in range(LANES):
+                    reads[v] = writes[v] = loose_reads[v] = loose_writes[v] = 0.0
+            while k < count and pairs.level[k] == i:
+                cell = pairs.first_cell[k] + counted.cell[n, k]
                 sent, first = float(counted.leaving[n, k]), float(counted.partition[n, k])
                 filled = counted.fills[n, k]
-                energy += used * (
-                    cell[ENERGY] * sent + cell[ENERGY + 1] * first + cell[ENERGY + 2] * filled
-                )
-                if packs[k]:
-                    packing = (
-                        cell[PACKING] * sent
-                        + cell[PACKING + 1] * first
-                        + cell[PACKING + 2] * filled
+                for v in range(LANES):
+                    energy[v] += used * (
+                        cells[cell, ENERGY, v] * sent
+                        + cells[cell, ENERGY + 1, v] * first
+                        + cells[cell, ENERGY + 2, v] * filled
                     )
-                    j = inner[k]
-                    packers = counted.used[n, lookup.level[j]]
-                    packers *= cells[lookup.first_cell[j] + counted.cell[n, j], PRESENT]
-                    price = prices.storage[lookup.level[j], lookup.tensor[j], 19]
-                    energy += packers * packing
-                    slack += packers * ROUNDINGS * price
-                slack += used * cell[SLACK]
+                for v in range(LANES):
+                    values[v] += cells[cell, BITS, v]
+                    metadata[v] += cells[cell, BITS + 1, v]
+                if whole:
+                    for v in range(LANES):
+                        slack[v] += used * cells[cell, SLACK, v]
+                if pairs.packs[k]:
+                    j = pairs.inner[k]
+                    inside = pairs.first_cell[j] + counted.cell[n, j]
+                    packers = counted.used[n, pairs.level[j]]
+                    for v in range(LANES):
+                        packing = (
+                            cells[cell, PACKING, v] * sent
+                            + cells[cell, PACKING + 1, v] * first
+                            + cells[cell, PACKING + 2, v] * filled
+                        )
+                        there = packers * cells[inside, PRESENT, v]
+                        energy[v] += there * packing
+                        slack[v] += there * ROUNDINGS * lanes.packing_pj[j, v]
                 if limited[i]:
-                    reads += cell[READS] * sent + cell[READS + 1] * first + cell[READS + 2] * filled
-                    writes += (
-                        cell[WRITES] * sent + cell[WRITES + 1] * first + cell[WRITES + 2] * filled
-                    )
-                    loose_reads += cell[LOOSE]
-                    loose_writes += cell[LOOSE + 1]
-                values += cell[BITS]
-                metadata += cell[BITS + 1]
+                    for v in range(LANES):
+                        reads[v] += (
+                            cells[cell, READS, v] * sent
+                            + cells[cell, READS + 1, v] * first
+                            + cells[cell, READS + 2, v] * filled
+                        )
+                        writes[v] += (
+                            cells[cell, WRITES, v] * sent
+                            + cells[cell, WRITES + 1, v] * first
+                            + cells[cell, WRITES + 2, v] * filled
+                        )
+                        loose_reads[v] += cells[cell, LOOSE, v]
+                        loose_writes[v] += cells[cell, LOOSE + 1, v]
                 k += 1
-            if room.metadata[i] < 0:
-                values += metadata
-            elif metadata > room.metadata[i]:
-                fits = False
-            if values > room.capacity[i]:
-                fits = False
-            if not fits:
-                break
+            if not roomy[i]:
+                for v in range(LANES):
+                    taken = values[v] + metadata[v] * lanes.shared[i, v]
+                    over[v] = max(over[v], taken - lanes.room[i, v])
+                    over[v] = max(over[v], metadata[v] - lanes.metadata_room[i, v])
+                if over.min() > 0.0:
+                    break
             if limited[i]:
-                low = max(
-                    (reads - loose_reads) / bandwidth[i, 0],
-                    (writes - loose_writes) / bandwidth[i, 1],
-                    (reads + writes - loose_reads - loose_writes) / bandwidth[i, 2],
-                )
-                high = max(
-                    (reads + loose_reads) / bandwidth[i, 0],
-                    (writes + loose_writes) / bandwidth[i, 1],
-                    (reads + writes + loose_reads + loose_writes) / bandwidth[i, 2],
-                )
-                least = max(least, low)
-                most = max(most, high + 1.0 if whole else high)
-        if not fits:
-            bounds[n, :] = np.inf
-            continue
-        least, most = least * (1.0 - _FLOAT), most * (1.0 + _FLOAT)
-        bounds[n, 0] = (energy - slack) * (1.0 - _FLOAT) + prices.cycle * least
-        bounds[n, 1] = (energy + slack) * (1.0 + _FLOAT) + prices.cycle * most
-        bounds[n, 2] = least
-        bounds[n, 3] = most
+                for v in range(LANES):
+                    both, loose = reads[v] + writes[v], loose_reads[v] + loose_writes[v]
+                    a, b, c = (
+                        lanes.per_word[i, 0, v],
+                        lanes.per_word[i, 1, v],
+                        lanes.per_word[i, 2, v],
+                    )
+                    fastest = max(
+                        (reads[v] - loose_reads[v]) * a, (writes[v] - loose_writes[v]) * b
+                    )
+                    slowest = max(
+                        (reads[v] + loose_reads[v]) * a, (writes[v] + loose_writes[v]) * b
+                    )
+                    low_cycles[v] = max(low_cycles[v], max(fastest, (both - loose) * c))
+                    high_cycles[v] = max(high_cycles[v], max(slowest, (both + loose) * c) + whole)
+        for v in range(LANES):
+            c_low = low_cycles[v] * (1.0 - _FLOAT)
+            c_high = high_cycles[v] * (1.0 + _FLOAT)
+            e_low = (energy[v] - slack[v]) * (1.0 - _FLOAT) + lanes.cycle_pj[v] * c_low
+            e_high = (energy[v] + slack[v]) * (1.0 + _FLOAT) + lanes.cycle_pj[v] * c_high
+            low_cycles[v], high_cycles[v], energy[v], slack[v] = c_low, c_high, e_low, e_high
+        if objective == EDP:
+            for v in range(LANES):
+                low[v], high[v] = energy[v] * low_cycles[v], slack[v] * high_cycles[v]
+        elif objective == ENERGY_ONLY:
+            for v in range(LANES):
+                low[v], high[v] = energy[v], slack[v]
+        else:
+            for v in range(LANES):
+                low[v], high[v] = low_cycles[v], high_cycles[v]
+        for v in range(LANES):
+            if over[v] > 0.0:
+                least[v, n] = np.inf
+            else:
+                least[v, n] = low[v]
+                most[v] = min(most[v], high[v])
+                legal[v] += stands_for[n]
+        if len(bounds):
+            for v in range(LANES):
+                if over[v] > 0.0:
+                    bounds[v, n] = np.inf
+                else:
+                    bounds[v, n, 0], bounds[v, n, 1] = energy[v], slack[v]
+                    bounds[v, n, 2], bounds[v, n, 3] = low_cycles[v], high_cycles[v]

@@ -55,11 +55,10 @@ class Lookup(NamedTuple):
 
 
 class Counted(NamedTuple):
-    """Counts of n mappings, as in :class:`~leanspike.hardware.search_shapes.Shapes`.
+    """Counts of n mappings, as in :class:`~leanspike.hardware.search_group.CountedBlock`.
 
-    ``fills`` [n, K] are the dense fills as the engine takes them;
-    ``used`` [n, L] is how many instances of a level pay for an access, ``fixed`` [n] the energy
-    that no density changes (the membrane's), ``state_bits`` [n, L] the room the membrane takes.
+    ``fills`` [n, K] are the dense fills as the engine takes them; ``used`` [n, L] is how many
+    instances of a level pay for an access, ``held`` [n, L] the membrane values a level holds.
     """
 
     tile: Ints
@@ -71,8 +70,7 @@ class Counted(NamedTuple):
     pace: Numbers32
     fills: Reals
     used: Reals
-    fixed: Reals
-    state_bits: Reals
+    held: Reals
 
 
 class Prices(NamedTuple):
@@ -81,13 +79,6 @@ class Prices(NamedTuple):
     storage: Reals
     compute: Reals
     cycle: float
-
-
-class Room(NamedTuple):
-    """Bits one instance of a level holds, of values and metadata [L]; negative: they share."""
-
-    capacity: Reals
-    metadata: Reals
 
 
 class Scratch(NamedTuple):
@@ -147,28 +138,6 @@ def fill_pace(lookup: Lookup, pace: int, nest: NestArrays, content: ContentArray
 
 
 @njit(cache=True, nogil=True)
-def legal(lookup: Lookup, counted: Counted, room: Room, fits: Bools) -> None:
-    """Fill which mappings fit every level's capacity when tiles are at their fullest."""
-    levels, pairs = len(room.capacity), len(lookup.level)
-    for n in range(len(fits)):
-        fits[n] = True
-        k = 0
-        for i in range(levels):
-            values, metadata = counted.state_bits[n, i], 0.0
-            while k < pairs and lookup.level[k] == i:
-                content = lookup.cell_content[lookup.first_cell[k] + counted.cell[n, k]]
-                values += lookup.bits[content, 0]
-                metadata += lookup.bits[content, 1]
-                k += 1
-            if room.metadata[i] < 0:
-                values += metadata
-            elif metadata > room.metadata[i]:
-                fits[n] = False
-            if values > room.capacity[i]:
-                fits[n] = False
-
-
-@njit(cache=True, nogil=True)
 def evaluate_exactly(
     plan: RowPlan,
     rules: RowRules,
@@ -176,11 +145,15 @@ def evaluate_exactly(
     counted: Counted,
     prices: Prices,
     rows: Ints,
+    fixed: Reals,
     space: Scratch,
     energy: Reals,
     cycles: Reals,
 ) -> None:
-    """Fill energy (pJ) and cycles of the given mappings, in the order of ``rows``."""
+    """Fill energy (pJ) and cycles of the given mappings, in the order of ``rows``.
+
+    ``fixed`` [rows] is the energy that no density changes (the membrane's).
+    """
     nest, content, row = space
     levels, tensors = nest.tile.shape
     content.operand_density[:] = lookup.operand_density
@@ -197,7 +170,7 @@ def evaluate_exactly(
         nest.instances[:] = counted.instances[n]
         fill_pace(lookup, counted.pace[n], nest, content)
         needed = evaluate_row(plan, rules, nest, content, row)
-        total = counted.fixed[n]
+        total = fixed[place]
         for i in range(levels):
             needed = max(needed, row.level_cycles[i])
             for x in range(tensors):

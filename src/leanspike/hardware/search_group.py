@@ -1,10 +1,9 @@
-"""Searching cases of one structure together: the walk and all dense counts are shared."""
+"""Searching cases of one structure together: numbers of tiles and chains are shared."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,16 +11,14 @@ from numpy.typing import NDArray
 from leanspike.hardware.case import Case
 from leanspike.hardware.mapping import Mapping
 from leanspike.hardware.mapspace import MapSpace
-from leanspike.hardware.mapspace_walk import Block, walk
+from leanspike.hardware.mapspace_walk import Block
+from leanspike.hardware.search_counts import Counts, count_key, kept_pairs
 from leanspike.hardware.search_intern import first_of_equal
-from leanspike.hardware.search_limits import capacity_limits
-from leanspike.hardware.search_membrane import membrane_of_block
-from leanspike.hardware.search_shapes import Numbers, Shapes, count_shapes
-from leanspike.hardware.search_space import map_space, reuse_of
+from leanspike.hardware.search_shapes import Numbers, Shapes, number_shapes
+from leanspike.hardware.search_walks import Walk, walk_key
 
 Ints = NDArray[np.int64]
 Reals = NDArray[np.float64]
-
 
 # Mappings counted before cases look at them: some 100 MB.
 _BATCH = 1 << 18
@@ -29,130 +26,145 @@ _BATCH = 1 << 18
 
 @dataclass(frozen=True)
 class CountedBlock:
-    """A block of mappings with everything about them that no density changes.
+    """Mappings that differ in something a case looks at, the first of each kind.
 
-    ``stands_for`` [n] is how many mappings of equal counts each stands for; ``fills`` [n, K] are
-    the dense fills; ``used`` [n, L] the instances that pay for an access; ``reads``, ``writes``
-    and ``held`` [n, L] the membrane's values read, written and held.
+    ``rows`` [n] says which of ``block`` they are and ``stands_for`` [n] how many of equal counts
+    each stands for. ``cell`` [n, K] and ``pace`` [n] are numbers (see :class:`Numbers`); ``tile``,
+    ``arriving``, ``leaving``, ``partition`` and the dense ``fills`` [n, K], ``instances``
+    [n, L + 1], the instances that pay for an access ``used`` [n, L], and the membrane's values
+    ``reads``, ``writes`` and ``held`` [n, L] are counts.
     """
 
     block: Block
-    shapes: Shapes
+    rows: Ints
     stands_for: Ints
+    cell: NDArray[np.int32]
+    pace: NDArray[np.int32]
+    tile: Ints
+    arriving: Ints
+    leaving: Ints
+    partition: Ints
     fills: Reals
+    instances: Ints
     used: Reals
     reads: Reals
     writes: Reals
     held: Reals
 
+    def __len__(self) -> int:
+        return len(self.rows)
+
     def mapping(self, space: MapSpace, n: int) -> Mapping:
-        """Return the n-th mapping that fits the formats."""
-        row = self.shapes.rows[n]
+        """Return the n-th mapping."""
+        row = self.rows[n]
         factors = self.block.nests[np.array([row])].factors()[0].astype(np.int64)
         order = self.block.orders[self.block.order[row]].astype(np.int64)
         return Mapping(space.dimensions, factors, order)
 
-    @cached_property
-    def nothing(self) -> tuple[Reals, Reals] | None:
-        """No fixed energy [n] and no state bits [n, L], where no membrane is kept anywhere."""
-        return None if self.held.any() else (np.zeros(len(self.shapes)), self.held)
 
+class Batch:
+    """Some blocks of a walk, with the numbers of what is in them.
 
-class Group:
-    """The shared part of a search: one problem, one structure, one map space.
-
-    ``limited`` leaves out mappings whose tiles fit no case; without it all that fit the fan-outs
-    are walked.
+    ``walked`` is how many mappings the walk had, those that no format can divide included.
     """
 
-    def __init__(self, cases: Sequence[Case], *, limited: bool = True) -> None:
-        case = cases[0]
-        self.case = case
-        self.limits = capacity_limits(cases) if limited else []
-        self.space = map_space(case.plan.problem, case.plan.architecture)
-        self.numbers = Numbers(case.plan)
+    def __init__(self, case: Case) -> None:
+        self.numbers = Numbers(case)
+        self.blocks: list[CountedBlock] = []
+        self.walked = 0
 
-    def batches(self) -> Iterator[list[CountedBlock]]:
-        """Walk the map space in batches of blocks, so that cases grow their tables rarely."""
-        batch: list[CountedBlock] = []
-        for counted in self.blocks():
-            batch.append(counted)
-            if sum(len(one.shapes) for one in batch) >= _BATCH:
-                yield batch
-                batch = []
-        yield batch
+    def add(self, case: Case, block: Block, counts: Counts) -> None:
+        """Add the mappings of a block that the formats can divide."""
+        self.walked += len(block)
+        shapes = number_shapes(case, block, counts, self.numbers)
+        if len(shapes.rows):
+            self.blocks.append(_counted(case, block, counts, shapes))
 
-    def blocks(self, rows: int = 1 << 15) -> Iterator[CountedBlock]:
-        """Walk the map space and count what every mapping makes of the problem.
 
-        Of mappings equal in all that any case looks at, only the first is kept.
-        """
-        chip = self.case.plan.architecture
-        reuse = reuse_of(self.case.plan.problem, chip)
-        clusters = [chip.instances(i) // level.cluster for i, level in enumerate(chip.levels)]
-        for block in walk(self.space, self.limits, reuse=reuse, rows=rows):
-            shapes = count_shapes(self.case, block, self.numbers)
-            reads, writes, held = membrane_of_block(self.case, block, shapes.rows)
-            keys = (*shapes.columns(), reads.astype(np.int64), writes.astype(np.int64))
-            first, which = first_of_equal(np.concatenate(keys, axis=1))
-            stands_for = np.bincount(which, block.stands_for[shapes.rows], len(first))
-            shapes = shapes.take(first)
-            used = np.minimum(shapes.instances[:, :-1], clusters).astype(np.float64)
-            yield CountedBlock(
-                block, shapes, np.rint(stands_for).astype(np.int64), self._fills(shapes), used,
-                reads[first], writes[first], held[first],
-            )  # fmt: skip
+def batches(case: Case, walk: Walk) -> Iterator[Batch]:
+    """Walk a map space in batches of blocks; ``case`` is any one of its group."""
+    batch = Batch(case)
+    for block, counts in walk.blocks(case):
+        batch.add(case, block, counts)
+        if batch.walked >= _BATCH:
+            yield batch
+            batch = Batch(case)
+    yield batch
 
-    def _fills(self, shapes: Shapes) -> Reals:
-        """Return the dense fills of every pair, [n, K], as ``dense_counts`` has them."""
-        fills = shapes.arriving.astype(np.float64)
-        if not self.case.semantics.first_fill:
-            for k, (_, x) in enumerate(self.numbers.pairs):
-                if x == self.case.plan.problem.written:
-                    fills[:, k] -= np.where(fills[:, k] > 0, shapes.partition[:, k], 0)
-        return fills
+
+def _counted(case: Case, block: Block, counts: Counts, shapes: Shapes) -> CountedBlock:
+    """Keep one of all mappings that are equal in everything a case looks at."""
+    keys = (
+        shapes.cell, shapes.pace[:, None], counts.arriving[shapes.rows],
+        counts.leaving[shapes.rows], counts.partition[shapes.rows], counts.instances[shapes.rows],
+        counts.reads[shapes.rows].astype(np.int64), counts.writes[shapes.rows].astype(np.int64),
+        counts.held[shapes.rows].astype(np.int64),
+    )  # fmt: skip
+    first, which = first_of_equal(np.concatenate(keys, axis=1, dtype=np.int64))
+    stands_for = np.bincount(which, block.stands_for[shapes.rows], len(first))
+    rows = shapes.rows[first]
+    chip = case.plan.architecture
+    clusters = [chip.instances(i) // level.cluster for i, level in enumerate(chip.levels)]
+    arriving, partition = counts.arriving[rows], counts.partition[rows]
+    fills = arriving.astype(np.float64)
+    if not case.semantics.first_fill:
+        # As dense_counts has it: the first use of a partial sum fills nothing.
+        written = case.plan.problem.written
+        mine = [k for k, (_, x) in enumerate(kept_pairs(case)) if x == written]
+        first_uses = np.where(fills[:, mine] > 0, partition[:, mine], 0)
+        fills[:, mine] -= first_uses
+    instances = counts.instances[rows]
+    return CountedBlock(
+        block=block,
+        rows=rows,
+        stands_for=np.rint(stands_for).astype(np.int64),
+        cell=shapes.cell[first],
+        pace=shapes.pace[first],
+        tile=counts.tile[rows],
+        arriving=arriving,
+        leaving=counts.leaving[rows],
+        partition=partition,
+        fills=fills,
+        instances=instances,
+        used=np.minimum(instances[:, :-1], clusters).astype(np.float64),
+        reads=counts.reads[rows],
+        writes=counts.writes[rows],
+        held=counts.held[rows],
+    )
 
 
 def structure(case: Case) -> tuple[object, ...]:
-    """Return what two cases must share to be searched together.
+    """Return what two cases of one walk must share to be searched together.
 
-    That is everything the walk and the dense counts see: the problem, which levels keep what,
-    fan-outs, the ranks of formats, conditions, and switches; loop rules are compared apart.
+    That is everything the counts and the numbers of tiles and chains see: conditions, the ranks
+    of formats, and switches.
     """
     plan, chip = case.plan, case.plan.architecture
-    problem = plan.problem
-    arrays = (
-        problem.bounds, problem.coefficients, plan.keep, plan.ranks, plan.compressed,
-        plan.from_inside, plan.flattens, plan.mesh,
-    )  # fmt: skip
-    blocks = tuple(max(1, int(plan.block[one.level, one.target])) for one in plan.follows)
+    arrays = (plan.ranks, plan.compressed, plan.from_inside, plan.flattens)
     return (
-        problem.dims,
+        count_key(case),
         tuple((array.shape, array.tobytes()) for array in arrays),
         plan.follows,
-        blocks,
-        case.neurons and chip.neuron is not None and chip.neuron.state,
-        tuple(level.name for level in chip.levels),
         tuple(level.cluster for level in chip.levels),
         case.semantics.first_fill,
-        case.semantics.exact_overlap,
-        case.semantics.exact_leader,
-        case.semantics.load_imbalance,
-        case.semantics.exact_leader,
-        case.semantics.load_imbalance,
         case.semantics.whole_accesses,
         case.dense,
     )
 
 
-def grouped(cases: Sequence[Case]) -> list[list[int]]:
-    """Return the indices of cases by structure, in the order of their first."""
-    groups: dict[tuple[object, ...], list[int]] = {}
+def grouped(cases: Sequence[Case]) -> list[list[list[int]]]:
+    """Return the indices of cases by walk, then by structure, each in the order of its first."""
+    groups: dict[tuple[object, ...], dict[tuple[object, ...], list[int]]] = {}
     rules: dict[int, str] = {}
+    keys: dict[tuple[int, ...], tuple[tuple[object, ...], tuple[object, ...]]] = {}
     for index, case in enumerate(cases):
         chip = case.plan.architecture
         # Many cases share an architecture: its rules are put into words once.
         if id(chip) not in rules:
             rules[id(chip)] = repr([(level.time, level.y, level.x) for level in chip.levels])
-        groups.setdefault((rules[id(chip)], *structure(case)), []).append(index)
-    return list(groups.values())
+        same = (id(case.plan), id(case.semantics), case.dense, case.neurons)
+        if same not in keys:
+            keys[same] = walk_key(case, rules[id(chip)]), structure(case)
+        by_walk, by_structure = keys[same]
+        groups.setdefault(by_walk, {}).setdefault(by_structure, []).append(index)
+    return [list(mine.values()) for mine in groups.values()]

@@ -11,8 +11,6 @@ agrees with it mapping by mapping is tested.
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
@@ -27,24 +25,14 @@ Bools = NDArray[np.bool_]
 #: Roundings of one count before it is divided into rows or words (see search_bounds).
 ROUNDINGS = 3.0
 #: Columns of a cell, per delivered value, first use and fill: energy here, read words, written
-#: words, energy of packing at the next level inside. What every mapping looks at comes first, in
-#: the eight numbers of one cache line: energy, its slack, most bits of values and metadata, the
-#: fraction of instances present. LOOSE is the slack of words read and written.
-ENERGY, SLACK, BITS, PRESENT, READS, WRITES, LOOSE, PACKING, COLUMNS = 0, 3, 4, 6, 8, 11, 14, 16, 24
+#: words, energy of packing at the next level inside. SLACK is that of the energy, BITS the most
+#: bits of values and metadata, PRESENT the fraction of instances present, LOOSE the slack of
+#: words read and written.
+ENERGY, SLACK, BITS, PRESENT, READS, WRITES, LOOSE, PACKING, COLUMNS = 0, 3, 4, 6, 7, 10, 13, 15, 18
 
 # What is read off a probe: energy of rows, of unpacking, of metadata, of packing inside, words
 # read and written.
 _ROWS, _UNPACKING, _METADATA, _PACKING, _READ, _WRITTEN, _READINGS = 0, 1, 2, 3, 4, 5, 6
-
-
-class Linear(NamedTuple):
-    """Coefficients of one case: ``cells`` [cells, COLUMNS]; per pace the cycles that the computes
-    need, and the energy of the computes, each [paces].
-    """
-
-    cells: Reals
-    needed: Reals
-    compute_pj: Reals
 
 
 def alone(plan: RowPlan, prices: Prices, x: int) -> tuple[RowPlan, Prices]:
@@ -94,15 +82,20 @@ def linear_cells(
         for number in range(lookup.first_cell[k], lookup.first_cell[k + 1]):
             stored |= lookup.words[lookup.cell_content[number]] != 0.0
     rules = RowRules(False, exact.chained_metadata, exact.first_fill, exact.gating_keeps_cycles)
-    for chain in range(chains[0], chains[1]):
-        content.remedy[:, 0] = lookup.remedy[chain]
-        content.p_left[:, 0] = lookup.p_left[chain]
-        _probe(plan, rules, prices, space, stored, probes[chain - chains[0]])
+    # Many leader tiles are as good as never empty: equal chains are probed once.
+    like = np.empty(len(probes), np.int64)
+    for chain in range(len(probes)):
+        there = chains[0] + chain
+        like[chain] = _first_like(lookup, chains[0], like, chain)
+        if like[chain] == chain:
+            content.remedy[:, 0] = lookup.remedy[there]
+            content.p_left[:, 0] = lookup.p_left[there]
+            _probe(plan, rules, prices, space, stored, probes[chain])
     for k in pairs:
         i = lookup.level[k]
         for number in range(lookup.first_cell[k], lookup.first_cell[k + 1]):
             held = lookup.cell_content[number]
-            probe = probes[lookup.cell_chain[number] - chains[0]]
+            probe = probes[like[lookup.cell_chain[number] - chains[0]]]
             cell = cells[number]
             density, present, waste = lookup.reals[held]
             if lookup.ranks[k] == 0:
@@ -130,6 +123,21 @@ def linear_cells(
             cell[BITS] = lookup.bits[held, 0]
             cell[BITS + 1] = lookup.bits[held, 1]
             cell[PRESENT] = present
+
+
+@njit(cache=True, nogil=True)
+def _first_like(lookup: Lookup, first: int, like: Ints, chain: int) -> int:
+    """Return the first chain that does the same about reads as this one, counted from ``first``."""
+    for other in range(chain):
+        if like[other] != other:
+            continue
+        same = True
+        for i in range(lookup.remedy.shape[1]):
+            same = same and lookup.remedy[first + other, i] == lookup.remedy[first + chain, i]
+            same = same and lookup.p_left[first + other, i] == lookup.p_left[first + chain, i]
+        if same:
+            return other
+    return chain
 
 
 @njit(cache=True, nogil=True)
@@ -217,17 +225,16 @@ def linear_paces(
     lookup: Lookup,
     prices: Prices,
     space: Scratch,
-    first: int,
     needed: Reals,
     compute_pj: Reals,
 ) -> None:
-    """Fill cycles and energy of the computes of every pace from ``first`` on: exactly."""
+    """Fill cycles and energy of the computes of every pace: exactly."""
     nest, content, row = space
     content.operand_density[:] = lookup.operand_density
     for k in range(len(lookup.level)):
         content.has_metadata[lookup.level[k], lookup.tensor[k]] = lookup.ranks[k] > 0
     nest.instances[:] = 1
-    for pace in range(first, len(needed)):
+    for pace in range(len(needed)):
         fill_pace(lookup, pace, nest, content)
         nest.instances[len(nest.instances) - 1] = lookup.units[pace]
         needed[pace] = evaluate_row(plan, rules, nest, content, row)

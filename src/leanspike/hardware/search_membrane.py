@@ -16,14 +16,14 @@ Reals = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 
 
-def membrane_of_block(case: Case, block: Block, rows: Ints) -> tuple[Reals, Reals, Reals]:
-    """Return values read and written, and values held at once, per level, each [rows, L].
+def membrane_of_block(case: Case, block: Block) -> tuple[Reals, Reals, Reals]:
+    """Return values read and written, and values held at once, per level, each [mappings, L].
 
     What :func:`~leanspike.hardware.membrane.membrane_traffic` counts, for many mappings.
     """
     chip, problem = case.plan.architecture, case.plan.problem
     levels = len(chip.levels)
-    nothing = np.zeros((len(rows), levels))
+    nothing = np.zeros((len(block), levels))
     if not case.neurons or chip.neuron is None or not chip.neuron.state:
         return nothing, nothing, nothing
     outputs = problem.written
@@ -31,12 +31,12 @@ def membrane_of_block(case: Case, block: Block, rows: Ints) -> tuple[Reals, Real
     if "T" in problem.dims:
         coefficients[:, :, problem.dims.index("T")] = 0
     keep = np.array([[level.name in chip.neuron.state] for level in chip.levels])
-    counts = np.zeros((4, len(rows), levels, 1), np.int64)
-    instances = np.zeros((len(rows), levels + 1), np.int64)
+    counts = np.zeros((4, len(block), levels, 1), np.int64)
+    instances = np.zeros((len(block), levels + 1), np.int64)
     places = np.array(block.nests.places, np.int64).reshape(-1, 2)
     _count(
-        coefficients, keep, problem.uses(outputs), places, block.nests.values[rows],
-        block.order[rows], block.orders, counts, instances,
+        coefficients, keep, problem.uses(outputs), places, block.nests.values,
+        block.order, block.orders, counts, instances,
     )  # fmt: skip
     tile, arriving, leaving, partition = counts[..., 0]
     kept = [i for i in range(levels) if keep[i, 0]]

@@ -1,100 +1,175 @@
-"""What the mappings of one case cost: bounds for all of them, exact figures for the contenders."""
+"""What mappings cost some cases: bounds for all mappings, exact figures for the contenders."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
 from leanspike.hardware.case import Case
-from leanspike.hardware.counts.row import empty_row
-from leanspike.hardware.search_bounds import bound
-from leanspike.hardware.search_exact import Counted, Lookup, Scratch, evaluate_exactly, scratch
+from leanspike.hardware.search_best import Objective
+from leanspike.hardware.search_bounds import (
+    CYCLES_ONLY,
+    EDP,
+    ENERGY_ONLY,
+    LANES,
+    Lanes,
+    Pairs,
+    bound,
+)
+from leanspike.hardware.search_exact import Counted, Lookup, evaluate_exactly
 from leanspike.hardware.search_group import CountedBlock
-from leanspike.hardware.search_linear import COLUMNS, Linear, alone, linear_cells, linear_paces
-from leanspike.hardware.search_shapes import Numbers
-from leanspike.hardware.search_tables import Tables
+from leanspike.hardware.search_linear import COLUMNS, PACKING, linear_cells, linear_paces
+from leanspike.hardware.search_tables import Fixed, Tables, fixed_of
 
 Ints = NDArray[np.int64]
 Reals = NDArray[np.float64]
 
+_SCORES = {"edp": EDP, "pareto": EDP, "energy": ENERGY_ONLY, "latency": CYCLES_ONLY}
+
 
 class Pricer:
-    """One case of a group: its tables, and what its mappings cost."""
+    """Up to eight cases of a group side by side, over one batch of mappings.
 
-    def __init__(self, case: Case, numbers: Numbers) -> None:
-        plan, chip = case.plan, case.plan.architecture
-        self.case = case
-        self.tables = Tables(case, numbers)
-        updates = plan.problem.volumes()[plan.problem.tensors[plan.problem.written]]
-        with_neurons = case.neurons and chip.neuron is not None
-        self._neuron_pj = updates * case.pricing.neuron if with_neurons else 0.0
-        self._inner = np.array(
-            [
-                numbers.pairs.index((child, x)) if (child := plan.child(i, x)) < len(chip.levels)
-                else -1
-                for i, x in numbers.pairs
-            ]
-        )  # fmt: skip
-        self._linear = Linear(np.zeros((0, COLUMNS)), np.zeros(0), np.zeros(0))
-        self.lookup: Lookup = self.tables.lookup()
+    Lanes that are left over repeat the last case.
+    """
 
-    def grow(self) -> None:
-        """Look up what the numbers have grown by since the last block."""
-        numbers = self.tables.numbers
-        size = sum(len(cells.rows) for cells in numbers.cells)
-        paces, known = len(numbers.paces.rows), len(self._linear.needed)
-        if size == len(self._linear.cells) and paces == known:
-            return
-        self.tables.grow()
-        self.lookup = lookup = self.tables.lookup()
-        plan, rules, prices = self.tables.plan, self.tables.rules, self.tables.prices()
-        cells = np.zeros((size, COLUMNS))
-        for x in range(self.case.plan.keep.shape[1]):
-            row_plan, row_prices = alone(plan, prices, x)
+    def __init__(self, cases: Sequence[Case], tables: Tables) -> None:
+        self.cases = tuple(cases)
+        numbers = tables.numbers
+        self._fixed: list[Fixed] = [fixed_of(case, numbers.ranks) for case in cases]
+        self._lookups: list[Lookup] = [
+            tables.lookup(case, fixed) for case, fixed in zip(cases, self._fixed, strict=True)
+        ]
+        count, paces = len(self._lookups[0].cell_content), len(self._lookups[0].units)
+        cells = np.empty((count, COLUMNS, LANES))
+        needed, compute_pj = np.empty((paces, LANES)), np.empty((paces, LANES))
+        for lane in range(len(cases)):
+            self._fill(lane, tables.first_chain, cells, needed, compute_pj)
+        last = len(cases) - 1
+        for array in (cells, needed, compute_pj):
+            array[..., last + 1 :] = array[..., last : last + 1]
+        self._pairs = self._pairs_of(tables, cells)
+        self.lanes = self._lanes(cells, needed, compute_pj)
+
+    def _fill(
+        self, lane: int, chains: Ints, cells: Reals, needed: Reals, compute_pj: Reals
+    ) -> None:
+        fixed, lookup = self._fixed[lane], self._lookups[lane]
+        for x, (plan, prices, space) in enumerate(fixed.alone):
             linear_cells(
-                row_plan, rules, lookup, row_prices, self._scratch(1),
-                np.flatnonzero(lookup.tensor == x), self.tables.chains_of(x), cells,
+                plan, fixed.rules, lookup, prices, space,
+                np.flatnonzero(lookup.tensor == x), chains[x : x + 2], cells[:, :, lane],
             )  # fmt: skip
-        needed, compute_pj = np.zeros(paces), np.zeros(paces)
-        needed[:known], compute_pj[:known] = self._linear.needed, self._linear.compute_pj
-        linear_paces(plan, rules, lookup, prices, self._scratch(), known, needed, compute_pj)
-        self._linear = Linear(cells, needed, compute_pj)
-
-    def counted(self, counted: CountedBlock) -> Counted:
-        """Return a block's counts as compiled code takes them, with this case's membrane."""
-        shapes, state = counted.shapes, self.case.pricing.state
-        if counted.nothing is not None:
-            fixed, state_bits = counted.nothing
-            if self._neuron_pj:
-                fixed = fixed + self._neuron_pj
-        else:
-            fixed = counted.reads @ state[:, 0] + counted.writes @ state[:, 1] + self._neuron_pj
-            state_bits = counted.held * self.case.state_bits
-        return Counted(
-            shapes.tile, shapes.arriving, shapes.leaving, shapes.partition, shapes.instances,
-            shapes.cell, shapes.pace, counted.fills, counted.used, fixed, state_bits,
+        linear_paces(
+            fixed.plan, fixed.rules, lookup, fixed.prices, fixed.pace_scratch, needed[:, lane],
+            compute_pj[:, lane],
         )  # fmt: skip
 
-    def bounds(self, arrays: Counted) -> Reals:
-        """Return (least, most energy, least, most cycles), [n, 4]; infinite where not legal."""
-        bounds = np.empty((len(arrays.tile), 4))
+    def _pairs_of(self, tables: Tables, cells: Reals) -> Pairs:
+        numbers, plan, lookup = tables.numbers, self.cases[0].plan, self._lookups[0]
+        children = [(plan.child(i, x), x) for i, x in numbers.pairs]
+        inner = [numbers.pairs.index(c) if c in numbers.pairs else -1 for c in children]
+        packs = [
+            bool(cells[first:last, PACKING : PACKING + 3].any())
+            for first, last in zip(lookup.first_cell[:-1], lookup.first_cell[1:], strict=True)
+        ]
+        return Pairs(lookup.level, lookup.first_cell, np.array(inner), np.array(packs))
+
+    def _lanes(self, cells: Reals, needed: Reals, compute_pj: Reals) -> Lanes:
+        order = [min(lane, len(self.cases) - 1) for lane in range(LANES)]
+        plans = [self.cases[lane].plan for lane in order]
+        prices = [self._fixed[lane].prices for lane in order]
+        level, tensor = self._lookups[0].level, self._lookups[0].tensor
+        metadata = np.stack([plan.metadata_capacity for plan in plans], axis=-1)
+        return Lanes(
+            cells=cells,
+            needed=needed,
+            compute_pj=compute_pj,
+            room=np.stack([plan.capacity for plan in plans], axis=-1),
+            metadata_room=np.where(metadata < 0, np.inf, metadata),
+            shared=np.where(metadata < 0, 1.0, 0.0),
+            per_word=1.0 / np.stack([plan.bandwidth for plan in plans], axis=-1),
+            packing_pj=np.stack([one.storage[level, tensor, 19] for one in prices], axis=-1),
+            cycle_pj=np.array([one.cycle for one in prices]),
+            state_bits=np.array([float(self.cases[lane].state_bits) for lane in order]),
+        )
+
+    @cached_property
+    def _membrane(self) -> tuple[Reals, Reals, Reals]:
+        """PJ of reading and of writing a membrane value [L, 8], and of all neurons [8]."""
+        states, neurons = [], []
+        for lane in range(LANES):
+            case = self.cases[min(lane, len(self.cases) - 1)]
+            problem, neuron = case.plan.problem, case.plan.architecture.neuron
+            updates = problem.volumes()[problem.tensors[problem.written]]
+            there = case.neurons and neuron is not None
+            neurons.append(updates * case.pricing.neuron if there else 0.0)
+            states.append(case.pricing.state)
+        state = np.stack(states, axis=-1)
+        return state[:, 0], state[:, 1], np.array(neurons)
+
+    def fixed_energy(self, counted: CountedBlock, rows: Ints | slice) -> Reals:
+        """Return the membrane's energy, which no density changes, [rows, 8]."""
+        reading, writing, neurons = self._membrane
+        energy: Reals = counted.reads[rows] @ reading + counted.writes[rows] @ writing + neurons
+        return energy
+
+    def bounds(
+        self, counted: CountedBlock, objective: Objective
+    ) -> tuple[Reals, Reals, Ints, Reals]:
+        """Bound what a block's mappings cost.
+
+        Returns
+        -------
+        The lowest score of each mapping, [8, n], infinite where it is not legal; the least of the
+        highest scores, [8]; how many mappings are legal, [8]; and for ``pareto`` (least, most
+        energy, least, most cycles), [8, n, 4].
+        """
+        legal = np.zeros(LANES, np.int64)
+        least, most, bounds = self._bound(self.lanes, counted, objective, legal)
+        return least, most, legal, bounds
+
+    def _bound(
+        self, lanes: Lanes, counted: CountedBlock, objective: Objective, legal: Ints
+    ) -> tuple[Reals, Reals, Reals]:
+        n = len(counted)
+        least, most = np.empty((LANES, n)), np.full(LANES, np.inf)
+        bounds = np.empty((LANES if objective == "pareto" else 0, n, 4))
         bound(
-            self.case.semantics.whole_accesses, self._inner, self.case.plan.bandwidth,
-            self.lookup, self._linear, arrays, self.tables.prices(), self.tables.room(), bounds,
+            _SCORES[objective], self.cases[0].semantics.whole_accesses, self._pairs, lanes,
+            _as_arrays(counted), self.fixed_energy(counted, slice(None)), counted.stands_for,
+            least, most, legal, bounds,
         )  # fmt: skip
-        return bounds
+        return least, most, bounds
 
-    def exact(self, arrays: Counted, rows: Ints) -> tuple[Reals, Reals]:
+    def fitting(self, counted: CountedBlock, level: int) -> int:
+        """Return how many of a block's mappings fit one level in the first lane."""
+        others = np.arange(len(self.lanes.room))[:, None] != level
+        lanes = self.lanes._replace(
+            room=np.where(others, np.inf, self.lanes.room),
+            metadata_room=np.where(others, np.inf, self.lanes.metadata_room),
+        )
+        legal = np.zeros(LANES, np.int64)
+        self._bound(lanes, counted, "energy", legal)
+        return int(legal[0])
+
+    def exact(self, lane: int, counted: CountedBlock, rows: Ints) -> tuple[Reals, Reals]:
         """Return energy (pJ) and cycles of some mappings, as the engine counts them."""
         energy, cycles = np.zeros(len(rows)), np.zeros(len(rows))
+        fixed = self._fixed[lane]
         evaluate_exactly(
-            self.tables.plan, self.tables.rules, self.lookup, arrays, self.tables.prices(), rows,
-            self._scratch(), energy, cycles,
+            fixed.plan, fixed.rules, self._lookups[lane], _as_arrays(counted), fixed.prices, rows,
+            np.ascontiguousarray(self.fixed_energy(counted, rows)[:, lane]), fixed.scratch,
+            energy, cycles,
         )  # fmt: skip
         return energy, cycles
 
-    def _scratch(self, tensors: int | None = None) -> Scratch:
-        levels = self.case.plan.keep.shape[0]
-        tensors = tensors or self.case.plan.keep.shape[1]
-        ranks = self.lookup.words.shape[1]
-        return scratch(levels, tensors, ranks, empty_row(levels, tensors, ranks))
+
+def _as_arrays(counted: CountedBlock) -> Counted:
+    return Counted(
+        counted.tile, counted.arriving, counted.leaving, counted.partition, counted.instances,
+        counted.cell, counted.pace, counted.fills, counted.used, counted.held,
+    )  # fmt: skip

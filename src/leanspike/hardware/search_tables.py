@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,10 +11,16 @@ from numpy.typing import NDArray
 from leanspike.hardware.case import Case
 from leanspike.hardware.counts.conditions import conditions_met
 from leanspike.hardware.counts.evaluate import row_plan, row_rules
-from leanspike.hardware.counts.row import RowPlan, RowRules
+from leanspike.hardware.counts.plan import Plan
+from leanspike.hardware.counts.row import RowPlan, RowRules, empty_row
 from leanspike.hardware.counts.tiles import contents_of
-from leanspike.hardware.search_exact import Lookup, Prices, Room
+from leanspike.hardware.density import DensityModel, FixedStructured, Uniform
+from leanspike.hardware.identity import Same
+from leanspike.hardware.pricing import Pricing
+from leanspike.hardware.search_exact import Lookup, Prices, Scratch, scratch
+from leanspike.hardware.search_linear import alone
 from leanspike.hardware.search_shapes import Numbers
+from leanspike.hardware.semantics import Semantics
 
 Ints = NDArray[np.int64]
 Reals = NDArray[np.float64]
@@ -22,9 +29,25 @@ Reals = NDArray[np.float64]
 _SKIPPED_METADATA = slice(15, 18)
 
 
-@dataclass
+@dataclass(frozen=True)
+class Fixed:
+    """What compiled code takes of a case and no density changes.
+
+    ``alone`` is the plan, the prices and room for a row of each tensor alone; ``scratch`` is room
+    for a row, ``pace_scratch`` for one without tiles.
+    """
+
+    plan: RowPlan
+    rules: RowRules
+    prices: Prices
+    alone: tuple[tuple[RowPlan, Prices, Scratch], ...]
+    scratch: Scratch
+    pace_scratch: Scratch
+
+
+@dataclass(frozen=True)
 class PairTable:
-    """Contents of one (level, tensor) by their numbers; every array grows along its first axis.
+    """Contents of one (level, tensor) by their numbers.
 
     Attributes
     ----------
@@ -32,133 +55,137 @@ class PairTable:
         Density, fraction of instances present and row waste, [contents, 3].
     words
         Expected metadata and payload words, [contents, R, 2].
-    tile
-        Values of the tile, int64 [contents].
     bits
         Most bits of values and of metadata, [contents, 2].
     """
 
-    ranks: int = 0
-    reals: Reals = field(default_factory=lambda: np.zeros((0, 3)))
-    words: Reals = field(default_factory=lambda: np.zeros((0, 0, 2)))
-    tile: Ints = field(default_factory=lambda: np.zeros(0, np.int64))
-    bits: Reals = field(default_factory=lambda: np.zeros((0, 2)))
+    reals: Reals
+    words: Reals
+    bits: Reals
+
+
+def fixed_of(case: Case, ranks: int) -> Fixed:
+    """Return what no density changes, for tables of so many ranks."""
+    return _fixed(
+        Same(case.plan), Same(case.pricing), case.semantics, 1 if case.dense else ranks,
+        case.cycle_ns,
+    )  # fmt: skip
+
+
+@lru_cache(maxsize=1024)
+def _fixed(
+    plan: Same[Plan], pricing: Same[Pricing], semantics: Semantics, ranks: int, cycle_ns: float
+) -> Fixed:
+    rows = row_plan(plan.it, semantics, ranks)
+    storage = pricing.it.storage.copy()
+    if not semantics.skipped_metadata:
+        storage[:, :, _SKIPPED_METADATA] = 0.0
+    # uW x ns = 1e-3 pJ
+    leakage = sum(pricing.it.leakage_uw.values()) * cycle_ns * 1e-3
+    prices = Prices(storage, pricing.it.compute, float(leakage))
+    levels, tensors = plan.it.keep.shape
+    return Fixed(
+        plan=rows,
+        rules=row_rules(semantics),
+        prices=prices,
+        alone=tuple(
+            (*alone(rows, prices, x), scratch(levels, 1, ranks, empty_row(levels, 1, ranks)))
+            for x in range(tensors)
+        ),
+        scratch=scratch(levels, tensors, ranks, empty_row(levels, tensors, ranks)),
+        pace_scratch=scratch(levels, tensors, ranks, empty_row(levels, tensors, ranks)),
+    )
 
 
 class Tables:
-    """Everything a case looks up.
+    """Makes the lookups of the cases of a group; what cases share is worked out once."""
 
-    Attributes
-    ----------
-    plan, rules
-        What compiled rows take.
-    pairs
-        Per pair of :attr:`Numbers.pairs`, its contents.
-    remedy, p_left
-        Per tensor, what each level does about reads and how often, [chains, L].
-    prices
-        pJ per storage action, [L, X, 20]; per compute outcome, [3].
-    """
-
-    def __init__(self, case: Case, numbers: Numbers) -> None:
-        levels, tensors = case.plan.keep.shape
-        self.case = case
+    def __init__(self, numbers: Numbers) -> None:
         self.numbers = numbers
-        most = 1 if case.dense else numbers.ranks
-        self.plan: RowPlan = row_plan(case.plan, case.semantics, most)
-        self.rules: RowRules = row_rules(case.semantics)
-        self.pairs = [PairTable(words=np.zeros((0, most, 2))) for _ in numbers.pairs]
-        self.remedy = [np.zeros((0, levels), np.int64) for _ in range(tensors)]
-        self.p_left = [np.zeros((0, levels)) for _ in range(tensors)]
-        self.storage_prices: Reals = case.pricing.storage.copy()
-        if not case.semantics.skipped_metadata:
-            self.storage_prices[:, :, _SKIPPED_METADATA] = 0.0
-        digits = 6 if case.semantics.whole_accesses else 15
-        self.operand_density = np.array(
-            [
-                1.0 if case.dense else round(float(case.models[x].density), digits)
-                for x in self.plan.operands
-            ]
-        )
-
-    def lookup(self) -> Lookup:
-        """Return everything known so far as flat arrays."""
-        numbers = self.numbers
-        paces = numbers.paces.rows
+        self._contents = [interner.rows for interner in numbers.contents]
+        self._chains = [interner.rows for interner in numbers.chains]
+        self._known: dict[tuple[object, ...], PairTable] = {}
         cells = [interner.rows for interner in numbers.cells]
-        first_content = np.cumsum([0] + [len(pair.tile) for pair in self.pairs])
-        first_chain = np.cumsum([0] + [len(chains) for chains in self.remedy])
-        return Lookup(
-            level=np.array([i for i, _ in numbers.pairs]),
-            tensor=np.array([x for _, x in numbers.pairs]),
-            first_cell=np.cumsum([0] + [len(rows) for rows in cells]),
-            cell_content=np.concatenate(
-                [rows[:, 0] + first_content[k] for k, rows in enumerate(cells)]
+        paces = numbers.paces.rows
+        self.first_content = np.cumsum([0] + [len(rows) for rows in self._contents])
+        self.first_chain = np.cumsum([0] + [len(rows) for rows in self._chains])
+        self._structure = {
+            "level": np.array([i for i, _ in numbers.pairs]),
+            "tensor": np.array([x for _, x in numbers.pairs]),
+            "first_cell": np.cumsum([0] + [len(rows) for rows in cells]),
+            "cell_content": np.concatenate(
+                [rows[:, 0] + self.first_content[k] for k, rows in enumerate(cells)]
             ),
-            cell_chain=np.concatenate(
+            "cell_chain": np.concatenate(
                 [
-                    rows[:, 1] + first_chain[x]
+                    rows[:, 1] + self.first_chain[x]
                     for rows, (_, x) in zip(cells, numbers.pairs, strict=True)
                 ]
             ),
-            reals=np.concatenate([pair.reals for pair in self.pairs]),
-            words=np.concatenate([pair.words for pair in self.pairs]),
-            bits=np.concatenate([pair.bits for pair in self.pairs]),
-            tile=np.concatenate([pair.tile for pair in self.pairs]),
-            ranks=np.array([pair.ranks for pair in self.pairs]),
-            remedy=np.concatenate(self.remedy),
-            p_left=np.concatenate(self.p_left),
-            together=paces[:, : len(self.remedy)] + first_chain[:-1],
-            passes=np.ascontiguousarray(paces[:, -6:-1]),
-            units=np.ascontiguousarray(paces[:, -1]),
-            operand_density=self.operand_density,
-        )
+            "tile": np.concatenate([rows[:, 0] for rows in self._contents]),
+            "together": paces[:, : len(self._chains)] + self.first_chain[:-1],
+            "passes": np.ascontiguousarray(paces[:, len(self._chains) : -1]),
+            "units": np.ascontiguousarray(paces[:, -1]),
+        }
 
-    def chains_of(self, x: int) -> Ints:
-        """Return the first and the last + 1 of a tensor's chains, counted over all tensors."""
-        first = np.cumsum([0] + [len(chains) for chains in self.remedy])
-        return first[x : x + 2]
+    def lookup(self, case: Case, fixed: Fixed) -> Lookup:
+        """Return everything a case looks up, as flat arrays."""
+        most = fixed.plan.word_bits.shape[2]
+        contents, levels = int(self.first_content[-1]), case.plan.keep.shape[0]
+        reals, bits = np.empty((contents, 3)), np.empty((contents, 2))
+        words = np.zeros((contents, most, 2))
+        ranks = np.zeros(len(self.numbers.pairs), np.int64)
+        for k in range(len(ranks)):
+            here = slice(self.first_content[k], self.first_content[k + 1])
+            table = self._pair(case, k, fixed)
+            ranks[k] = table.words.shape[1]
+            reals[here], bits[here] = table.reals, table.bits
+            words[here, : ranks[k]] = table.words
+        remedy = np.zeros((int(self.first_chain[-1]), levels), np.int64)
+        p_left = np.zeros((int(self.first_chain[-1]), levels))
+        if not case.dense:
+            for x, chains in enumerate(self._chains):
+                here = slice(self.first_chain[x], self.first_chain[x + 1])
+                remedy[here], p_left[here] = conditions_met(case.plan, x, chains, case.models)
+        digits = 6 if case.semantics.whole_accesses else 15
+        density = [
+            1.0 if case.dense else round(float(case.models[x].density), digits)
+            for x in fixed.plan.operands
+        ]
+        return Lookup(
+            **self._structure, reals=reals, words=words, bits=bits, ranks=ranks, remedy=remedy,
+            p_left=p_left, operand_density=np.array(density),
+        )  # fmt: skip
 
-    def prices(self) -> Prices:
-        """Return what actions and cycles cost."""
-        pricing, case = self.case.pricing, self.case
-        # uW x ns = 1e-3 pJ
-        leakage = sum(pricing.leakage_uw.values()) * case.cycle_ns * 1e-3
-        return Prices(self.storage_prices, pricing.compute, float(leakage))
+    def _pair(self, case: Case, k: int, fixed: Fixed) -> PairTable:
+        level, x = self.numbers.pairs[k]
+        layout = case.plan.formats[level][x]
+        key = (
+            k, _model_key(case.models[x]), layout and Same(layout), case.plan.value_bits[level, x],
+            case.plan.block[level, x], case.plan.word_bits[level, x].tobytes(), case.semantics,
+        )  # fmt: skip
+        known = self._known.get(key)
+        if known is None:
+            known = self._known[key] = self._contents_of(case, k, fixed)
+        return known
 
-    def room(self) -> Room:
-        """Return the capacities."""
-        return Room(self.case.plan.capacity, self.case.plan.metadata_capacity)
-
-    def grow(self) -> None:
-        """Add what the numbers have grown by."""
-        for x, chains in enumerate(self.numbers.chains):
-            known = len(self.remedy[x])
-            if self.case.dense:
-                count, levels = len(chains.rows), self.case.plan.keep.shape[0]
-                self.remedy[x] = np.zeros((count, levels), np.int64)
-                self.p_left[x] = np.zeros((count, levels))
-                continue
-            fresh = conditions_met(self.case.plan, x, chains.rows[known:], self.case.models)
-            self.remedy[x] = np.concatenate((self.remedy[x], fresh[0]))
-            self.p_left[x] = np.concatenate((self.p_left[x], fresh[1]))
-        for k, (level, x) in enumerate(self.numbers.pairs):
-            self._grow_pair(self.pairs[k], self.numbers.contents[k].rows, level, x)
-
-    def _grow_pair(self, table: PairTable, rows: Ints, level: int, x: int) -> None:
-        case, most, fresh = self.case, self.numbers.ranks, rows[len(table.tile) :]
-        if not len(fresh):
-            return
+    def _contents_of(self, case: Case, k: int, fixed: Fixed) -> PairTable:
+        level, x = self.numbers.pairs[k]
+        rows, most = self._contents[k], self.numbers.ranks
         found = contents_of(
-            case.plan, level, x, fresh[:, 0].copy(), fresh[:, 1 : 1 + most], fresh[:, 1 + most :],
+            case.plan, level, x, rows[:, 0].copy(), rows[:, 1 : 1 + most], rows[:, 1 + most :],
             case.models[x], case.semantics, dense=case.dense,
         )  # fmt: skip
-        table.ranks = found.words.shape[1]
-        words = np.zeros((len(fresh), *table.words.shape[1:]))
-        words[:, : table.ranks] = found.words
-        reals = np.stack((found.density, found.present, found.row_waste), axis=1)
-        bits = found.bits(case.plan.value_bits[level, x], self.plan.word_bits[level, x])
-        table.tile = rows[:, 0].copy()
-        table.reals = np.concatenate((table.reals, reals))
-        table.words = np.concatenate((table.words, words))
-        table.bits = np.concatenate((table.bits, bits))
+        return PairTable(
+            np.stack((found.density, found.present, found.row_waste), axis=1),
+            found.words,
+            found.bits(case.plan.value_bits[level, x], fixed.plan.word_bits[level, x]),
+        )
+
+
+def _model_key(model: DensityModel) -> tuple[object, ...]:
+    if isinstance(model, FixedStructured):
+        return ("fixed-structured", model.density)
+    if isinstance(model, Uniform):
+        return ("uniform", model.size, model.nonzeros)
+    return (Same(model),)

@@ -7,9 +7,10 @@ import numpy as np
 from leanspike.errors import InputError
 from leanspike.hardware.case import Case
 from leanspike.hardware.mapspace_walk import why_empty
-from leanspike.hardware.search_exact import Room, legal
-from leanspike.hardware.search_group import Group
+from leanspike.hardware.search_group import batches
 from leanspike.hardware.search_pricer import Pricer
+from leanspike.hardware.search_tables import Tables
+from leanspike.hardware.search_walks import Walk
 
 
 def why_none(case: Case) -> InputError:
@@ -17,29 +18,21 @@ def why_none(case: Case) -> InputError:
 
     One alone is named where one alone is enough; otherwise all that refuse some mapping.
     """
-    group = Group([case], limited=False)
-    pricer = Pricer(case, group.numbers)
+    walk = Walk([case], limited=False)
     levels = [level.name for level in case.plan.architecture.levels]
     met = np.zeros(len(levels), np.int64)
     fitting = spread = 0
-    for counted in group.blocks():
-        spread += len(counted.block)
-        fitting += len(counted.shapes)
-        pricer.grow()
-        arrays = pricer.counted(counted)
-        room = pricer.tables.room()
-        for i in range(len(levels)):
-            alone = Room(
-                np.where(np.arange(len(levels)) == i, room.capacity, np.inf),
-                np.where(
-                    (np.arange(len(levels)) == i) | (room.metadata < 0), room.metadata, np.inf
-                ),
-            )
-            fits = np.zeros(len(counted.shapes), np.bool_)
-            legal(pricer.lookup, arrays, alone, fits)
-            met[i] += int(fits.sum())
+    for batch in batches(case, walk):
+        spread += batch.walked
+        if not batch.blocks:
+            continue
+        pricer = Pricer([case], Tables(batch.numbers))
+        for counted in batch.blocks:
+            fitting += int(counted.stands_for.sum())
+            for i in range(len(levels)):
+                met[i] += pricer.fitting(counted, i)
     if not spread:
-        error = why_empty(group.space, [])
+        error = why_empty(walk.space, [])
         return InputError(error.what, where=f"{case.name}, map space", remedy=error.remedy)
     if not fitting:
         return InputError(
