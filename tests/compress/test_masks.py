@@ -24,7 +24,11 @@ def random_scores(sizes: list[int], *, seed: int, ties: bool = False) -> dict[st
 
 
 @given(
-    sizes, fractions, st.integers(0, 99), st.booleans(), st.sampled_from(["global", "layerwise"])
+    sizes,
+    fractions,
+    st.integers(0, 99),
+    st.booleans(),
+    st.sampled_from(["global", "layerwise", "lamp"]),
 )
 def test_counts_are_exact(ns: list[int], f: float, seed: int, ties: bool, scope: str) -> None:
     masks = draw_masks(random_scores(ns, seed=seed, ties=ties), f, scope=scope)

@@ -1,9 +1,12 @@
-"""How much of each layer to prune: the same share everywhere, or Erdos-Renyi kernel."""
+"""How much of each layer to prune: the same share, Erdos-Renyi kernel, or by LAMP's ranking."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from math import prod
+
+import torch
+from torch import Tensor
 
 
 def uniform_shares(shapes: Sequence[tuple[int, ...]], sparsity: float) -> list[float]:
@@ -42,3 +45,36 @@ def erk_shares(shapes: Sequence[tuple[int, ...]], sparsity: float) -> list[float
     return [
         0.0 if i in dense else sizes[i] * (1 - min(1.0, scale * raw[i])) for i in range(len(sizes))
     ]
+
+
+def layer_share(score: Tensor) -> Tensor:
+    """Turn a layer's scores into ones that compare across layers (LAMP, arXiv 2010.07611).
+
+    ``s ** 2 / sum(t ** 2)``, t going over the layer's scores that rank no lower, s among them
+    (equation 3, with the score in the weight's stead): the fraction that would be lost of what
+    the layer still has, were all lower ones gone. A layer's highest gets 1 and outlives the
+    others.
+
+    Parameters
+    ----------
+    score
+        Worth of a layer's weights, ``[weights]``; those at minus infinity (pruned before) or
+        infinity (never to be) stay there, and negative ones count as 0.
+
+    Returns
+    -------
+    Tensor
+        ``[weights]``, in the same order by size.
+
+    >>> layer_share(torch.tensor([1.0, 3.0, 2.0])).tolist()  # 1/14, 9/9, 4/13
+    [0.0714285746216774, 1.0, 0.3076923191547394]
+    """
+    finite = torch.isfinite(score)
+    squares = score[finite].clamp(min=0).double().square()
+    order = squares.argsort(descending=True, stable=True)
+    kept = squares[order].cumsum(0).clamp(min=torch.finfo(torch.float64).tiny)
+    shares = torch.empty_like(squares)
+    shares[order] = squares[order] / kept
+    result = score.clone()
+    result[finite] = shares.to(score)
+    return result

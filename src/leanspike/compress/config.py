@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, get_args
 
 from leanspike.compress.quantizers import QUANTIZERS, REACHES
 from leanspike.compress.rounding import ROUNDINGS
 from leanspike.compress.structure import parse_structure
 from leanspike.errors import InputError
 
-Scope = Literal["global", "layerwise", "erk"]
+Scope = Literal["global", "layerwise", "erk", "lamp"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,7 +49,8 @@ class CompressionConfig:
     scope
         How the sparsity is spread: ``"global"`` ranks all layers' weights together,
         ``"layerwise"`` gives each layer the same sparsity, ``"erk"`` gives narrow layers less
-        (Erdos-Renyi kernel).
+        (Erdos-Renyi kernel), ``"lamp"`` ranks all weights together by their share of what their
+        layer keeps, so that no layer is starved.
     score
         What makes a weight worth keeping: its ``"magnitude"``, or a ``"random"`` number as a
         baseline. Other scores are passed to `prepare`.
@@ -99,7 +100,7 @@ class CompressionConfig:
         _check_name("quantizer", self.quantizer, QUANTIZERS)
         _check_name("rounding", self.rounding, ROUNDINGS)
         _check_name("granularity", self.granularity, ("tensor", "channel"))
-        _check_name("scope", self.scope, ("global", "layerwise", "erk"))
+        _check_name("scope", self.scope, get_args(Scope))
         _check_name("score", self.score, ("magnitude", "random"))
         self._check_bits("weight_bits", self.weight_bits)
         for pattern, bits in dict(self.layer_bits).items():

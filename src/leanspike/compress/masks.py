@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
-from leanspike.compress.allocation import erk_shares, uniform_shares
+from leanspike.compress.allocation import erk_shares, layer_share, uniform_shares
 from leanspike.compress.structure import channel_scores, draw_n_of_m, parse_structure
 from leanspike.errors import InputError
 
@@ -34,7 +34,7 @@ def draw_masks(
     sparsity
         Fraction to prune; not used with an N:M structure, which says it itself.
     scope
-        ``"global"``, ``"layerwise"`` or ``"erk"``.
+        ``"global"``, ``"layerwise"``, ``"erk"`` or ``"lamp"``.
     structure
         ``"element"``, ``"channel"`` or N:M.
     before
@@ -79,7 +79,9 @@ def _draw_elements(scores: Mapping[str, Tensor], sparsity: float, scope: str) ->
     sizes = [score.numel() for score in scores.values()]
     total = round(sparsity * sum(sizes))
     flat = [score.flatten() for score in scores.values()]
-    if scope == "global":
+    if scope == "lamp":
+        flat = [layer_share(score) for score in flat]
+    if scope in ("global", "lamp"):
         kept = _keep_highest(torch.cat(flat), total, where="the network").split(sizes)
     else:
         shares = (erk_shares if scope == "erk" else uniform_shares)(shapes, sparsity)
