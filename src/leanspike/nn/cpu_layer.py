@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -12,6 +13,7 @@ from torch import Tensor
 
 from leanspike.nn import cpu_kernels, cpu_norm_kernels, cpu_pooled_kernels
 from leanspike.nn.cpu_blocks import KINDS, SURROGATES
+from leanspike.nn.cpu_lanes import WIDTH
 from leanspike.nn.neuron_config import NeuronConfig
 from leanspike.nn.threads import parts, run_parts
 
@@ -118,7 +120,7 @@ class _Layer(torch.autograd.Function):
             view(out),
             view(membrane),
             *tiles.for_forward,
-            *tiles.dynamics[:4],
+            *tiles.dynamics,
         )
         ctx.save_for_backward(y, leak, weight, bias, mean, deviation)
         ctx.plan, ctx.channels_last, ctx.membrane = plan, channels_last, membrane
@@ -133,13 +135,11 @@ class _Layer(torch.autograd.Function):
         g_out = (grads[0].movedim(2, -1) if ctx.channels_last else grads[0]).contiguous()
         g_array, array = _widened(g_out).numpy(), _widened(y).numpy()
         tiles = _Tiles(array, leak, weight, bias, mean, deviation, plan, ctx.channels_last)
-        # Odd images have a last row or column that pooling leaves out: its gradient is zero.
-        odd = plan.pooled and (array.shape[2] % 2 or array.shape[3] % 2)
-        gx = np.zeros_like(array) if odd else np.empty_like(array)
+        gx = np.empty_like(array)
         kernel, units, view = tiles.kernel("backward", g_array.shape)
         wants_leak = plan.config.kind == "plif" and ctx.needs_input_grad[1]
-        leak_sums = np.zeros((parts(units) if wants_leak else 0, tiles.size), array.dtype)
-        norm_sums = np.zeros((0 if mean is None else parts(units), 2, tiles.size), array.dtype)
+        leak_sums = np.zeros((parts(units) if wants_leak else 0, tiles.size))
+        norm_sums = np.zeros((0 if mean is None else parts(units), 2, tiles.size))
         run_parts(
             kernel,
             units,
@@ -151,10 +151,11 @@ class _Layer(torch.autograd.Function):
             leak_sums,
             norm_sums,
             *tiles.dynamics,
+            *tiles.for_gradient,
         )
         g_leak = g_weight = g_bias = None
         if wants_leak:
-            by_channel = leak_sums.sum(0, dtype=np.float64).reshape(-1, tiles.C).sum(0)
+            by_channel = tiles.by_channel(leak_sums)
             total = by_channel if leak.numel() > 1 else by_channel.sum(keepdims=True)
             g_leak = torch.from_numpy(total).to(leak.dtype)
         if mean is not None:
@@ -180,50 +181,68 @@ class _Tiles:
     ) -> None:
         self.plan, self.dtype = plan, array.dtype
         self.C = array.shape[-1] if channels_last else 1
-        self.size = self.C * _repeats(self.C) * (2 if plan.pooled else 1)
-        kind = plan.config.kind
-        if kind == "lif" and bool((torch.frexp(leak).mantissa == 0.5).all()):
+        self.size = -(-self.C // WIDTH) * WIDTH if plan.pooled else self.C * _repeats(self.C)
+        config, scalar = plan.config, array.dtype.type
+        kind, leaks = config.kind, leak.detach().numpy()
+        if kind == "lif" and (np.frexp(leaks)[0] == 0.5).all():
             # The same equation: multiplying by 1 / tau is exact for powers of two, and faster.
-            kind, leak = "plif", 1 / leak
-        self.leak = self.tile(leak)
+            kind, leaks = "plif", 1 / leaks
+        self.leak = self.tile(leaks)
         self.weight, self.mean, self.deviation = weight, mean, deviation
         if weight is None or bias is None or mean is None or deviation is None:
             scale = shift = means = np.empty(0, array.dtype)
         else:
-            factor = weight.double() * deviation.double()
+            factor = (weight.detach().double() * deviation.double()).numpy()
+            means = mean.double().numpy()
             scale = self.tile(factor)
-            shift = self.tile(bias.double() - mean.double() * factor)
-            means = self.tile(mean)
-        channels = (self.C,) if plan.pooled else ()
-        self.for_forward = (*channels, self.leak, scale, shift)
+            shift = self.tile(bias.detach().double().numpy() - means * factor)
+            means = self.tile(means)
+        self.for_forward = (self.leak, scale, shift)
         self.for_backward = (*self.for_forward, means)
-        config, scalar = plan.config, array.dtype.type
         self.dynamics = (
             KINDS[kind],
             scalar(config.threshold),
             scalar(config.v_reset),
             config.reset == "hard",
+        )
+        alpha = scalar(config.alpha)
+        slopes = np.array([math.pi / 2 * alpha, alpha / 2, alpha], array.dtype)
+        self.for_gradient = (
             config.detach_reset,
             SURROGATES[config.surrogate],
-            scalar(config.alpha),
+            slopes if plan.pooled else alpha,
         )
 
-    def tile(self, values: Tensor) -> NDArray[Any]:
-        """Repeat one value, or one per channel, over a block."""
-        array = values.detach().numpy().astype(self.dtype).reshape(-1)
-        return np.tile(array, self.size // array.size)
+    def tile(self, values: NDArray[Any]) -> NDArray[Any]:
+        """Lay one value, or one per channel, out as the kernels take it.
+
+        Repeated over a block; for pooling, the channels once, padded.
+        """
+        result = np.ones(self.size, self.dtype)
+        if values.size == 1:
+            result[:] = values
+        elif self.plan.pooled:
+            result[: self.C] = values
+        else:
+            result.reshape(-1, self.C)[:] = values
+        return result
+
+    def by_channel(self, sums: NDArray[Any]) -> NDArray[Any]:
+        """Add up what the parts found, [parts, ..., size] to [..., C]."""
+        total: NDArray[Any] = sums.sum(0)
+        if self.plan.pooled:
+            return total[..., : self.C]
+        return total.reshape(*total.shape[:-1], -1, self.C).sum(-2)
 
     def kernel(self, name: str, out_shape: tuple[int, ...]) -> tuple[Any, int, Any]:
         """Return a kernel, its number of units, and the view of arrays it takes."""
         if self.plan.pooled:
             units = out_shape[1] * out_shape[2] if all(out_shape) else 0
 
-            def view(array: NDArray[Any]) -> NDArray[Any]:
-                if array.ndim == 1:
-                    return array.reshape(0, 0, 0, 0)
-                return array.reshape(*array.shape[:3], -1)
+            def same(array: NDArray[Any]) -> NDArray[Any]:
+                return array.reshape(0, 0, 0, 0, 0) if array.ndim == 1 else array
 
-            return getattr(cpu_pooled_kernels, name), units, view
+            return getattr(cpu_pooled_kernels, name), units, same
 
         def flat(array: NDArray[Any]) -> NDArray[Any]:
             if array.ndim == 1:
@@ -243,9 +262,7 @@ def _finish_norm(
     """
     assert tiles.weight is not None
     assert tiles.deviation is not None
-    sum_g, sum_gy = torch.from_numpy(
-        norm_sums.sum(0, dtype=np.float64).reshape(2, -1, tiles.C).sum(1)
-    )
+    sum_g, sum_gy = torch.from_numpy(tiles.by_channel(norm_sums))
     deviation, weight = tiles.deviation.double(), tiles.weight.detach().double()
     mean = tiles.mean.double() if tiles.mean is not None else torch.zeros_like(weight)
     g_weight = sum_gy * deviation
@@ -256,12 +273,13 @@ def _finish_norm(
         count = y.size // tiles.C
         of_y = -of_g * deviation * g_weight / count
         constant = -of_g * sum_g / count - of_y * mean
+    blocks = np.tile(torch.stack((of_g, of_y, constant)).numpy(), _repeats(tiles.C))
     run_parts(
         cpu_norm_kernels.finish,
-        -(-y.size // tiles.size),
+        -(-y.size // blocks.shape[1]),
         gx.reshape(-1),
         y.reshape(-1),
-        *(tiles.tile(values) for values in (of_g, of_y, constant)),
+        *blocks.astype(y.dtype),
     )
     dtype = tiles.weight.dtype
     return g_weight.to(dtype), sum_g.to(dtype)

@@ -1,8 +1,9 @@
 """Neurons and 2x2 max pooling of their spikes as one kernel, on the CPU; compiled.
 
-The full-size spikes are never written: a block is two neighbouring image rows, pooled in the
-cache. Inputs are ``[T, N, H, W*C]`` and outputs ``[T, N, P, Q*C]``, channels last. The last row
-or column of an odd image reaches no output; it is left out, and its gradient is zero.
+The full-size spikes are never written. A window is four neurons of one channel, two in each of
+two image rows; sixteen channels are handled at a time. Inputs are ``[T, N, H, W, C]`` and outputs
+``[T, N, P, Q, C]``. The last row or column of an odd image reaches no output; it is left out, and
+its gradient is zero. Arrays per channel are padded to a multiple of sixteen.
 """
 
 from __future__ import annotations
@@ -12,28 +13,20 @@ from typing import Any
 import numpy as np
 
 from leanspike.nn.compiling import compiled
-from leanspike.nn.cpu_blocks import (
-    add_leak_gradient,
-    add_norm_sums,
-    backstep,
-    backstep_usual,
-    charge_and_fire,
-    charge_and_reset,
-    fire,
-    is_usual,
-    normalise,
+from leanspike.nn.cpu_equations import (
+    after_spikes,
+    carried,
+    charge,
     slope,
+    spikes_of,
+    through_charge,
+    through_spikes,
 )
-from leanspike.nn.cpu_pooling import (
-    award,
-    award_lower,
-    fired_in_pair,
-    gather,
-    larger,
-    mark_right,
-    spread,
-)
+from leanspike.nn.cpu_lanes import WIDTH, at_least, but_not, choose, either, load, splat, store
 from leanspike.nn.cpu_team import on_team
+
+WINDOWS = 512
+"""Windows handled together, times channels: their potentials over 20 steps fit the L2 cache."""
 
 
 @compiled
@@ -41,7 +34,6 @@ def forward_part(
     y: Any,
     out: Any,
     membrane: Any,
-    C: int,
     leak: Any,
     scale: Any,
     shift: Any,
@@ -53,40 +45,116 @@ def forward_part(
     parts: int,
     part: int,
 ) -> None:
-    """Pooled spikes ``out`` [T, N, P, Q*C] from ``y`` [T, N, H, W*C].
+    """Pooled spikes ``out`` [T, N, P, Q, C] from ``y`` [T, N, H, W, C].
 
-    A unit is one row of outputs of one sample, taken in pieces of ``leak.size // 2`` outputs.
-    Arguments as in ``cpu_kernels.forward``.
+    A unit is one row of outputs of one sample. Arguments as in ``cpu_kernels.forward_part``.
     """
-    x = np.empty_like(leak)
-    h = np.empty_like(leak)
-    pairs = np.empty_like(leak)
-    v = np.empty((2, leak.size), leak.dtype)
-    s = np.empty((2, leak.size), leak.dtype)
-    column = np.zeros(leak.size + C, leak.dtype)
-    P = out.shape[2]
+    T, N, H, W, C = y.shape
+    P, Q = out.shape[2:4]
+    block = max(1, WINDOWS // C)
+    groups = -(-C // WIDTH)
+    v = np.empty(block * groups * 4 * WIDTH, y.dtype)
+    one, zero = splat(y.dtype.type(1)), splat(y.dtype.type(0))
+    limit, rest = splat(threshold), splat(v_reset)
     for unit in range(part * units // parts, (part + 1) * units // parts):
         sample, p = unit // P, unit % P
-        for low in range(0, out.shape[3], leak.size // 2):
-            high = min(low + leak.size // 2, out.shape[3])
-            lo, hi = 2 * low, 2 * high
-            n = hi - lo
+        for low in range(0, Q, block):
             v[:] = v_reset
-            for t in range(y.shape[0]):
-                for r in range(2):
-                    row = y[t, sample, 2 * p + r, lo:hi]
-                    if scale.size:
-                        normalise(row, scale, shift, x)
-                        row = x[:n]
+            for t in range(T):
+                k = 0
+                for q in range(low, min(low + block, Q)):
+                    top = (((t * N + sample) * H + 2 * p) * W + 2 * q) * C
+                    target = (((t * N + sample) * P + p) * Q + q) * C
+                    for c in range(0, C, WIDTH):
+                        s = zero
+                        for corner in range(4):
+                            i = top + (corner >> 1) * W * C + (corner & 1) * C + c
+                            x = load(y, i, C - c)
+                            if scale.size:
+                                x = x * load(scale, c, WIDTH) + load(shift, c, WIDTH)
+                            own = load(leak, c, WIDTH)
+                            h = charge(x, load(v, k, WIDTH), own, kind, rest)
+                            if membrane.size:
+                                store(membrane, i, C - c, h)
+                            fired = spikes_of(h, limit, one, zero)
+                            after = after_spikes(h, fired, limit, rest, hard, one)
+                            store(v, k, WIDTH, after)
+                            k += WIDTH
+                            s = s + fired - s * fired  # their maximum, NaN if one is
+                        store(out, target + c, C - c, s)
+
+
+@compiled
+def forward(parts: int, threads: int, *arguments: Any) -> int:
+    """Call ``forward_part`` for every part."""
+    return on_team(forward_part, arguments, parts, threads)
+
+
+@compiled
+def potentials(
+    y: Any,
+    membrane: Any,
+    leak: Any,
+    scale: Any,
+    shift: Any,
+    kind: int,
+    threshold: Any,
+    v_reset: Any,
+    hard: bool,
+    unit: int,
+    P: int,
+    low: int,
+    high: int,
+    h: Any,
+) -> None:
+    """Set h [T, windows, 4, 16] to the charged potentials of the windows from low to high."""
+    T, N, H, W, C = y.shape
+    sample, p = unit // P, unit % P
+    one, zero = splat(y.dtype.type(1)), splat(y.dtype.type(0))
+    limit, rest = splat(threshold), splat(v_reset)
+    step = h.size // T
+    for t in range(T):
+        k = t * step
+        for q in range(low, high):
+            top = (((t * N + sample) * H + 2 * p) * W + 2 * q) * C
+            for c in range(0, C, WIDTH):
+                for corner in range(4):
+                    i = top + (corner >> 1) * W * C + (corner & 1) * C + c
                     if membrane.size:
-                        charge_and_reset(row, leak, kind, threshold, v_reset, hard, v[r], h)
-                        fire(h[:n], threshold, s[r])
-                        membrane[t, sample, 2 * p + r, lo:hi] = h[:n]
+                        own = load(membrane, i, C - c)
                     else:
-                        charge_and_fire(row, leak, kind, threshold, v_reset, hard, v[r], s[r])
-                larger(s[0], s[1], column[:n])
-                larger(column[:n], column[C : n + C], pairs[:n])
-                gather(pairs[:n], C, out[t, sample, p, low:high])
+                        x = load(y, i, C - c)
+                        if scale.size:
+                            x = x * load(scale, c, WIDTH) + load(shift, c, WIDTH)
+                        v = rest
+                        if t:
+                            before = load(h, k - step, WIDTH)
+                            fired = spikes_of(before, limit, one, zero)
+                            v = after_spikes(before, fired, limit, rest, hard, one)
+                        own = charge(x, v, load(leak, c, WIDTH), kind, rest)
+                    store(h, k, WIDTH, own)
+                    k += WIDTH
+
+
+@compiled
+def winners(h: Any, k: int, limit: Any) -> Any:
+    """Return which neuron of each window pooling takes its value from.
+
+    The maximum is the first neuron that fires in reading order, as in torch, and the upper left
+    one where none fires.
+    """
+    a = at_least(load(h, k, WIDTH), limit)
+    b = at_least(load(h, k + WIDTH, WIDTH), limit)
+    c = at_least(load(h, k + 2 * WIDTH, WIDTH), limit)
+    d = at_least(load(h, k + 3 * WIDTH, WIDTH), limit)
+    upper = either(a, b)
+    none = but_not(at_least(limit, limit), either(upper, either(c, d)))
+    return (
+        either(a, none),
+        but_not(b, a),
+        but_not(c, upper),
+        but_not(d, either(upper, c)),
+    )
 
 
 @compiled
@@ -94,7 +162,6 @@ def backward_part(
     g_out: Any,
     y: Any,
     membrane: Any,
-    C: int,
     leak: Any,
     scale: Any,
     shift: Any,
@@ -108,116 +175,112 @@ def backward_part(
     hard: bool,
     detach: bool,
     surrogate: int,
-    alpha: Any,
+    slopes: Any,
     units: int,
     parts: int,
     part: int,
 ) -> None:
-    """Gradient ``gx`` [T, N, H, W*C] from the pooled spikes' ``g_out`` [T, N, P, Q*C].
+    """Gradient ``gx`` [T, N, H, W, C] from the pooled spikes' ``g_out`` [T, N, P, Q, C].
 
-    Units as in ``forward``; arguments as in ``cpu_kernels.backward``. ``gx`` is left as it is in
-    rows and columns that reach no output.
+    Units as in ``forward_part``; arguments as in ``cpu_kernels.backward_part``, with the sums
+    [parts, C padded] and [parts, 2, C padded].
     """
-    T = y.shape[0]
-    usual = is_usual(kind, hard, detach, surrogate) and leak_sums.size == 0
-    half = leak.size // 2
-    x = np.empty_like(leak)
-    g = np.empty_like(leak)
-    gs = np.empty_like(leak)
-    g_pairs = np.empty_like(leak)
-    right = np.empty_like(leak)
-    mark_right(C, right)
-    v = np.empty((2, leak.size), leak.dtype)
-    carry = np.empty((2, leak.size), leak.dtype)
-    fired = np.empty((2, leak.size), leak.dtype)
-    # Step 0 holds the rest, step t + 1 the charged potential of t; padded for the pairs' sake.
-    h = np.full((T + 1, 2, leak.size + 2 * C), v_reset, leak.dtype)
-    sums = np.empty((3, leak.size), leak.dtype)
-    P = g_out.shape[2]
+    T, N, H, W, C = y.shape
+    P, Q = g_out.shape[2:4]
+    block = max(1, WINDOWS // C)
+    groups = -(-C // WIDTH)
+    carry = np.empty(block * groups * 4 * WIDTH, y.dtype)
+    h = np.empty(T * carry.size, y.dtype)
+    sums = np.zeros((3, groups * WIDTH), y.dtype)
+    one, zero = splat(y.dtype.type(1)), splat(y.dtype.type(0))
+    limit, rest = splat(threshold), splat(v_reset)
+    of_slope = splat(slopes[0]), splat(slopes[1]), splat(slopes[2])
     for unit in range(part * units // parts, (part + 1) * units // parts):
         sample, p = unit // P, unit % P
-        for low in range(0, g_out.shape[3], half):
-            high = min(low + half, g_out.shape[3])
-            lo, hi = 2 * low, 2 * high
-            n = hi - lo
-            v[:] = v_reset
-            for t in range(T):
-                for r in range(2):
-                    if membrane.size:
-                        h[t + 1, r, C : C + n] = membrane[t, sample, 2 * p + r, lo:hi]
-                    else:
-                        row = y[t, sample, 2 * p + r, lo:hi]
-                        if scale.size:
-                            normalise(row, scale, shift, x)
-                            row = x[:n]
-                        charge_and_reset(
-                            row, leak, kind, threshold, v_reset, hard, v[r], h[t + 1, r, C:]
-                        )
+        for low in range(0, Q, block):
+            high = min(low + block, Q)
+            potentials(
+                y,
+                membrane,
+                leak,
+                scale,
+                shift,
+                kind,
+                threshold,
+                v_reset,
+                hard,
+                unit,
+                P,
+                low,
+                high,
+                h,
+            )
             carry[:] = 0
             sums[:] = 0
             for t in range(T - 1, -1, -1):
-                spread(g_out[t, sample, p, low:high], C, g_pairs[:n])
-                for r in range(2):
-                    h_row = h[t + 1, r]
-                    fired_in_pair(
-                        h_row, h_row[C : C + n], h_row[2 * C :], right, threshold, fired[r]
-                    )
-                for r in range(2):
-                    h_row = h[t + 1, r]
-                    own = h_row[C : C + n]
-                    if r == 0:
-                        award(
-                            h_row,
-                            own,
-                            h_row[2 * C :],
-                            right,
-                            threshold,
-                            fired[1],
-                            g_pairs[:n],
-                            gs,
-                        )
-                    else:
-                        award_lower(h_row, own, right, threshold, fired[0], g_pairs[:n], gs)
-                    row_gx = gx[t, sample, 2 * p + r, lo:hi]
-                    if usual:
-                        backstep_usual(gs, own, leak, threshold, alpha, carry[r], row_gx)
-                    else:
-                        slope(own, threshold, surrogate, alpha, g)
-                        backstep(
-                            gs,
-                            own,
-                            leak,
-                            kind,
-                            threshold,
-                            v_reset,
-                            hard,
-                            detach,
-                            g,
-                            carry[r],
-                            row_gx,
-                        )
-                    row = y[t, sample, 2 * p + r, lo:hi]
-                    if norm_sums.size:
-                        add_norm_sums(row_gx, row, mean, sums[1], sums[2])
-                    if leak_sums.size:
-                        if scale.size:
-                            normalise(row, scale, shift, x)
-                            row = x[:n]
-                        before = h[t, r, C:]
-                        add_leak_gradient(g[:n], row, before, threshold, v_reset, hard, sums[0])
-            if leak_sums.size:
-                for i in range(n):
-                    leak_sums[part, i] += sums[0, i]
-            if norm_sums.size:
-                for i in range(n):
-                    norm_sums[part, 0, i] += sums[1, i]
-                    norm_sums[part, 1, i] += sums[2, i]
-
-
-@compiled
-def forward(parts: int, threads: int, *arguments: Any) -> int:
-    """Call ``forward_part`` for every part."""
-    return on_team(forward_part, arguments, parts, threads)
+                n = 0
+                for q in range(low, high):
+                    top = (((t * N + sample) * H + 2 * p) * W + 2 * q) * C
+                    source = (((t * N + sample) * P + p) * Q + q) * C
+                    for c in range(0, C, WIDTH):
+                        first = t * carry.size + n
+                        wins = winners(h, first, limit)
+                        g_window = load(g_out, source + c, C - c)
+                        own_leak = load(leak, c, WIDTH)
+                        sum_g, sum_gy = zero, zero
+                        for corner in range(4):
+                            i = top + (corner >> 1) * W * C + (corner & 1) * C + c
+                            k = first + corner * WIDTH
+                            own = load(h, k, WIDTH)
+                            fired = spikes_of(own, limit, one, zero)
+                            gs = choose(wins[corner], g_window, zero)
+                            g = through_spikes(
+                                gs,
+                                load(carry, n, WIDTH),
+                                own,
+                                fired,
+                                slope(own, limit, surrogate, of_slope, one, zero),
+                                limit,
+                                rest,
+                                hard,
+                                detach,
+                                one,
+                            )
+                            g_input = through_charge(g, own_leak, kind)
+                            store(carry, n, WIDTH, carried(g, g_input, kind))
+                            n += WIDTH
+                            store(gx, i, C - c, g_input)
+                            if norm_sums.size:
+                                sum_g = sum_g + g_input
+                                y_own = load(y, i, C - c)
+                                sum_gy = sum_gy + g_input * (y_own - load(mean, c, WIDTH))
+                            if leak_sums.size:
+                                x = load(y, i, C - c)
+                                if scale.size:
+                                    x = x * load(scale, c, WIDTH) + load(shift, c, WIDTH)
+                                v = rest
+                                if t:
+                                    before = load(h, k - carry.size, WIDTH)
+                                    fired = spikes_of(before, limit, one, zero)
+                                    v = after_spikes(before, fired, limit, rest, hard, one)
+                                total = load(sums, c, WIDTH) + g * (x - (v - rest))
+                                store(sums, c, WIDTH, total)
+                        if norm_sums.size:
+                            j = groups * WIDTH + c
+                            store(sums, j, WIDTH, load(sums, j, WIDTH) + sum_g)
+                            j = 2 * groups * WIDTH + c
+                            store(sums, j, WIDTH, load(sums, j, WIDTH) + sum_gy)
+            for c in range(C):
+                if leak_sums.size:
+                    leak_sums[part, c] += sums[0, c]
+                if norm_sums.size:
+                    norm_sums[part, 0, c] += sums[1, c]
+                    norm_sums[part, 1, c] += sums[2, c]
+        for t in range(T):
+            if W % 2:
+                gx[t, sample, 2 * p : 2 * p + 2, W - 1] = 0
+            if H % 2 and p == P - 1:
+                gx[t, sample, H - 1] = 0
 
 
 @compiled
