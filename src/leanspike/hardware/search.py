@@ -46,6 +46,8 @@ class SearchResult:
         Mappings the constraints declare: splits of the bounds times orders of the loops in time.
     mappings_legal
         Those that fit the fan-outs, the formats and every capacity. All of them were looked at.
+    mappings_priced
+        Those that were priced one by one: of legal mappings with equal counts, the first.
     seconds
         Time the search took; of cases searched together, the share of this one.
     """
@@ -57,6 +59,7 @@ class SearchResult:
     front: tuple[tuple[float, float, Mapping], ...]
     mappings_total: int
     mappings_legal: int
+    mappings_priced: int
     seconds: float
 
     @property
@@ -182,7 +185,8 @@ def _look_at(pricer: Pricer, batch: Batch, bests: Sequence[Best], objective: Obj
     for counted in batch.blocks:
         least, most, legal, bounds = pricer.bounds(counted, objective)
         for lane, best in enumerate(bests):
-            best.legal += int(legal[lane])
+            best.legal += int(legal[0, lane])
+            best.priced += int(legal[1, lane])
             if objective == "pareto":
                 rows = undominated(bounds[lane])
             else:
@@ -203,6 +207,7 @@ def _result(case: Case, best: Best, walk: Walk, seconds: float) -> SearchResult 
         front=tuple(best.front),
         mappings_total=walk.space.total,
         mappings_legal=best.legal,
+        mappings_priced=best.priced,
         seconds=seconds,
     )
 

@@ -49,8 +49,8 @@ class Best:
         The best; None before there is one.
     front
         (energy, cycles, mapping) that none beats in both, by energy; only for ``pareto``.
-    legal
-        Legal mappings seen.
+    legal, priced
+        Legal mappings seen, and how many of them differ in their counts.
     """
 
     def __init__(self, objective: Objective, space: MapSpace) -> None:
@@ -61,6 +61,7 @@ class Best:
         self.cycles = np.inf
         self.front: list[tuple[float, float, Mapping]] = []
         self.legal = 0
+        self.priced = 0
 
     @property
     def score(self) -> float:

@@ -102,7 +102,7 @@ def bound(
     most
         Lowered to the least of the highest scores that any mapping can have, [8].
     legal
-        Added to: how many mappings are legal, [8].
+        Added to: how many mappings are legal, and how many of these differ, [2, 8].
     bounds
         Filled with (least, most energy, least, most cycles) unless empty, [8, n, 4].
     """
@@ -223,7 +223,8 @@ def bound(
             else:
                 least[v, n] = low[v]
                 most[v] = min(most[v], high[v])
-                legal[v] += stands_for[n]
+                legal[0, v] += stands_for[n]
+                legal[1, v] += 1
         if len(bounds):
             for v in range(LANES):
                 if over[v] > 0.0:

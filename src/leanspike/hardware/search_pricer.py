@@ -125,10 +125,10 @@ class Pricer:
         Returns
         -------
         The lowest score of each mapping, [8, n], infinite where it is not legal; the least of the
-        highest scores, [8]; how many mappings are legal, [8]; and for ``pareto`` (least, most
-        energy, least, most cycles), [8, n, 4].
+        highest scores, [8]; how many mappings are legal and how many of these differ, [2, 8]; and
+        for ``pareto`` (least, most energy, least, most cycles), [8, n, 4].
         """
-        legal = np.zeros(LANES, np.int64)
+        legal = np.zeros((2, LANES), np.int64)
         least, most, bounds = self._bound(self.lanes, counted, objective, legal)
         return least, most, legal, bounds
 
@@ -152,9 +152,9 @@ class Pricer:
             room=np.where(others, np.inf, self.lanes.room),
             metadata_room=np.where(others, np.inf, self.lanes.metadata_room),
         )
-        legal = np.zeros(LANES, np.int64)
+        legal = np.zeros((2, LANES), np.int64)
         self._bound(lanes, counted, "energy", legal)
-        return int(legal[0])
+        return int(legal[0, 0])
 
     def exact(self, lane: int, counted: CountedBlock, rows: Ints) -> tuple[Reals, Reals]:
         """Return energy (pJ) and cycles of some mappings, as the engine counts them."""

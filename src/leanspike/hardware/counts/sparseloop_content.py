@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from math import ceil, exp, floor, lgamma
 
 import numpy as np
@@ -13,6 +14,7 @@ from leanspike.hardware.counts.content import Contents
 from leanspike.hardware.density import DensityModel, FixedStructured, Uniform
 from leanspike.hardware.formats.rank import FORMAT_NAMES
 from leanspike.hardware.formats.sparseloop import metadata_words, payload_words
+from leanspike.hardware.identity import Same
 
 Ints = NDArray[np.int64]
 Reals = NDArray[np.float64]
@@ -46,45 +48,71 @@ def sparseloop_contents(
         Values per access.
     """
     ranks = len(layout.ranks) if layout else 0
-    found = Contents(
-        np.ones(len(tiles)), np.ones(len(tiles)), tiles.copy(), np.zeros((len(tiles), ranks, 2)),
-        np.zeros((len(tiles), ranks, 2)), np.ones(len(tiles)),
-    )  # fmt: skip
     kind = 0 if isinstance(model, FixedStructured) else 1 if isinstance(model, Uniform) else 2
-    codes = np.array(
-        [FORMAT_NAMES.index(r.format) for r in reversed(layout.ranks if layout else ())], np.int64
-    )
-    compressed = layout is not None and any(rank.format != "UOP" for rank in layout.ranks)
+    codes, compressed = _codes(Same(layout)) if layout else (np.zeros(0, np.int64), False)
     rules = (codes, layout is not None and layout.from_inside, kind, told, block, compressed)
-    most = model.maximum(tiles) if layout else tiles
     if kind == 0:
-        # Two occupancies each, the whole numbers around the mean: all tiles in one call.
-        exact = tiles * model.density
-        low = np.floor(exact)
-        values = np.stack((low, low + 1), axis=1)
-        chances = np.stack((1 - (exact - low), exact - low), axis=1)
+        return Contents(*_weigh_evenly(model.density, tiles, fibers, unders, *rules))
+    found = Contents(
+        np.ones(len(tiles)), np.ones(len(tiles)), model.maximum(tiles) if layout else tiles.copy(),
+        np.zeros((len(tiles), ranks, 2)), np.zeros((len(tiles), ranks, 2)), np.ones(len(tiles)),
+    )  # fmt: skip
+    for k in range(len(tiles)):
+        occupancies = model.occupancies(int(tiles[k]))
+        one = slice(k, k + 1)
+        asked = np.append(occupancies.values, found.values[k])
+        empty = (
+            model.p_empty_within(unders[k], int(tiles[k]), asked)[None]
+            if kind == 2
+            else np.zeros((1, 1, 1))
+        )
         _weigh(
-            values, chances, tiles, most, fibers, unders, np.zeros((len(tiles), 1, 1)), *rules,
-            found.density, found.present, found.words, found.most_words, found.row_waste,
+            occupancies.values[None].astype(np.float64), occupancies.probabilities[None],
+            tiles[one], found.values[one], fibers[one], unders[one], empty, *rules,
+            found.density[one], found.present[one], found.words[one], found.most_words[one],
+            found.row_waste[one],
         )  # fmt: skip
-    else:
-        for k in range(len(tiles)):
-            occupancies = model.occupancies(int(tiles[k]))
-            one = slice(k, k + 1)
-            asked = np.append(occupancies.values, most[k])
-            empty = (
-                model.p_empty_within(unders[k], int(tiles[k]), asked)[None]
-                if kind == 2
-                else np.zeros((1, 1, 1))
-            )
-            _weigh(
-                occupancies.values[None].astype(np.float64), occupancies.probabilities[None],
-                tiles[one], most[one], fibers[one], unders[one], empty, *rules,
-                found.density[one], found.present[one], found.words[one], found.most_words[one],
-                found.row_waste[one],
-            )  # fmt: skip
-    found.values[:] = most
     return found
+
+
+@lru_cache(maxsize=256)
+def _codes(layout: Same[Format]) -> tuple[Ints, bool]:
+    """Return the codes of a format's ranks, innermost first, and whether it leaves out zeros."""
+    codes = [FORMAT_NAMES.index(rank.format) for rank in reversed(layout.it.ranks)]
+    return np.array(codes, np.int64), any(rank.format != "UOP" for rank in layout.it.ranks)
+
+
+@njit(cache=True, nogil=True)
+def _weigh_evenly(
+    share: float,
+    tiles: Ints,
+    fibers: Ints,
+    unders: Ints,
+    codes: Ints,
+    from_inside: bool,
+    kind: int,
+    told: bool,
+    block: int,
+    compressed: bool,
+) -> tuple[Reals, Reals, Ints, Reals, Reals, Reals]:
+    """Return what tiles hold when every one holds ``share`` of its values, rounded down or up."""
+    count, ranks = len(tiles), len(codes)
+    density, present, row_waste = np.ones(count), np.ones(count), np.ones(count)
+    words, most_words = np.zeros((count, ranks, 2)), np.zeros((count, ranks, 2))
+    most = tiles.copy()
+    values, chances = np.empty((count, 2)), np.empty((count, 2))
+    for k in range(count):
+        exact = tiles[k] * share
+        low = floor(exact)
+        values[k, 0], values[k, 1] = low, low + 1.0
+        chances[k, 0], chances[k, 1] = 1.0 - (exact - low), exact - low
+        if ranks > 0:
+            most[k] = ceil(exact)
+    _weigh(
+        values, chances, tiles, most, fibers, unders, np.zeros((count, 1, 1)), codes, from_inside,
+        kind, told, block, compressed, density, present, words, most_words, row_waste,
+    )  # fmt: skip
+    return density, present, most, words, most_words, row_waste
 
 
 @njit(cache=True, inline="always")
