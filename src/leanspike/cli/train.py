@@ -25,10 +25,17 @@ def train(
     channels: Annotated[
         str | None, typer.Option(help="Output channels: one number, or one per convolution.")
     ] = None,
+    dropout: Annotated[
+        float | None, typer.Option(help="Dropped before dense layers; left out: the family's.")
+    ] = None,
     epochs: Annotated[int, typer.Option(help="Passes over the training split.")] = 10,
     lr: Annotated[float, typer.Option(help="Peak learning rate.")] = 1e-3,
-    warmup: Annotated[int, typer.Option(help="Epochs of warm-up.")] = 2,
+    warmup: Annotated[
+        int | None,
+        typer.Option(help="Epochs of warm-up; left out: 2, or fewer if there are fewer."),
+    ] = None,
     batch_size: Annotated[int, typer.Option(help="Recordings per step.")] = 16,
+    shift: Annotated[int, typer.Option(help="Pixels of random shift in training.")] = 0,
     precision: Annotated[str, typer.Option(help="32-true, bf16-mixed or 16-mixed.")] = "32-true",
     accelerator: Annotated[str, typer.Option(help="auto, cpu, gpu, ...")] = "auto",
     seed: Annotated[int, typer.Option(help="Of first weights and shuffles.")] = 0,
@@ -47,12 +54,13 @@ def train(
     sizes = None if channels is None else _numbers(channels)
     model = train_model(
         DataSection(source=data, T=steps, by=by, limit=limit, download=download),
-        NetworkSection(name=network, channels=sizes),
+        NetworkSection(name=network, channels=sizes, dropout=dropout),
         TrainingSection(
             epochs=epochs,
             lr=lr,
-            warmup_epochs=warmup,
+            warmup_epochs=min(2, epochs) if warmup is None else warmup,
             batch_size=batch_size,
+            shift=shift,
             precision=precision,
             accelerator=accelerator,
         ),
