@@ -7,6 +7,7 @@ from typing import Any
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
+from leanspike.compress import fused
 from leanspike.compress.quantizers import Quantizer
 
 _INSIDE = "parametrizations.weight."
@@ -36,6 +37,8 @@ class CompressedWeight(nn.Module):
     def forward(self, weight: Tensor) -> Tensor:
         """Give the weights the layer computes with, of the same shape."""
         if self.quantizer is not None:
+            if fused.fits(self.quantizer, weight):
+                return fused.quantize(self.quantizer, weight, self.mask)
             weight = self.quantizer(weight)
         if self.mask is not None:
             weight = weight * self.mask
