@@ -63,7 +63,10 @@ class Mapping:
 
     @classmethod
     def from_loops(cls, dims: Sequence[str], levels: int, loops: Sequence[Loop]) -> Mapping:
-        """Build from loops listed outermost first; every other loop is one step."""
+        """Build from loops listed outermost first; every other loop is one step.
+
+        Those stand innermost in their slots, the first dimension last (see ``mapspace_walk``).
+        """
         factors = np.ones((3 * levels, len(dims)), np.int64)
         orders: list[list[int]] = [[] for _ in range(3 * levels)]
         for loop in loops:
@@ -76,7 +79,7 @@ class Mapping:
             orders[slot].append(d)
             factors[slot, d] = loop.steps
         for used in orders:
-            used += [d for d in range(len(dims)) if d not in used]
+            used += [d for d in reversed(range(len(dims))) if d not in used]
         return cls(tuple(dims), factors, np.array(orders, np.int64))
 
     @classmethod

@@ -184,7 +184,8 @@ class _OrderTables:
     def table(self, loops: set[Place]) -> tuple[NDArray[np.int8], NDArray[np.int64]]:
         """Return orders [orders, groups, dimensions], idle dimensions innermost.
 
-        That is where Timeloop's mapper puts them too (``src/mapspaces/subspaces.cpp``), and where
+        They stand where and in the order in which Timeloop's mapper puts them
+        (``src/mapspaces/subspaces.cpp``), the first dimension innermost, and where
         :meth:`~leanspike.hardware.mapping.Mapping.from_loops` does.
         """
         groups, dims = len(self._space.groups), len(self._space.dimensions)
@@ -206,7 +207,7 @@ class _OrderTables:
         if known is None:
             names = self._space.dimensions
             kept = orders(self._space.groups[g], tuple(names[d] for d in running), self._reuse)
-            idle = [d for d in range(len(names)) if d not in running]
+            idle = [d for d in reversed(range(len(names))) if d not in running]
             rows = [[names.index(n) for n in reversed(order)] + idle for order in kept]
             known = np.array(rows, np.int8), np.array(list(kept.values()), np.int64)
             self._groups[g, running] = known
