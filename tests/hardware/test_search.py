@@ -2,158 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from itertools import permutations, product
+from itertools import product
 from math import prod
 
 import numpy as np
 import pytest
+from every_mapping import best_of, choices, every_mapping, legal_costs
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
+from small_cases import cases
 
 from leanspike.errors import InputError
 from leanspike.hardware.architecture import Architecture
 from leanspike.hardware.case import Case
-from leanspike.hardware.cost import LayerCost
 from leanspike.hardware.layer import Layer
 from leanspike.hardware.mapping import SLOTS, Loop, Mapping
 from leanspike.hardware.search import search, search_cases
 from leanspike.hardware.search_best import Objective
 from leanspike.hardware.semantics import Semantics
-
-ENERGY = {"read": 1.5, "write": 2.0, "update": 2.5, "metadata_read": 0.3, "metadata_write": 0.4}
-
-
-def divisors(number: int) -> list[int]:
-    return [d for d in range(1, number + 1) if number % d == 0]
-
-
-def every_mapping(case: Case) -> Iterator[Mapping]:
-    """Every mapping the loop rules allow, by trying everything, in every order of its loops."""
-    chip, problem = case.plan.architecture, case.plan.problem
-    places = [(i, slot) for i in range(len(chip.levels)) for slot in SLOTS]
-    splits = []
-    for dim, bound in zip(problem.dims, problem.bounds.tolist(), strict=True):
-        splits.append([
-            row
-            for row in product(*[choices(chip, i, slot, dim, bound) for i, slot in places])
-            if prod(row) == bound
-        ])  # fmt: skip
-    for rows in product(*splits):
-        groups = []
-        for place, (i, slot) in enumerate(places):
-            loops = [
-                Loop(i, slot, dim, row[place])
-                for dim, row in zip(problem.dims, rows, strict=True)
-                if row[place] > 1
-            ]
-            rule = getattr(chip.levels[i], slot)
-            orders = [list(o) for o in permutations(loops) if keeps_order(rule.outer, o)]
-            groups.append(orders if slot == "time" else orders[:1])
-        for chosen in product(*groups):
-            loops = [loop for group in chosen for loop in group]
-            yield Mapping.from_loops(problem.dims, len(chip.levels), loops)
-
-
-def choices(chip: Architecture, level: int, slot: str, dim: str, bound: int) -> list[int]:
-    rule = getattr(chip.levels[level], slot)
-    if slot != "time" and getattr(chip.levels[level].fanout, slot) == 1:
-        return [1]
-    if rule.dims is not None and dim not in rule.dims:
-        return [1]
-    if dim in rule.factors:
-        return [rule.factors[dim] or bound]
-    return [d for d in divisors(bound) if d <= rule.most.get(dim, bound)]
-
-
-def keeps_order(outer: tuple[str, ...], loops: tuple[Loop, ...]) -> bool:
-    names = [loop.dim for loop in loops]
-    given_order = [dim for dim in outer if dim in names]
-    return names[: len(given_order)] == given_order
-
-
-def legal_costs(case: Case) -> list[LayerCost]:
-    costs = []
-    for mapping in every_mapping(case):
-        try:
-            costs.append(case.cost(mapping))
-        except InputError:
-            continue
-    return costs
-
-
-def best_of(costs: list[LayerCost], objective: Objective) -> float:
-    return min(
-        cost.energy_pj
-        if objective == "energy"
-        else cost.cycles
-        if objective == "latency"
-        else cost.energy_pj * cost.cycles
-        for cost in costs
-    )
-
-
-@st.composite
-def cases(draw: st.DrawFn) -> Case:
-    convolution = draw(st.booleans())
-    layer = Layer(
-        name="layer",
-        T=draw(st.sampled_from([1, 2])),
-        C=draw(st.sampled_from([2, 4])),
-        M=draw(st.sampled_from([2, 3])),
-        P=4 if convolution else 1,
-        R=3 if convolution else 1,
-        density={
-            "weights": draw(st.sampled_from([0.1, 0.4, 1.0])),
-            "inputs": draw(st.sampled_from([0.05, 0.3, 1.0])),
-        },
-        neurons=draw(st.booleans()),
-    )
-    form = draw(st.sampled_from([None, "RLE", "UBM", "CP", "UOP"]))
-    formats = {} if form is None else {"Inputs": [form], "Weights": [form]}
-    act = draw(st.sampled_from(["skips", "gates"]))
-    follow = {
-        act: draw(
-            st.sampled_from([
-                [],
-                [{"target": "Inputs", "when_empty": ["Weights"]}],
-                [{"target": "Weights", "when_empty": ["Inputs"]}],
-            ])
-        )
-    }  # fmt: skip
-    everything = ["Weights", "Inputs", "Outputs"]
-    kept = draw(st.sampled_from([everything, ["Inputs", "Outputs"], ["Weights", "Outputs"]]))
-    chip = Architecture(
-        name="chip",
-        levels=[
-            {
-                "name": "memory", "keeps": everything, "width": 32, "formats": formats,
-                "energy": {key: 40 * value for key, value in ENERGY.items()},
-                "time": {"dims": ["T", "C", "M", "P"]},
-                "bandwidth": {"read": draw(st.sampled_from([None, 0.5]))},
-            },
-            {
-                "name": "buffer", "keeps": kept, "width": 16,
-                "depth": draw(st.sampled_from([4, 12, 40])),
-                "metadata": {"width": 8, "depth": draw(st.sampled_from([16, 64]))},
-                "formats": {name: form for name, form in formats.items() if name in kept},
-                "energy": ENERGY, "fanout": {"y": 2, "x": draw(st.sampled_from([1, 2]))},
-                "time": {"outer": draw(st.sampled_from([[], ["T"], ["M", "C"]]))},
-                "y": {"dims": ["M", "C"]}, "x": {"dims": ["C"]},
-                **(follow if all(c["target"] in kept for c in follow[act]) else {}),
-            },
-            {
-                "name": "cell", "keeps": draw(st.sampled_from([everything, ["Outputs"]])),
-                "width": 16, "depth": draw(st.sampled_from([6, 24])), "energy": ENERGY,
-                "time": {"dims": ["R", "P", "M"], "factors": {"R": 0}},
-                "bandwidth": {"read": draw(st.sampled_from([None, 1.0]))},
-            },
-        ],
-        compute={"energy": {"compute": 0.7}, "skips": draw(st.booleans()), "gates": False},
-        neuron={"state": draw(st.sampled_from([["buffer"], ["memory", "buffer"]])), "energy": 0.5},
-    )  # fmt: skip
-    semantics = Semantics.preset(draw(st.sampled_from(["physical", "sparseloop"])))
-    return Case.of(layer, chip, semantics)
 
 
 @settings(max_examples=15)

@@ -2,31 +2,15 @@
 
 from __future__ import annotations
 
-import importlib.util
-import sys
-from pathlib import Path
-
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from loop_walk import Walk
+from nests import mappings
 
 from leanspike.hardware.counts.leader import leader_sizes
 from leanspike.hardware.counts.nest import list_loops, tile_size
 from leanspike.hardware.problem import Problem
-
-
-def _beside(name: str):
-    """Import a module that lies in tests/hardware."""
-    path = Path(__file__).parents[1] / f"{name}.py"
-    spec = importlib.util.spec_from_file_location(f"hardware_leader_{name}", path)
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-Walk = _beside("loop_walk").Walk
-mappings = _beside("nests").mappings
 
 
 def model_leader(problem, mapping, target, condition, level, child) -> int:

@@ -2,33 +2,18 @@
 
 from __future__ import annotations
 
-import importlib.util
-import sys
 from itertools import product
-from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from loop_walk import Walk
+from nests import nests
 
 from leanspike.hardware.counts.nest import distinct_sums, nest_counts
 from leanspike.hardware.mapping import Mapping
 from leanspike.hardware.problem import Problem
-
-
-def _beside(name: str):
-    """Import a module that lies in tests/hardware."""
-    path = Path(__file__).parents[1] / f"{name}.py"
-    spec = importlib.util.spec_from_file_location(f"hardware_tests_{name}", path)
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-Walk = _beside("loop_walk").Walk
-nests = _beside("nests").nests
 
 
 def count(problem: Problem, mapping: Mapping, keep: np.ndarray, *, exact: bool = True):

@@ -1,0 +1,75 @@
+"""Small cases drawn at random: three levels, sparse or not, under both semantics."""
+
+from __future__ import annotations
+
+from hypothesis import strategies as st
+
+from leanspike.hardware.architecture import Architecture
+from leanspike.hardware.case import Case
+from leanspike.hardware.layer import Layer
+from leanspike.hardware.semantics import Semantics
+
+ENERGY = {"read": 1.5, "write": 2.0, "update": 2.5, "metadata_read": 0.3, "metadata_write": 0.4}
+
+
+@st.composite
+def cases(draw: st.DrawFn) -> Case:
+    convolution = draw(st.booleans())
+    layer = Layer(
+        name="layer",
+        T=draw(st.sampled_from([1, 2])),
+        C=draw(st.sampled_from([2, 4])),
+        M=draw(st.sampled_from([2, 3])),
+        P=4 if convolution else 1,
+        R=3 if convolution else 1,
+        density={
+            "weights": draw(st.sampled_from([0.1, 0.4, 1.0])),
+            "inputs": draw(st.sampled_from([0.05, 0.3, 1.0])),
+        },
+        neurons=draw(st.booleans()),
+    )
+    form = draw(st.sampled_from([None, "RLE", "UBM", "CP", "UOP"]))
+    formats = {} if form is None else {"Inputs": [form], "Weights": [form]}
+    act = draw(st.sampled_from(["skips", "gates"]))
+    follow = {
+        act: draw(
+            st.sampled_from([
+                [],
+                [{"target": "Inputs", "when_empty": ["Weights"]}],
+                [{"target": "Weights", "when_empty": ["Inputs"]}],
+            ])
+        )
+    }  # fmt: skip
+    everything = ["Weights", "Inputs", "Outputs"]
+    kept = draw(st.sampled_from([everything, ["Inputs", "Outputs"], ["Weights", "Outputs"]]))
+    chip = Architecture(
+        name="chip",
+        levels=[
+            {
+                "name": "memory", "keeps": everything, "width": 32, "formats": formats,
+                "energy": {key: 40 * value for key, value in ENERGY.items()},
+                "time": {"dims": ["T", "C", "M", "P"]},
+                "bandwidth": {"read": draw(st.sampled_from([None, 0.5]))},
+            },
+            {
+                "name": "buffer", "keeps": kept, "width": 16,
+                "depth": draw(st.sampled_from([4, 12, 40])),
+                "metadata": {"width": 8, "depth": draw(st.sampled_from([16, 64]))},
+                "formats": {name: form for name, form in formats.items() if name in kept},
+                "energy": ENERGY, "fanout": {"y": 2, "x": draw(st.sampled_from([1, 2]))},
+                "time": {"outer": draw(st.sampled_from([[], ["T"], ["M", "C"]]))},
+                "y": {"dims": ["M", "C"]}, "x": {"dims": ["C"]},
+                **(follow if all(c["target"] in kept for c in follow[act]) else {}),
+            },
+            {
+                "name": "cell", "keeps": draw(st.sampled_from([everything, ["Outputs"]])),
+                "width": 16, "depth": draw(st.sampled_from([6, 24])), "energy": ENERGY,
+                "time": {"dims": ["R", "P", "M"], "factors": {"R": 0}},
+                "bandwidth": {"read": draw(st.sampled_from([None, 1.0]))},
+            },
+        ],
+        compute={"energy": {"compute": 0.7}, "skips": draw(st.booleans()), "gates": False},
+        neuron={"state": draw(st.sampled_from([["buffer"], ["memory", "buffer"]])), "energy": 0.5},
+    )  # fmt: skip
+    semantics = Semantics.preset(draw(st.sampled_from(["physical", "sparseloop"])))
+    return Case.of(layer, chip, semantics)
