@@ -217,7 +217,7 @@ def test_not_quantized() -> None:
 def test_attention_is_no_chain() -> None:
     net = build_network(NetworkConfig("tcja", (2, 32, 32), channels=8, T=4), seed=0)
     prepare(net, CompressionConfig(weight_bits=2))
-    with pytest.raises(InputError, match="'tcja1_t': its input is not the output of"):
+    with pytest.raises(InputError, match="'tcja1_t': its input is not the output of conv4, nor"):
         integer_network(net, counts(4, 2, 2, 32, 32))
 
 
@@ -237,10 +237,18 @@ def test_recurrent_neurons() -> None:
         integer_network(net, counts(3, 2, 4))
 
 
-def test_membranes_of_few_bits() -> None:
+def test_membranes_finer_than_the_unit() -> None:
     net = nn.Sequential(nn.Linear(4, 3), Neuron())
-    prepare_state(prepare(net, CompressionConfig(weight_bits=2)), StateConfig(membrane_bits=4))
-    with pytest.raises(InputError, match="neuron '1': a membrane of few bits"):
+    prepare_state(prepare(net, CompressionConfig(weight_bits=2)), StateConfig(membrane_bits=12))
+    with pytest.raises(InputError, match=r"neuron '1': its membrane's steps .* fraction_bits"):
+        integer_network(net, counts(3, 2, 4), fraction_bits=2)
+
+
+def test_membranes_of_another_kind() -> None:
+    net = nn.Sequential(nn.Linear(4, 3), Neuron())
+    net[1].membrane = nn.Tanh()
+    prepare(net, CompressionConfig(weight_bits=2))
+    with pytest.raises(InputError, match="neuron '1': Tanh on its membrane is unknown"):
         integer_network(net, counts(3, 2, 4))
 
 

@@ -164,6 +164,14 @@ def _limit_membranes(model: nn.Module, config: StateConfig) -> None:
         neuron.membrane = FixedPoint(bits, step, config.overflow)
 
 
+def accumulator_of(layer: WeightLayer) -> tuple[int, Overflow] | None:
+    """Give the accumulator's bits and overflow that `prepare_state` gave a layer, None without."""
+    config: StateConfig | None = layer.__dict__.get("_accumulator")
+    if config is None or config.accumulator_bits is None:
+        return None
+    return config.accumulator_bits, config.overflow
+
+
 def _limit_accumulators(model: nn.Module, config: StateConfig) -> None:
     found = False
     for _, layer in weight_layers(model):
@@ -192,7 +200,7 @@ def _accumulate(layer: nn.Module, _: Any, output: Tensor) -> Tensor:
     bits = config.accumulator_bits
     assert bits is not None
     with torch.no_grad():
-        scale = compression.quantizer.scale(latent_weight(layer)).flatten()
+        scale = compression.quantizer.unit(latent_weight(layer)).flatten()
     spatial = 0 if isinstance(layer, nn.Linear) else layer.weight.dim() - 2
     unit = scale.reshape(-1, *[1] * spatial) if len(scale) > 1 else scale
     if layer.bias is None:

@@ -1,17 +1,22 @@
 """Networks for elsewhere: whole numbers for hardware, NIR for other frameworks."""
 
-from leanspike.export.chain import Stage, trace_chain
+from leanspike.export.chain import Stage, trace_chain, trace_stages
 from leanspike.export.inference import IntegerNetwork, Recording, integer_network
-from leanspike.export.integers import IntegerLayer
+from leanspike.export.layer import IntegerLayer
+from leanspike.export.limits import Accumulator, Membrane
 from leanspike.export.nir_reading import NIRNetwork, from_nir
 from leanspike.export.nir_writing import to_nir, write_nir
 from leanspike.export.packing import FORMATS, Packed, pack, pack_weights, unpack, unpack_weights
 from leanspike.export.vectors import export_integers
+from leanspike.export.wiring import Join
 
 __all__ = [
     "FORMATS",
+    "Accumulator",
     "IntegerLayer",
     "IntegerNetwork",
+    "Join",
+    "Membrane",
     "NIRNetwork",
     "Packed",
     "Recording",
@@ -23,6 +28,7 @@ __all__ = [
     "pack_weights",
     "to_nir",
     "trace_chain",
+    "trace_stages",
     "unpack",
     "unpack_weights",
     "write_nir",

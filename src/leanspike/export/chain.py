@@ -1,4 +1,4 @@
-"""A network as a chain: weight layer, batch norm, neurons, pooling, again and again."""
+"""A network as stages: weight layer, batch norm, neurons, pooling, and what feeds them."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from leanspike.compress.layers import WeightLayer
 from leanspike.errors import InputError
 from leanspike.export.dynamics import is_neuron
+from leanspike.export.wiring import INPUT, Join, Source, find, names
 
 _Norm = nn.modules.batchnorm._BatchNorm
 Pool = nn.MaxPool2d | nn.AvgPool2d
@@ -33,8 +34,10 @@ class Stage:
         Shape of one entry of its output, before pooling.
     norm, neuron, pool
         What follows, in this order; None where it is missing.
-    neuron_name
-        The neuron's name in the model.
+    neuron_name, pool_name
+        Their names in the model.
+    source
+        What its input is made of.
     """
 
     name: str
@@ -45,19 +48,44 @@ class Stage:
     neuron: nn.Module | None = None
     pool: Pool | None = None
     neuron_name: str = ""
+    pool_name: str = ""
+    source: Source = INPUT
 
 
-@torch.no_grad()
 def trace_chain(
     model: nn.Module,
     example: Tensor,
     *,
     run: Callable[[nn.Module, Tensor], Any] | None = None,
 ) -> tuple[Stage, ...]:
-    """Find the chain of a network by running it once.
+    """Find the stages of a network in which each feeds the next and nothing else.
 
-    Every module's input must be the output of the one before, up to a reshape; what the network
-    does after its last neuron (voting, say) is not part of the chain.
+    Parameters and errors are those of `trace_stages`; a skip connection is an error too.
+    """
+    stages = trace_stages(model, example, run=run)
+    for stage, before in zip(stages, [INPUT, *(stage.name for stage in stages)], strict=False):
+        if stage.source != before:
+            raise InputError(
+                f"its input is {stage.source or 'the input'}",
+                where=f"layer {stage.name!r}",
+                remedy="Only chains can be exported here: no skips",
+            )
+    return stages
+
+
+@torch.no_grad()
+def trace_stages(
+    model: nn.Module,
+    example: Tensor,
+    *,
+    run: Callable[[nn.Module, Tensor], Any] | None = None,
+) -> tuple[Stage, ...]:
+    """Find the stages of a network, and what feeds each, by running it once.
+
+    A layer's input must be what an earlier stage put out, up to a reshape, or two of such values
+    added, multiplied or concatenated, or max pooling of these; within a stage each module's input
+    is the output of the one before. What the network does after its last neuron (voting, say) is
+    not part of it. Inputs are told by their values, so neurons must fire in the example.
 
     Parameters
     ----------
@@ -76,7 +104,7 @@ def trace_chain(
     Raises
     ------
     InputError
-        The network is no such chain (attention, skips, functional pooling), or holds a module
+        The network has other connections (attention, functional pooling), or holds a module
         that is none of these parts; it names the place.
     """
     calls: list[tuple[str, nn.Module, Tensor, Tensor]] = []
@@ -111,8 +139,8 @@ def trace_chain(
 
 def _link(calls: list[tuple[str, nn.Module, Tensor, Tensor]]) -> tuple[Stage, ...]:
     stages: list[Stage] = []
-    value: Tensor | None = None
-    before = "the input"
+    values: dict[Source, Tensor] = {INPUT: calls[0][2]} if calls else {}
+    latest: Tensor | None = None
     for name, module, given, made in calls:
         passes_on = given.numel() == made.numel() and torch.equal(given.flatten(), made.flatten())
         if not isinstance(module, WeightLayer | _Norm | Pool) and not is_neuron(module):
@@ -121,21 +149,89 @@ def _link(calls: list[tuple[str, nn.Module, Tensor, Tensor]]) -> tuple[Stage, ..
             raise InputError(
                 f"{type(module).__name__} is no weight layer, batch norm, neuron or 2-d pooling",
                 where=f"module {name!r}",
-                remedy="Only chains of these can be exported",
+                remedy="Only networks of these can be exported",
             )
-        if value is not None and not (
-            given.numel() == value.numel() and torch.equal(given.flatten(), value.flatten())
-        ):
-            raise InputError(
-                f"its input is not the output of {before}",
-                where=f"module {name!r}",
-                remedy="Only chains can be exported: no attention, skips or functional pooling",
-            )
+        source = _source(name, module, given, latest, values)
+        if source is not None and not isinstance(module, WeightLayer):
+            assert isinstance(module, Pool)
+            values[Join("max-pool", (source,), square_pool(name, module))] = made
+            latest = None
+            continue
         _place(stages, name, module, given, made)
-        value, before = made, f"module {name!r}"
+        if source is not None:
+            stages[-1].source = source
+        values.pop(stages[-1].name, None)  # the latest value stands last
+        values[stages[-1].name] = latest = made
     if not stages:
         raise InputError("no weight layer ran")
+    used = set().union(*(names(stage.source) for stage in stages))
+    for stage in stages[:-1]:
+        if stage.name not in used:
+            raise InputError(
+                "nothing was found that takes its spikes",
+                where=f"layer {stage.name!r}",
+                remedy="Trace with an example in which its neurons fire",
+            )
     return tuple(stages)
+
+
+def _source(
+    name: str,
+    module: nn.Module,
+    given: Tensor,
+    latest: Tensor | None,
+    values: dict[Source, Tensor],
+) -> Source | None:
+    """Give what a module's input is made of; None where it goes on with its own stage."""
+    where = f"module {name!r}"
+    own = latest is not None and given.numel() == latest.numel()
+    if not isinstance(module, WeightLayer):
+        if latest is None and len(values) == 1:
+            return None  # before the first weight layer, where it is out of place
+        if own and torch.equal(given.flatten(), latest.flatten()):  # type: ignore[union-attr]
+            return None
+    if isinstance(module, WeightLayer | nn.MaxPool2d):
+        trailing = module.weight.dim() - 1 if isinstance(module, WeightLayer) else 3
+        found = find(given, values, trailing=trailing, where=where)
+        if found is not None:
+            return found
+    before = str(list(values)[-1]) or "the network's input"
+    raise InputError(
+        f"its input is not the output of {before}, nor a sum, product or concatenation of two "
+        "earlier outputs",
+        where=where,
+        remedy="Attention, functional pooling and what is added before a neuron are not exported",
+    )
+
+
+def square_pool(name: str, pool: Pool) -> tuple[int, int]:
+    """Give kernel and stride of a max pooling that integers know.
+
+    Raises
+    ------
+    InputError
+        Average pooling, or kernel or stride not square, padding, dilation or ceil_mode.
+    """
+    kernel, stride = _single(pool.kernel_size), _single(pool.stride)
+    plain = isinstance(pool, nn.MaxPool2d) and _single(pool.dilation) == 1
+    if (
+        not plain
+        or kernel is None
+        or stride is None
+        or _single(pool.padding) != 0
+        or pool.ceil_mode
+    ):
+        raise InputError(
+            "only square max pooling without padding, dilation and ceil_mode can be exported",
+            where=f"the pooling {name!r}",
+        )
+    return kernel, stride
+
+
+def _single(value: int | tuple[int, ...]) -> int | None:
+    if isinstance(value, int):
+        return value
+    return value[0] if len(set(value)) == 1 else None
 
 
 def _place(stages: list[Stage], name: str, module: nn.Module, given: Tensor, made: Tensor) -> None:
@@ -152,7 +248,7 @@ def _place(stages: list[Stage], name: str, module: nn.Module, given: Tensor, mad
     if isinstance(module, _Norm) and stage.norm is None and not late:
         stage.norm = module
     elif isinstance(module, Pool) and stage.pool is None and stage.neuron is not None:
-        stage.pool = module
+        stage.pool, stage.pool_name = module, name
     elif is_neuron(module) and not late:
         stage.neuron, stage.neuron_name = module, name
     else:

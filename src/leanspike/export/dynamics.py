@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
+from leanspike.compress.fixed_point import FixedPoint
 from leanspike.errors import InputError
 from leanspike.nn import Neuron
 
@@ -30,6 +31,8 @@ class Dynamics:
         Potentials.
     soft
         Whether the reset subtracts the threshold.
+    membrane
+        How the potential is kept to few bits after the reset, None where it is not.
     """
 
     leaky: bool
@@ -37,6 +40,7 @@ class Dynamics:
     threshold: float
     v_reset: float
     soft: bool
+    membrane: FixedPoint | None = None
 
 
 def is_neuron(module: nn.Module) -> bool:
@@ -91,9 +95,9 @@ def _read_ours(name: str, module: Neuron) -> Dynamics:
             "recurrence, adaptation and a time constant per channel cannot be exported",
             where=f"neuron {name!r}",
         )
-    if module.membrane is not None:
+    if not isinstance(module.membrane, FixedPoint | None):
         raise InputError(
-            "a membrane of few bits cannot be exported: its steps are no whole number of units",
+            f"{type(module.membrane).__name__} on its membrane is unknown; prepare_state's is not",
             where=f"neuron {name!r}",
         )
     leak = module.leak()
@@ -108,4 +112,5 @@ def _read_ours(name: str, module: Neuron) -> Dynamics:
         threshold=config.threshold,
         v_reset=config.v_reset,
         soft=config.reset == "soft",
+        membrane=module.membrane,
     )

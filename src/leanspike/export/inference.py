@@ -12,8 +12,11 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from leanspike.errors import InputError
-from leanspike.export.chain import trace_chain
-from leanspike.export.integers import IntegerLayer, Integers, integer_layer
+from leanspike.export.chain import trace_stages
+from leanspike.export.integers import integer_layer
+from leanspike.export.layer import IntegerLayer
+from leanspike.export.limits import Integers
+from leanspike.export.wiring import INPUT, Source, gather, max_pool
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,6 +27,8 @@ class Recording:
     ----------
     inputs
         int64 ``[T, N, ...]``.
+    entering
+        Per layer name, int64 ``[T, N, ...]``: its input.
     spikes
         Per layer name, uint8 ``[T, N, ...]``, before pooling.
     accumulated
@@ -33,6 +38,7 @@ class Recording:
     """
 
     inputs: Integers
+    entering: dict[str, Integers]
     spikes: dict[str, NDArray[np.uint8]]
     accumulated: dict[str, Integers]
     potentials: dict[str, Integers]
@@ -45,15 +51,18 @@ class Recording:
 
 @dataclass(frozen=True, eq=False)
 class IntegerNetwork:
-    """A chain of integer layers.
+    """Integer layers and what feeds them.
 
     Attributes
     ----------
     layers
         In call order.
+    sources
+        What each layer's input is made of.
     """
 
     layers: tuple[IntegerLayer, ...]
+    sources: tuple[Source, ...]
 
     def run(self, inputs: NDArray[Any]) -> Recording:
         """Run on whole numbers, with additions, shifts and comparisons (and one small multiply
@@ -76,22 +85,23 @@ class IntegerNetwork:
                 f"inputs are {list(given.shape)}, expected [T, N, "
                 f"{', '.join(map(str, first.input_shape))}]"
             )
-        values = given.astype(np.int64)
-        if not np.array_equal(values, given):
+        whole = given.astype(np.int64)
+        if not np.array_equal(whole, given):
             raise InputError("inputs are not whole numbers")
-        recording = Recording(values, {}, {}, {})
-        for layer in self.layers:
-            steps, samples = values.shape[:2]
-            entries = values.reshape(steps * samples, *layer.input_shape)
-            sums = accumulate(layer, entries)
+        steps, samples = whole.shape[:2]
+        values = {INPUT: whole}
+        recording = Recording(whole, {}, {}, {}, {})
+        for layer, source in zip(self.layers, self.sources, strict=True):
+            entering = gather(source, values).reshape(steps, samples, *layer.input_shape)
+            sums = accumulate(layer, entering.reshape(steps * samples, *layer.input_shape))
             sums = sums.reshape(steps, samples, *sums.shape[1:])
             spikes, potentials = fire(layer, sums)
+            recording.entering[layer.name] = entering
             recording.accumulated[layer.name] = sums
             recording.potentials[layer.name] = potentials
             recording.spikes[layer.name] = spikes
-            values = spikes.astype(np.int64)
-            if layer.pool is not None:
-                values = _max_pool(values, *layer.pool)
+            out = spikes.astype(np.int64)
+            values[layer.name] = out if layer.pool is None else max_pool(out, *layer.pool)
         return recording
 
 
@@ -107,9 +117,10 @@ def integer_network(
     Parameters
     ----------
     model
-        A chain of weight layers (each prepared with a quantizer), batch norms, leanspike or
-        SpikingJelly integrate-and-fire neurons, and max pooling. It is run once in evaluation
-        mode and stays as it is.
+        Weight layers (each prepared with a quantizer), batch norms, leanspike or SpikingJelly
+        integrate-and-fire neurons, and max pooling, in a chain or with spikes added, multiplied
+        or concatenated between (`trace_stages`). Membranes and accumulators of few bits
+        (`prepare_state`) are kept to them. It is run once in evaluation mode and stays as it is.
     example
         Input to trace it with.
     fraction_bits
@@ -122,23 +133,32 @@ def integer_network(
     IntegerNetwork
         Its spikes equal the float network's exactly where nothing is rounded: scales that are
         powers of two, tau a power of two, no batch norm or bias (or such that are whole in the
-        layer's unit) and `fraction_bits` no fewer than time steps. Elsewhere a spike differs
-        where a potential comes within about ``2 ** -fraction_bits`` weight units of the
-        threshold, or within float32's own rounding.
+        layer's unit) and `fraction_bits` no fewer than time steps, or membranes of few bits.
+        Elsewhere a spike differs where a potential comes within about ``2 ** -fraction_bits``
+        weight units of the threshold, or within float32's own rounding.
 
     Raises
     ------
     InputError
-        The network is no such chain, or a layer is not quantized.
+        Connections that whole numbers do not know (attention), named, or a layer that is not
+        quantized.
     """
     if not 0 <= fraction_bits <= 32:
         raise InputError(f"{fraction_bits} is not from 0 to 32", where="fraction_bits")
-    stages = trace_chain(model, example, run=run)
-    return IntegerNetwork(tuple(integer_layer(s, fraction_bits=fraction_bits) for s in stages))
+    stages = trace_stages(model, example, run=run)
+    return IntegerNetwork(
+        layers=tuple(integer_layer(s, fraction_bits=fraction_bits) for s in stages),
+        sources=tuple(s.source for s in stages),
+    )
 
 
 def accumulate(layer: IntegerLayer, entries: Integers) -> Integers:
-    """Sum weights over inputs, ``[entries, C, ...]`` to ``[entries, M, ...]``, in int64."""
+    """Sum weights over inputs, ``[entries, C, ...]`` to ``[entries, M, ...]``, as kept."""
+    sums = _sum(layer, entries)
+    return sums if layer.accumulator is None else layer.accumulator.keep(sums)
+
+
+def _sum(layer: IntegerLayer, entries: Integers) -> Integers:
     if not layer.stride:
         sums: Integers = entries @ layer.weights.T
         return sums
@@ -177,11 +197,7 @@ def fire(layer: IntegerLayer, sums: Integers) -> tuple[NDArray[np.uint8], Intege
         h = v + (((x - (v - reset)) * layer.leak) >> layer.leak_shift) if layer.leak else v + x
         fired = h >= threshold
         v = np.where(fired, h - step if layer.soft else reset, h)
+        if layer.membrane is not None:
+            v = layer.membrane.keep(v)
         spikes[t], potentials[t] = fired, v
     return spikes, potentials
-
-
-def _max_pool(values: Integers, kernel: int, stride: int) -> Integers:
-    windows = sliding_window_view(values, (kernel, kernel), axis=(-2, -1))
-    pooled: Integers = windows[..., ::stride, ::stride, :, :].max((-2, -1))
-    return pooled

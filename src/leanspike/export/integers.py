@@ -1,115 +1,23 @@
-"""A quantized layer as whole numbers: weights, biases, thresholds and how neurons leak."""
+"""From a stage of a network to whole numbers: weights, biases, thresholds, leaks, widths."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from fractions import Fraction
 from math import ceil
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from leanspike.compress.fixed_point import FixedPoint, accumulator_of
 from leanspike.compress.layers import WeightLayer, latent_weight
 from leanspike.compress.parametrization import compressed
 from leanspike.compress.quantizers import Affine, PowerOfTwo
 from leanspike.errors import InputError
-from leanspike.export.chain import Stage
+from leanspike.export.chain import Stage, square_pool
 from leanspike.export.dynamics import read_dynamics
-
-Integers = NDArray[np.int64]
-
-
-@dataclass(frozen=True, eq=False)
-class IntegerLayer:
-    """A weight layer and its neurons in integer arithmetic.
-
-    Per time step, with a the accumulated sum of ``weights * input``::
-
-        x = (a << fraction_bits) + bias
-        h = v + ((x - (v - reset)) * leak >> leak_shift)     (leaky)
-        h = v + x                                            (not leaky)
-        spike = h >= threshold
-        v = reset where it spiked (hard), h - threshold_step (soft), else h
-
-    all per output channel. One unit of x, h and v is worth `unit` in the float network: the
-    scale of the weights times the gain of the batch norm, over ``2 ** fraction_bits``. So no
-    multiplier is needed for scales and norms; a negative gain is folded into the weights' sign.
-
-    Attributes
-    ----------
-    name
-        The layer's name.
-    weights
-        int64 ``[M, C, R, S]``, ``[M, C, S]`` or ``[M, F]``.
-    bits
-        Width of a stored weight.
-    scale
-        float64 ``[M]``: what one weight unit is worth, sign of the norm's gain not included.
-    unit
-        float64 ``[M]``: what one unit of the membrane potential is worth.
-    bias, threshold, threshold_step, reset
-        int64 ``[M]``.
-    soft
-        Whether the reset subtracts.
-    leak, leak_shift
-        ``1 / tau`` as ``leak / 2 ** leak_shift``; leak 0 where not leaky.
-    fraction_bits
-        Bits of the potential below one weight unit.
-    stride, padding, dilation, groups
-        Of the convolution; empty for a dense layer.
-    input_shape
-        Shape of one entry of the input.
-    pool
-        (kernel, stride) of the max pooling after the neurons, or None.
-    """
-
-    name: str
-    weights: Integers
-    bits: int
-    scale: NDArray[np.float64]
-    unit: NDArray[np.float64]
-    bias: Integers
-    threshold: Integers
-    threshold_step: Integers
-    reset: Integers
-    soft: bool
-    leak: int
-    leak_shift: int
-    fraction_bits: int
-    stride: tuple[int, ...]
-    padding: tuple[int, ...]
-    dilation: tuple[int, ...]
-    groups: int
-    input_shape: tuple[int, ...]
-    pool: tuple[int, int] | None
-
-    @property
-    def word_bits(self) -> int:
-        """Bits that hold each weight as a whole number.
-
-        Those of a stored code, more where codes are exponents or have a zero point; one bit for
-        weights that are all -1 or 1.
-        """
-        if self.bits == 1 and not (self.weights == 0).any():
-            return 1
-        return max(self.bits, signed_bits(self.weights))
-
-    def accumulator_bits(self, largest_input: int = 1) -> int:
-        """Give the width, sign included, that no sum of weights can overflow."""
-        most = int(np.abs(self.weights).reshape(len(self.weights), -1).sum(1).max())
-        return (most * largest_input).bit_length() + 1
-
-
-def signed_bits(values: Integers) -> int:
-    """Give the width in two's complement of the widest value.
-
-    >>> signed_bits(np.array([-2, 1])), signed_bits(np.array([2]))
-    (2, 3)
-    """
-    low, high = int(values.min()), int(values.max())
-    return max(high.bit_length(), (-low - 1).bit_length() if low < 0 else 0) + 1
+from leanspike.export.layer import IntegerLayer
+from leanspike.export.limits import Accumulator, Membrane
 
 
 def integer_weights(name: str, layer: WeightLayer) -> tuple[Tensor, Tensor, int]:
@@ -143,12 +51,11 @@ def integer_weights(name: str, layer: WeightLayer) -> tuple[Tensor, Tensor, int]
     quantizer = compression.quantizer
     with torch.no_grad():
         weight = latent_weight(layer)
-        codes, scale = quantizer.codes(weight), quantizer.scale(weight).double()
+        codes, scale = quantizer.codes(weight), quantizer.unit(weight).double()
         if isinstance(quantizer, Affine):
             codes = codes - quantizer.zero
         if isinstance(quantizer, PowerOfTwo):
             codes = torch.where(codes == 0, 0.0, codes.sign() * torch.exp2(codes.abs() - 1))
-            scale = scale * 2.0 ** (1 - quantizer.largest)
         if compression.mask is not None:
             codes = codes * compression.mask
     integers = codes.double().round().to(torch.int64).cpu()
@@ -187,6 +94,7 @@ def integer_layer(stage: Stage, *, fraction_bits: int, leak_bits: int = 16) -> I
     unit = torch.where(flat, scale, scale * gain.abs()) / 2**fraction_bits
     leak, leak_shift = _leak(neuron.tau, leak_bits) if neuron.leaky else (0, 0)
     convolution = None if isinstance(layer, nn.Linear) else layer
+    limit = accumulator_of(layer)
     return IntegerLayer(
         name=name,
         weights=integers.numpy(),
@@ -206,7 +114,9 @@ def integer_layer(stage: Stage, *, fraction_bits: int, leak_bits: int = 16) -> I
         dilation=tuple(convolution.dilation) if convolution else (),
         groups=convolution.groups if convolution else 1,
         input_shape=stage.input_shape,
-        pool=_pool(stage),
+        pool=None if stage.pool is None else square_pool(stage.pool_name, stage.pool),
+        membrane=None if neuron.membrane is None else _membrane(stage, neuron.membrane, unit),
+        accumulator=None if limit is None else Accumulator(*limit, sign=sign.numpy()),
     )
 
 
@@ -236,6 +146,18 @@ def output_affine(stage: Stage) -> tuple[Tensor, Tensor]:
     return gain, shift
 
 
+def _membrane(stage: Stage, membrane: FixedPoint, unit: Tensor) -> Membrane:
+    step = np.array([_nearest(membrane.step, u) for u in unit], np.int64)
+    if not (step > 0).all():
+        raise InputError(
+            f"its membrane's steps of {membrane.step:g} are finer than the unit of "
+            f"{float(unit.max()):g} in which potentials are counted",
+            where=f"neuron {stage.neuron_name!r}",
+            remedy="Give more fraction_bits",
+        )
+    return Membrane(bits=membrane.bits, step=step, overflow=membrane.overflow)
+
+
 def _nearest(value: float | Tensor, unit: Tensor) -> int:
     return round(Fraction(float(value)) / Fraction(float(unit)))
 
@@ -263,29 +185,3 @@ def _padding(name: str, layer: nn.Conv1d | nn.Conv2d | nn.Conv3d) -> tuple[int, 
     if padding == "valid":
         return (0,) * (layer.weight.dim() - 2)
     return tuple(int(size) for size in padding)
-
-
-def _pool(stage: Stage) -> tuple[int, int] | None:
-    pool = stage.pool
-    if pool is None:
-        return None
-    kernel, stride = _single(pool.kernel_size), _single(pool.stride)
-    plain = isinstance(pool, nn.MaxPool2d) and _single(pool.dilation) == 1
-    if (
-        not plain
-        or kernel is None
-        or stride is None
-        or _single(pool.padding) != 0
-        or pool.ceil_mode
-    ):
-        raise InputError(
-            "only square max pooling without padding, dilation and ceil_mode can be exported",
-            where=f"the pooling after layer {stage.name!r}",
-        )
-    return kernel, stride
-
-
-def _single(value: int | tuple[int, ...]) -> int | None:
-    if isinstance(value, int):
-        return value
-    return value[0] if len(set(value)) == 1 else None

@@ -159,6 +159,10 @@ def _compression(stage: Stage, gain: Tensor) -> dict[str, Any]:
 
 
 def _neuron(nir: Any, stage: Stage, dynamics: Dynamics, dt: float) -> Any:
+    if dynamics.membrane is not None:
+        raise InputError(
+            "its membrane has few bits, which NIR cannot say", where=f"neuron {stage.neuron_name!r}"
+        )
     if dynamics.soft:
         raise InputError(
             "it resets by subtraction, which NIR cannot say", where=f"neuron {stage.neuron_name!r}"

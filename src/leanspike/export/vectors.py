@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 
 from leanspike.errors import InputError
 from leanspike.export.inference import IntegerNetwork, Recording
-from leanspike.export.integers import IntegerLayer, signed_bits
+from leanspike.export.layer import IntegerLayer, signed_bits
 from leanspike.export.packing import pack_weights
+from leanspike.export.wiring import Source
 
 
 def export_integers(
@@ -26,13 +27,14 @@ def export_integers(
 
     Files in `out`:
 
-    - ``network.json``: per layer shapes, widths, leak, format and file names.
+    - ``network.json``: per layer its source (a layer's name, "" for the network's input, or a join
+      of such), shapes, widths and what happens beyond them, leak, format and file names.
     - ``<layer>.weights.npz``: packed values and metadata (see `Packed`), and the same weights as
       whole numbers.
     - ``<layer>.weights.mem``, ``.bias.mem``, ``.threshold.mem``, ``.reset.mem``: hexadecimal words
       for Verilog's ``$readmemh``, one value a line in two's complement, weights in the order
-      M, C, R, S.
-    - ``golden.npz``: inputs, and per layer accumulated sums, potentials and spikes.
+      M, C, R, S. A membrane of few bits adds ``.membrane_step.mem``.
+    - ``golden.npz``: inputs, and per layer its input, accumulated sums, potentials and spikes.
     - ``inputs.mem``, ``<layer>.spikes.mem``: the same for ``$readmemh``, in the order T, N, C,
       H, W: one input value a line; one line of spikes per time step and sample, first output in
       the lowest bit.
@@ -70,13 +72,14 @@ def export_integers(
                 "bits": max(1, largest.bit_length()),
             },
             "layers": [
-                _write_layer(layer, recording, out, format, largest if i == 0 else 1)
-                for i, layer in enumerate(network.layers)
+                {"source": _plain(source)} | _write_layer(layer, recording, out, format)
+                for layer, source in zip(network.layers, network.sources, strict=True)
             ],
         }
         _write_words(out / "inputs.mem", recording.inputs, max(1, largest.bit_length()))
         golden: dict[str, NDArray[Any]] = {"inputs": recording.inputs}
         for name in recording.spikes:
+            golden[f"{name}.inputs"] = recording.entering[name]
             golden[f"{name}.accumulated"] = recording.accumulated[name]
             golden[f"{name}.potentials"] = recording.potentials[name]
             golden[f"{name}.spikes"] = recording.spikes[name]
@@ -89,9 +92,10 @@ def export_integers(
 
 
 def _write_layer(
-    layer: IntegerLayer, recording: Recording, out: Path, format: str, largest: int
+    layer: IntegerLayer, recording: Recording, out: Path, format: str
 ) -> dict[str, Any]:
     name = layer.name
+    largest = max(1, int(recording.entering[name].max(initial=1)))
     packed = pack_weights(layer.weights, layer.word_bits, format)
     np.savez_compressed(
         out / f"{name}.weights.npz",
@@ -110,6 +114,9 @@ def _write_layer(
     _write_words(out / f"{name}.weights.mem", layer.weights, layer.word_bits)
     for what in ("bias", "threshold", "reset"):
         _write_words(out / f"{name}.{what}.mem", getattr(layer, what), state)
+    membrane = layer.membrane
+    if membrane is not None:
+        _write_words(out / f"{name}.membrane_step.mem", membrane.step, signed_bits(membrane.step))
     _write_lines(out / f"{name}.spikes.mem", spikes.reshape(-1, int(np.prod(spikes.shape[2:]))))
     return {
         "name": name,
@@ -124,7 +131,10 @@ def _write_layer(
         "stored_weights": packed.stored,
         "field_bits": packed.field_bits,
         "accumulator_bits": layer.accumulator_bits(largest),
+        "accumulator_overflow": layer.accumulator.overflow if layer.accumulator else None,
         "state_bits": state,
+        "membrane_bits": membrane.bits if membrane else None,
+        "membrane_overflow": membrane.overflow if membrane else None,
         "fraction_bits": layer.fraction_bits,
         "leak": layer.leak,
         "leak_shift": layer.leak_shift,
@@ -135,6 +145,13 @@ def _write_layer(
         "groups": layer.groups,
         "pool": list(layer.pool) if layer.pool else None,
     }
+
+
+def _plain(source: Source) -> Any:
+    if isinstance(source, str):
+        return source
+    plain = {"how": source.how, "parts": [_plain(part) for part in source.parts]}
+    return plain | ({"pool": list(source.pool)} if source.pool else {})
 
 
 def _write_words(path: Path, values: NDArray[np.int64], bits: int) -> None:

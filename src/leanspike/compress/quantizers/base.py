@@ -134,6 +134,10 @@ class Quantizer(nn.Module):
         """Give what one code is worth, of the grid's shape."""
         raise NotImplementedError
 
+    def unit(self, weight: Tensor) -> Tensor:
+        """Give what all values are whole multiples of, of the grid's shape."""
+        return self.scale(weight)
+
     def codes(self, weight: Tensor) -> Tensor:
         """Give the integer (in the weights' float type) that stands for each weight."""
         raise NotImplementedError

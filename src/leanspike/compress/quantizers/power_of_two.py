@@ -45,6 +45,10 @@ class PowerOfTwo(Quantizer):
         """Give the largest value."""
         return self.top
 
+    def unit(self, weight: Tensor) -> Tensor:
+        """Give the smallest value above zero."""
+        return self.top * 2.0 ** (1 - self.largest)
+
     def codes(self, weight: Tensor) -> Tensor:
         """Give signed exponents from ``-n`` to ``n``."""
         size = weight.detach().abs() / self.top
