@@ -56,7 +56,7 @@ def study_of(options: argparse.Namespace) -> StudyFile:
         training={"epochs": options.epochs},
         compression={
             "strategies": ["quantize", "joint"],
-            "bits": [2, 4, 8],
+            "bits": [2, 4],
             "pruning": [0.8, 0.9, 0.95],
             "epochs": options.fine_epochs,
             "scope": "layerwise",
@@ -64,8 +64,8 @@ def study_of(options: argparse.Namespace) -> StudyFile:
         hardware={"formats": ["RLE"], "statistics": ["mean"], "assumptions": False},
         search={
             "method": options.method,
-            "trainings": 12,
-            "generation": 6,
+            "trainings": 8,
+            "generation": 4,
             "bits": [2, 3, 4, 8],
             "sparsity": [0.0, 0.5, 0.8, 0.9, 0.95],
         },

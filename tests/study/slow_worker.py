@@ -1,12 +1,18 @@
-"""A worker of a made-up study, for the tests that kill it: slow_worker.py DATABASE LOG."""
+"""Workers of a made-up study, for the tests that kill them: slow_worker.py DATABASE LOG [MORE].
+
+With MORE it is the parent of so many further workers and works beside them, as `leanspike study`.
+"""
 
 import sys
 import time
 from pathlib import Path
 
+from leanspike.study.processes import further_workers
 from leanspike.study.progress import PlainProgress
 from leanspike.study.runner import work
 from leanspike.study.store import Store
+
+SECONDS = 0.01
 
 
 class SlowBench:
@@ -16,7 +22,7 @@ class SlowBench:
         self.log = log
 
     def run(self, task, *, result_of, on_epoch):
-        time.sleep(0.01)
+        time.sleep(SECONDS)
         with self.log.open("a") as file:
             file.write(f"{task.key}\n")
         given = result_of(task.needs)["key"] if task.needs else None
@@ -24,6 +30,7 @@ class SlowBench:
 
 
 if __name__ == "__main__":
-    database, log = sys.argv[1], Path(sys.argv[2])
-    with Path("/dev/null").open("w") as nowhere:
-        work(Store(database), SlowBench(log), progress=PlainProgress(nowhere))
+    database, log, *more = sys.argv[1:]
+    line = [sys.executable, __file__, database, log]
+    with Path("/dev/null").open("w") as nowhere, further_workers(int(more[0]) if more else 0, line):
+        work(Store(database), SlowBench(Path(log)), progress=PlainProgress(nowhere))

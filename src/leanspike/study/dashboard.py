@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import errno
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 
 import optuna
@@ -12,10 +14,11 @@ from optuna.distributions import (
     FloatDistribution,
     IntDistribution,
 )
-from optuna.trial import create_trial
+from optuna.trial import FrozenTrial, create_trial
 
 from leanspike.study.point_result import PointResult
-from leanspike.study.results import Results
+from leanspike.study.results import Results, SearchRecord
+from leanspike.study.search.sampling import frozen
 from leanspike.study.table import MainReading
 
 _KEY = "leanspike point"
@@ -32,8 +35,10 @@ def show_in_optuna(results: Results) -> int:
     """Add every priced point that optuna does not have yet; return how many were added.
 
     The optuna study bears the study's name, its objectives are test accuracy (largest) and energy
-    in µJ in the main reading (smallest); a trial's attributes name point and checkpoint. Look at
-    it with ``optuna-dashboard sqlite:///runs/study/study.db``.
+    in µJ in the main reading (smallest); a trial's attributes name point and checkpoint. What a
+    search chose is in a study of its own, named ``<name>, search``: two parameters per layer,
+    validation accuracy and the search's objective; candidates that were not trained are there as
+    pruned. Look at both with ``optuna-dashboard sqlite:///runs/study/study.db``.
 
     Parameters
     ----------
@@ -45,23 +50,35 @@ def show_in_optuna(results: Results) -> int:
     OSError
         When the database cannot be written.
     """
+    main = MainReading.of(results)
+    grid = {
+        str(result.record["key"]): result for result in results.priced if not result.point.layers
+    }
+    added = _add(
+        results, results.name, {key: partial(_trial, point, main) for key, point in grid.items()}
+    )
+    if results.search is not None:
+        trials = _searched(results, results.search, main)
+        added += _add(results, f"{results.name}, search", trials)
+    return added
+
+
+def _add(results: Results, name: str, trials: Mapping[str, Callable[[], FrozenTrial]]) -> int:
+    """Add the trials whose keys an optuna study does not have."""
     where = results.where
     storage = where if "://" in where else f"sqlite:///{Path(where)}"
     verbosity = optuna.logging.get_verbosity()
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     try:
         study = optuna.create_study(
-            study_name=results.name,
+            study_name=name,
             storage=storage,
             directions=["maximize", "minimize"],
             load_if_exists=True,
         )
         known = {trial.user_attrs.get(_KEY) for trial in study.get_trials(deepcopy=False)}
-        main = MainReading.of(results)
-        # What a search chose has parameters of its own, and a study of its own.
-        grid = [result for result in results.priced if not result.point.layers]
-        fresh = [result for result in grid if result.record["key"] not in known]
-        study.add_trials([_trial(result, main) for result in fresh])
+        fresh = [make for key, make in trials.items() if key not in known]
+        study.add_trials([make() for make in fresh])
     except optuna.exceptions.StorageInternalError as error:
         raise OSError(errno.EIO, "optuna's part of it cannot be written", where) from error
     finally:
@@ -69,7 +86,29 @@ def show_in_optuna(results: Results) -> int:
     return len(fresh)
 
 
-def _trial(result: PointResult, main: MainReading) -> optuna.trial.FrozenTrial:
+def _searched(
+    results: Results, search: SearchRecord, main: MainReading
+) -> dict[str, Callable[[], FrozenTrial]]:
+    """Return the search's candidates that are done with: measured, or not trained."""
+    points = {str(result.record["key"]): result for result in results.priced}
+    found: dict[str, Callable[[], FrozenTrial]] = {}
+    for trial in search.trials:
+        if trial.measure is None:
+            key = f"not trained {trial.number} {trial.allocation}"
+            found[key] = partial(frozen, search.choices, trial, None, about={_KEY: key})
+        elif trial.measure in points:
+            result = points[trial.measure]
+            cost = main.cost(result)
+            value = {
+                "energy": cost.energy_pj, "latency": cost.latency_s, "size": result.stored_bits,
+            }[search.section.objective]  # fmt: skip
+            values = (result.validation_accuracy, value)
+            about = {_KEY: trial.measure, "test accuracy": result.accuracy}
+            found[trial.measure] = partial(frozen, search.choices, trial, values, about=about)
+    return found
+
+
+def _trial(result: PointResult, main: MainReading) -> FrozenTrial:
     point = result.point
     parameters: dict[str, str | int | float] = {
         "strategy": point.strategy,

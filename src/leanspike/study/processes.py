@@ -6,11 +6,9 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-
-import torch
 
 #: More processes than this gain little and take half a gigabyte each.
 MOST_JOBS = 4
@@ -22,6 +20,8 @@ def usual_jobs() -> int:
     Small networks keep one core busy but not two: two processes of one thread do more than one
     process of two.
     """
+    import torch
+
     if torch.cuda.is_available():
         return 1
     return max(1, min(len(os.sched_getaffinity(0)), MOST_JOBS))
@@ -30,6 +30,8 @@ def usual_jobs() -> int:
 @contextmanager
 def cores_shared_by(jobs: int) -> Iterator[None]:
     """Let torch use this process's share of the cores, and what it used before afterwards."""
+    import torch
+
     before = torch.get_num_threads()
     torch.set_num_threads(_share(jobs))
     try:
@@ -38,18 +40,19 @@ def cores_shared_by(jobs: int) -> Iterator[None]:
         torch.set_num_threads(before)
 
 
+def worker_line(out: Path, *, storage: str | None = None, retries: int = 1) -> list[str]:
+    """Return the command of one more process on a study."""
+    line = [sys.executable, "-m", "leanspike", "worker", str(out), "--retries", str(retries)]
+    return line if storage is None else [*line, "--storage", storage]
+
+
 @contextmanager
-def further_workers(
-    count: int, *, out: Path, storage: str | None = None, retries: int = 1
-) -> Iterator[None]:
-    """Run ``leanspike worker`` so many times while the body works too.
+def further_workers(count: int, line: Sequence[str]) -> Iterator[None]:
+    """Run a command, that of :func:`worker_line`, so many times while the body works too.
 
     When the body is done they are waited for; when it is interrupted or fails they are
     interrupted, and give back what they were doing.
     """
-    line = [sys.executable, "-m", "leanspike", "worker", str(out), "--retries", str(retries)]
-    if storage is not None:
-        line += ["--storage", storage]
     share = str(_share(count + 1))
     threads = {"OMP_NUM_THREADS": share, "NUMBA_NUM_THREADS": share}
     workers = [

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -19,6 +19,29 @@ from leanspike.study.database import (
     task_table,
 )
 from leanspike.study.point_result import PointResult, point_result
+from leanspike.study.search.plan import options_of
+from leanspike.study.search.section import SearchSection
+from leanspike.study.search.table import Choices
+from leanspike.study.search.trial import Trial
+
+
+@dataclass(frozen=True)
+class SearchRecord:
+    """What a search looked at.
+
+    Attributes
+    ----------
+    section
+        What it was asked for.
+    choices
+        What it chose from.
+    trials
+        Its candidates in order, trained or not; a trained one's point has the same number.
+    """
+
+    section: SearchSection
+    choices: Choices
+    trials: tuple[Trial, ...]
 
 
 @dataclass(frozen=True)
@@ -41,6 +64,8 @@ class Results:
         How many points the study has.
     failures
         Label and error of each task that failed for good.
+    search
+        The candidates of the search, those not trained among them; None where there is none yet.
     """
 
     where: str
@@ -50,6 +75,7 @@ class Results:
     points: tuple[PointResult, ...]
     planned: int
     failures: tuple[tuple[str, str], ...]
+    search: SearchRecord | None = None
 
     @property
     def name(self) -> str:
@@ -109,4 +135,17 @@ class Results:
             failures=tuple(
                 (f"{row.kind} {row.label}", str(row.error)) for row in rows if row.state == "failed"
             ),
+            search=_search(study.file, rows),
         )  # fmt: skip
+
+
+def _search(file: Mapping[str, Any], rows: Sequence[Any]) -> SearchRecord | None:
+    proposed = [row.result for row in rows if row.kind == "propose" and row.state == "done"]
+    if not proposed:
+        return None
+    section = SearchSection(**file["search"])
+    return SearchRecord(
+        section=section,
+        choices=Choices(tuple(proposed[-1]["layers"]), options_of(section)),
+        trials=tuple(Trial.of(plain) for plain in proposed[-1]["trials"]),
+    )

@@ -15,7 +15,7 @@ from leanspike.study.file import StudyFile
 from leanspike.study.networks import load_study_data
 from leanspike.study.plan import plan
 from leanspike.study.pricing import check_hardware
-from leanspike.study.processes import cores_shared_by, further_workers, usual_jobs
+from leanspike.study.processes import cores_shared_by, further_workers, usual_jobs, worker_line
 from leanspike.study.progress import StudyProgress
 from leanspike.study.progress import progress as default_progress
 from leanspike.study.provenance import provenance
@@ -81,7 +81,8 @@ def run_study(
         text = yaml.safe_dump(study.plain(), sort_keys=False, width=100)
         (out / "study.yaml").write_text(text, encoding="utf-8")
         count = jobs or usual_jobs()
-        others = further_workers(count - 1, out=out, storage=storage, retries=retries)
+        line = worker_line(out, storage=storage, retries=retries)
+        others = further_workers(count - 1, line)
         with watch, others, cores_shared_by(count):
             work(store, bench, progress=watch, retries=retries)
     finally:

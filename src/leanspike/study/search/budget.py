@@ -20,7 +20,7 @@ UNITS: dict[Quantity, dict[str, float]] = {
     },
 }  # fmt: skip
 _FORM = re.compile(
-    r"\s*([A-Za-z]+)\s*(?:<=|≤|<)\s*([0-9]*\.?[0-9]+(?:[eE][+-]?[0-9]+)?)\s*(\S+)\s*"
+    r"\s*([A-Za-z]+)\s*(?:<=|≤|<)\s*([0-9]*\.?[0-9]+(?:[eE][+-]?[0-9]+)?)\s*([^\d\s.]\S*)\s*"
 )
 
 

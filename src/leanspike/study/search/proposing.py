@@ -32,8 +32,8 @@ def propose(
     """Return the next candidates, those that are not going to be trained among them.
 
     The first turn trains allocations spread along the predicted front; later turns what the
-    sampler asks for, as far as it fits the budgets and is not clearly dominated. Where the
-    sampler finds too little of that, the predicted front fills up.
+    sampler asks for, as far as it fits the budgets and is not clearly dominated. Where one of the
+    two gives too little, the other fills up; where both do, fewer are trained.
 
     Parameters
     ----------
@@ -84,15 +84,18 @@ def propose(
         trained.append(trial)
         wanted -= 1
 
-    if turn > 0:
-        for _ in range(_TRIES * count):
-            if not wanted:
-                break
-            take(None)
-    if wanted:
+    def take_from_front() -> None:
         fresh = [allocation for allocation in front if allocation not in known]
         for allocation in spread(table, section.objective, fresh, wanted):
             take(allocation)
+
+    if turn == 0:
+        take_from_front()
+    for _ in range(_TRIES * count if front else 0):
+        if wanted:
+            take(None)
+    if wanted:
+        take_from_front()
     return made
 
 

@@ -110,24 +110,39 @@ def parameters(choices: Choices, allocation: Allocation) -> dict[str, int | floa
     return named
 
 
-def frozen(choices: Choices, trial: Trial, values: Values | None) -> optuna.trial.FrozenTrial:
-    """Return a candidate as optuna keeps it: complete, pruned (not trained), or failed."""
+def frozen(
+    choices: Choices, trial: Trial, values: Values | None, *, about: Mapping[str, Any] | None = None
+) -> optuna.trial.FrozenTrial:
+    """Return a candidate as optuna keeps it: complete, pruned (not trained), or failed.
+
+    Parameters
+    ----------
+    choices
+        What it was chosen from.
+    trial
+        The candidate.
+    values
+        What was measured; None where nothing is.
+    about
+        Further attributes for whoever looks at it.
+    """
     state = TrialState.COMPLETE if values is not None else TrialState.FAIL
     if trial.why_not is not None:
         state = TrialState.PRUNED
-    about: dict[str, Any] = {
+    attributes: dict[str, Any] = {
+        **(about or {}),
         "predicted damage": trial.damage,
         "predicted cost": trial.cost,
         "number": trial.number,
     }
     if trial.why_not is not None:
-        about["not trained"] = trial.why_not
+        attributes["not trained"] = trial.why_not
     return create_trial(
         state=state,
         params=parameters(choices, trial.allocation),
         distributions=space(choices),
         values=list(values) if values is not None and state == TrialState.COMPLETE else None,
-        user_attrs=about,
+        user_attrs=attributes,
         system_attrs=dict(trial.sampler),
     )
 

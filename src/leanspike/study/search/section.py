@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator, model_validator
@@ -59,6 +60,11 @@ class SearchSection(Spec):
     #: Training recordings on which the network's sensitivity is measured.
     calibration: Annotated[int, Field(ge=1)] = 256
     seed: int = 0
+
+    @field_validator("bits", "sparsity", mode="before")
+    @classmethod
+    def _ranges(cls, value: Any) -> Any:
+        return ValueRange(**value) if isinstance(value, Mapping) else value
 
     @field_validator("budget", mode="before")
     @classmethod
