@@ -84,3 +84,18 @@ def test_missing_truncated_and_empty_files(tmp_path: Path) -> None:
         file.write_bytes(whole[:size])
         with pytest.raises(InputError, match="no whole safetensors"):
             load_state(network(), file)
+
+
+def test_tensors_that_share_memory(tmp_path: Path) -> None:
+    model = network()
+    model.register_buffer("threshold", torch.ones(()))
+    model[1].register_buffer("threshold", model.threshold)
+    file = save_state(model, tmp_path / "w.safetensors")
+    assert same(load_state(model, file), model)
+
+
+def test_a_folder_that_is_not_there(tmp_path: Path) -> None:
+    path = tmp_path / "none" / "w.safetensors"
+    with pytest.raises(InputError, match=r"none.w\.safetensors: cannot be written"):
+        save_state(network(), path)
+    assert not list(tmp_path.iterdir())

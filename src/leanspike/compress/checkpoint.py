@@ -6,6 +6,7 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
+import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
@@ -32,12 +33,27 @@ def save_state(model: nn.Module, path: str | Path) -> Path:
     -------
     Path
         The file.
+
+    Raises
+    ------
+    InputError
+        The file cannot be written; an older one is then kept.
     """
     path = Path(path)
-    state = {key: value.detach().contiguous() for key, value in model.state_dict().items()}
+    # A copy each: safetensors refuses tensors that share memory, as sinabs' thresholds do.
+    state = {
+        key: value.detach().clone(memory_format=torch.contiguous_format)
+        for key, value in model.state_dict().items()
+    }
     beside = path.with_name(path.name + ".part")
-    save_file(state, beside)
-    os.replace(beside, path)
+    try:
+        save_file(state, beside)
+        os.replace(beside, path)
+    except (OSError, SafetensorError) as error:
+        beside.unlink(missing_ok=True)
+        raise InputError(
+            f"cannot be written: {error}", where=str(path), remedy="Name a folder that exists"
+        ) from error
     return path
 
 

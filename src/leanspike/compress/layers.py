@@ -101,8 +101,8 @@ def latent_weight(layer: WeightLayer) -> nn.Parameter:
     return original
 
 
-def check_finite(name: str, weight: torch.Tensor) -> None:
-    """Refuse weights that hold NaN or infinity.
+def check_alive(name: str, weight: torch.Tensor) -> None:
+    """Refuse weights that hold NaN or infinity, and weights that are all zero.
 
     Parameters
     ----------
@@ -114,7 +114,7 @@ def check_finite(name: str, weight: torch.Tensor) -> None:
     Raises
     ------
     InputError
-        A value is not finite.
+        A value is not finite, or none is other than zero.
     """
     bad = int((~torch.isfinite(weight)).sum())
     if bad:
@@ -122,4 +122,10 @@ def check_finite(name: str, weight: torch.Tensor) -> None:
             f"{bad} of its {weight.numel()} weights are NaN or infinite",
             where=f"layer {name!r}",
             remedy="The training that made them diverged: start from an earlier checkpoint",
+        )
+    if not bool(weight.any()):
+        raise InputError(
+            "its weights are all zero",
+            where=f"layer {name!r}",
+            remedy="Leave the layer out of the compression, or train it first",
         )

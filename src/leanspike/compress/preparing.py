@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
 from leanspike.compress.config import CompressionConfig
-from leanspike.compress.layers import WeightLayer, check_finite, latent_weight, weight_layers
+from leanspike.compress.layers import WeightLayer, check_alive, latent_weight, weight_layers
 from leanspike.compress.masks import draw_masks
 from leanspike.compress.parametrization import attach, compressed
 from leanspike.compress.quantizers import QUANTIZERS, Grid, Quantizer
@@ -61,7 +61,7 @@ def prepare(
     """
     layers = weight_layers(model, only=config.layers)
     for name, layer in layers:
-        check_finite(name, latent_weight(layer))
+        check_alive(name, latent_weight(layer))
     masks = _masks(layers, config, scores)
     quantizers = _quantizers(layers, config)
     for name, layer in layers:
