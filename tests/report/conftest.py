@@ -26,13 +26,15 @@ def measured(recipe, draw):
         for name, n in LAYERS
     ]
     densities = [
-        {"name": name, "density": {"weights": {"mean": 1 - zeros, "max": 1 - zeros},
+        {"name": name, "T": 10, "C": 16, "M": n // 16, "bits": {"weights": bits or 32},
+         "density": {"weights": {"mean": 1 - zeros, "max": 1 - zeros},
          "inputs": {"mean": 0.1, "max": 0.3}, "outputs": {"mean": 0.08, "max": 0.2}}}
-        for name, _ in LAYERS
+        for name, n in LAYERS
     ]  # fmt: skip
     return {"right": "".join("01"[mark] for mark in right), "validation_accuracy": 0.95,
             "weight_bits": bits, "sha256": "0" * 64, "checkpoint": "best.safetensors",
-            "layers": layers, "workload": {"layers": densities}}  # fmt: skip
+            "layers": layers,
+            "workload": {"name": "made-up", "layers": densities}}  # fmt: skip
 
 
 def priced(measured, hardware):

@@ -56,13 +56,13 @@ def save_figures(view: View, folder: Path, *, suffixes: Sequence[str] = SUFFIXES
             for suffix in suffixes:
                 path = folder / f"{name}.{suffix}"
                 with naming(path):
-                    figure.savefig(path, metadata=_UNDATED.get(suffix))
+                    figure.savefig(path, metadata=UNDATED.get(suffix))
                 written.append(path)
     return written
 
 
 #: No dates in files: the same results give the same bytes.
-_UNDATED: dict[str, dict[str, Any]] = {
+UNDATED: dict[str, dict[str, Any]] = {
     "png": {"Software": "leanspike"},
     "pdf": {"CreationDate": None},
     "svg": {"Date": None},

@@ -1,0 +1,136 @@
+"""The published study again: figures and claims in one folder, and one page for all of it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from matplotlib.figure import Figure
+
+from leanspike.report.figures import UNDATED
+from leanspike.report.naming import naming
+from leanspike.report.paper.bar_figures import breakdown, sparsity
+from leanspike.report.paper.claims import Claim, claims
+from leanspike.report.paper.column import Column
+from leanspike.report.paper.line_figures import activity, dense, encodings
+from leanspike.report.paper.model_column import model_column
+from leanspike.report.paper.overview_figure import overview
+from leanspike.report.paper.own_column import own_column
+from leanspike.report.paper.page import Drawn, render
+from leanspike.report.paper.published_column import published_column
+from leanspike.report.paper.tables import as_markdown
+from leanspike.report.style import paper_style
+from leanspike.study import Results
+
+#: The readings of the model that the claims are judged by: the published study's way, and ours.
+SEMANTICS = ("sparseloop", "physical")
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A figure to draw: its heading, its caption, and what draws it."""
+
+    heading: str
+    caption: str
+    draw: Callable[[Figure, Sequence[Column]], None]
+
+
+FIGURES = {
+    "overview": Plan(
+        "Overview",
+        "Accuracy against energy and energy-delay product (RLE, mean activity). The insets show "
+        "the most accurate settings; lines join the front of each combined strategy. The model's "
+        "columns have the published accuracies.",
+        overview,
+    ),
+    "sparsity": Plan(
+        "Sparsity by layer",
+        "Weights that are zero, layer by layer. Densities of the combined networks were not "
+        "printed; for the model they are inferred from the printed ones.",
+        sparsity,
+    ),
+    "encodings": Plan(
+        "Encodings",
+        "What each encoding costs, for quantization and pruning alone (mean activity).",
+        encodings,
+    ),
+    "activity": Plan(
+        "Mean and maximum activity",
+        "The mean and the highest activity of any sample and step (UOP).",
+        activity,
+    ),
+    "dense": Plan(
+        "Dense against sparse",
+        "Energy by bits: with the zeros that quantization leaves, and as if there were none.",
+        dense,
+    ),
+    "breakdown": Plan(
+        "Breakdown by component",
+        "Energy by component per accumulate that is done (RLE, mean activity), each on a scale of "
+        "its own: where more accumulates are skipped, fewer are left to share what is not.",
+        breakdown,
+    ),
+}
+
+
+def reproduce(
+    out: Path, *, study: Results | None = None, say: Callable[[str], None] | None = None
+) -> tuple[Claim, ...]:
+    """Show the published figures beside our model's and a study's, and judge the claims.
+
+    Into `out` go ``reproduce.html``, ``claims.json``, ``claims.md`` and ``figures/`` (PNG, PDF,
+    SVG). The model stands there twice: under the semantics ``sparseloop``, as the published study
+    computed, and under ``physical``.
+
+    Parameters
+    ----------
+    out
+        Folder; made when absent.
+    study
+        Our own study's results, to stand beside.
+    say
+        Told what is being done.
+
+    Raises
+    ------
+    OSError
+        When the folder cannot be written.
+    """
+    tell = say or (lambda _: None)
+    published = published_column()
+    others = []
+    for semantics in SEMANTICS:
+        tell(f"pricing the published settings under {semantics}")
+        others.append(model_column(semantics))
+    if study is not None:
+        tell(f"reading the study {study.name!r}")
+        others.append(own_column(study))
+    judged = claims(published, others, study)
+    tell("drawing")
+    drawn = _draw([published, *others], out / "figures")
+    for path, text in (
+        (out / "claims.json", json.dumps([asdict(claim) for claim in judged], indent=2)),
+        (out / "claims.md", as_markdown(judged)),
+        (out / "reproduce.html", render(judged, drawn)),
+    ):
+        with naming(path):
+            path.write_text(text + "\n", encoding="utf-8")
+    return judged
+
+
+def _draw(columns: Sequence[Column], folder: Path) -> list[Drawn]:
+    folder.mkdir(parents=True, exist_ok=True)
+    drawn = []
+    with paper_style():
+        for name, plan in FIGURES.items():
+            figure = Figure(layout="constrained")
+            plan.draw(figure, columns)
+            for suffix in ("png", "pdf", "svg"):
+                path = folder / f"{name}.{suffix}"
+                with naming(path):
+                    figure.savefig(path, metadata=UNDATED[suffix])
+            svg = (folder / f"{name}.svg").read_text("utf-8")
+            drawn.append(Drawn(name, plan.heading, plan.caption, svg))
+    return drawn
