@@ -1,11 +1,17 @@
 """Workers of a made-up study, for the tests that kill them: slow_worker.py DATABASE LOG [MORE].
 
 With MORE it is the parent of so many further workers and works beside them, as `leanspike study`.
+LOG.processes gets its process number before anything else happens.
 """
 
+import os
 import sys
 import time
 from pathlib import Path
+
+if __name__ == "__main__":
+    with Path(f"{sys.argv[2]}.processes").open("a") as processes:
+        processes.write(f"{os.getpid()}\n")
 
 from leanspike.study.processes import further_workers
 from leanspike.study.progress import PlainProgress

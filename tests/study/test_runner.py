@@ -2,7 +2,7 @@ import errno
 import io
 
 import pytest
-from killing import kill_until_done, start_workers
+from killing import kill_until_done, larger, start_workers
 
 from leanspike.errors import InputError
 from leanspike.study.progress import PlainProgress
@@ -63,7 +63,6 @@ def test_workers_side_by_side_share_the_work(tmp_path, study, begin, tasks):
 
 
 def test_killed_at_random_moments_nothing_finished_is_lost_or_done_twice(tmp_path, study, begin):
-    compression = study.compression.model_copy(update={"bits": (2, 3, 4, 6, 8)})
-    study = study.model_copy(update={"compression": compression})
+    study = larger(study)
     store = begin(tmp_path / "study.db", study)
-    kill_until_done(store, study, tmp_path / "log", least_kills=5)
+    kill_until_done(store, study, tmp_path / "log", kills=20, more=2)
