@@ -20,6 +20,7 @@ from leanspike.hardware.search_best import Best, undominated
 from leanspike.hardware.search_best import Objective as Objective
 from leanspike.hardware.search_bounds import LANES
 from leanspike.hardware.search_group import Batch, batches, grouped
+from leanspike.hardware.search_measured import look_at_measured, waits_on_measured
 from leanspike.hardware.search_pricer import Pricer
 from leanspike.hardware.search_tables import Tables
 from leanspike.hardware.search_walks import Walk
@@ -172,6 +173,10 @@ def _search_group(
     bests = [Best(objective, walk.space) for _ in cases]
     for batch in batches(cases[0], walk):
         if not batch.blocks:
+            continue
+        if waits_on_measured(cases[0]):
+            for case, best in zip(cases, bests, strict=True):
+                look_at_measured(case, batch, best, objective)
             continue
         tables = Tables(batch.numbers)
         for first in range(0, len(cases), LANES):

@@ -55,7 +55,7 @@ class Best:
 
     def __init__(self, objective: Objective, space: MapSpace) -> None:
         self._objective = objective
-        self._space = space
+        self.space = space
         self.mapping: Mapping | None = None
         self.energy_pj = np.inf
         self.cycles = np.inf
@@ -78,7 +78,7 @@ class Best:
         scores = score(energy, cycles, self._objective)
         n = np.lexsort((energy, scores))[0]
         if self.mapping is None or (scores[n], energy[n]) < (self.score, self.energy_pj):
-            self.mapping = counted.mapping(self._space, int(rows[n]))
+            self.mapping = counted.mapping(self.space, int(rows[n]))
             self.energy_pj, self.cycles = float(energy[n]), float(cycles[n])
         if self._objective == "pareto":
             self._merge(counted, rows, energy, cycles)
@@ -94,7 +94,7 @@ class Best:
                 merged.append(self.front[index])
                 continue
             place = int(index) - len(known)
-            mapping = counted.mapping(self._space, int(rows[place]))
+            mapping = counted.mapping(self.space, int(rows[place]))
             merged.append((float(energy[place]), float(cycles[place]), mapping))
         self.front = merged
 

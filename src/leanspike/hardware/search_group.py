@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from leanspike.hardware.case import Case
+from leanspike.hardware.density import Measured
 from leanspike.hardware.mapping import Mapping
 from leanspike.hardware.mapspace import MapSpace
 from leanspike.hardware.mapspace_walk import Block
@@ -149,6 +150,7 @@ def structure(case: Case) -> tuple[object, ...]:
         case.semantics.first_fill,
         case.semantics.whole_accesses,
         case.dense,
+        any(isinstance(model, Measured) for model in case.models),
     )
 
 
@@ -156,13 +158,14 @@ def grouped(cases: Sequence[Case]) -> list[list[list[int]]]:
     """Return the indices of cases by walk, then by structure, each in the order of its first."""
     groups: dict[tuple[object, ...], dict[tuple[object, ...], list[int]]] = {}
     rules: dict[int, str] = {}
-    keys: dict[tuple[int, ...], tuple[tuple[object, ...], tuple[object, ...]]] = {}
+    keys: dict[tuple[object, ...], tuple[tuple[object, ...], tuple[object, ...]]] = {}
     for index, case in enumerate(cases):
         chip = case.plan.architecture
+        measured = any(isinstance(model, Measured) for model in case.models)
         # Many cases share an architecture: its rules are put into words once.
         if id(chip) not in rules:
             rules[id(chip)] = repr([(level.time, level.y, level.x) for level in chip.levels])
-        same = (id(case.plan), id(case.semantics), case.dense, case.neurons)
+        same = (id(case.plan), id(case.semantics), case.dense, case.neurons, measured)
         if same not in keys:
             keys[same] = walk_key(case, rules[id(chip)]), structure(case)
         by_walk, by_structure = keys[same]

@@ -9,11 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from leanspike.errors import InputError
+from leanspike.hardware.counts.actions import SKIPS
 from leanspike.hardware.counts.conditions import left_alone
 from leanspike.hardware.counts.imbalance import pass_shape
+from leanspike.hardware.counts.measured_imbalance import Passes, measured_passes
 from leanspike.hardware.counts.nest import nest_counts
 from leanspike.hardware.counts.plan import Plan, values_per_row
 from leanspike.hardware.counts.row import (
+    ContentArrays,
     NestArrays,
     Row,
     RowPlan,
@@ -87,7 +90,15 @@ def evaluate(
     arrays = content_arrays(plan, contents, models, remedy, p_left, semantics, dense=dense)
     setup = row_plan(plan, semantics, arrays.words.shape[2])
     row = empty_row(levels, tensors, arrays.words.shape[2])
-    compute_cycles = evaluate_row(setup, row_rules(semantics), nest, arrays, row)
+    rules = row_rules(semantics)
+    if semantics.load_imbalance and not dense and setup.inside >= 0:
+        passes = measured_passes(plan, mapping, models, setup.inside)
+        if passes is not None:
+            nest = nest._replace(pass_shape=np.zeros_like(nest.pass_shape))
+            even = evaluate_row(setup, rules, nest, arrays, row)
+            slowest = _slowest(setup, arrays, passes, float(even), int(nest.instances[levels]))
+            nest = nest._replace(slowest=slowest)
+    compute_cycles = evaluate_row(setup, rules, nest, arrays, row)
     return Evaluation(
         nest=nest,
         contents=contents,
@@ -96,6 +107,23 @@ def evaluate(
         compute_cycles=float(compute_cycles),
         cycles=float(max(compute_cycles, row.level_cycles.max())),
     )
+
+
+def _slowest(
+    setup: RowPlan, arrays: ContentArrays, passes: Passes, even: float, units: int
+) -> float:
+    """Return the cycles of the slowest units from what they are known to do.
+
+    ``even`` are the cycles of units that share the computes left evenly. What levels outside the
+    units leave alone of other tensors than the units do takes the same share of every unit.
+    """
+    outside, inside = (
+        {x for x in setup.operands if (arrays.remedy[levels, x] == SKIPS).any()}
+        for levels in (slice(None, setup.inside), slice(setup.inside, None))
+    )
+    if outside <= inside or passes.computes == 0:
+        return float(passes.cycles)
+    return even * passes.cycles * units / passes.computes
 
 
 def row_plan(plan: Plan, semantics: Semantics, ranks: int) -> RowPlan:

@@ -74,7 +74,8 @@ class NestArrays(NamedTuple):
     """Dense counts of one instance, int64 [L, X] and [L + 1]; see ``nest_counts``.
 
     ``pass_shape`` [5] is what compute units do between two deliveries (see
-    :func:`~leanspike.hardware.counts.imbalance.pass_shape`); zeros: units do not wait.
+    :func:`~leanspike.hardware.counts.imbalance.pass_shape`); zeros: units do not wait. ``slowest``
+    is the cycles of the slowest units of all passes where they are known, else negative.
     """
 
     tile: Ints
@@ -83,6 +84,7 @@ class NestArrays(NamedTuple):
     partition: Ints
     instances: Ints
     pass_shape: Ints = _NO_PASS
+    slowest: float = -1.0
 
 
 class ContentArrays(NamedTuple):
@@ -174,7 +176,10 @@ def evaluate_row(
         plan.metadata_width, packs, whole, row.accesses,
     )  # fmt: skip
     cycles = (row.computes[0] + row.computes[1]) / nest.instances[levels]
-    cycles *= row_waiting(plan, content, nest.pass_shape)
+    if nest.slowest >= 0.0:
+        cycles = nest.slowest
+    else:
+        cycles *= row_waiting(plan, content, nest.pass_shape)
     if whole:
         cycles = float(ceil(cycles))
     for level in range(levels):
