@@ -26,8 +26,8 @@ from leanspike.hardware.validation import (
     published_settings,
 )
 from leanspike.hardware.validation.runs import (
-    claim,
     claim_by_switch,
+    claims_of,
     paper_architecture,
     paper_energies,
     seneca_run,
@@ -45,15 +45,14 @@ ACTIVITIES = (0.02, 0.05, 0.1, 0.2, 0.3)
 def claims() -> dict[str, Any]:
     """80 % pruning over ternary: both readings, both semantics, several activities."""
     found: dict[str, Any] = {"published": PRUNED_OVER_TERNARY}
+    assumed: dict[str, tuple[Semantics, float | None]] = {
+        "sparseloop": (SPARSELOOP, None),
+        "physical": (PHYSICAL, None),
+    }
+    for rules, said in ((SPARSELOOP, "sparseloop"), (PHYSICAL, "physical")):
+        assumed |= {f"{said} at activity {a}": (rules, a) for a in ACTIVITIES}
     for name, as_text in READINGS.items():
-        chip = paper_architecture(as_text=as_text)
-        found[name] = {
-            "sparseloop": claim(chip, SPARSELOOP),
-            "physical": claim(chip, PHYSICAL),
-            "sparseloop at activity": {
-                str(a): claim(chip, SPARSELOOP, activity=a) for a in ACTIVITIES
-            },
-        }
+        found[name] = claims_of(paper_architecture(as_text=as_text), assumed)
     return found
 
 

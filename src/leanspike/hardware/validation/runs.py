@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import fields
+from typing import NamedTuple
 
 from leanspike.hardware.architecture import Architecture, Condition, Format, Rank
 from leanspike.hardware.case import Case
@@ -20,6 +21,14 @@ from leanspike.hardware.validation.silicon import SNE, sne_network, vgg_quantize
 #: The claim's two settings: ternary weights, and 80 % pruned at 8 bits.
 TERNARY: Setting = ("RLE", "mean", 0.0, 2)
 PRUNED: Setting = ("RLE", "mean", 0.8, 8)
+
+
+class Run(NamedTuple):
+    """A setting under some assumptions; ``activity`` None is the published workload's own."""
+
+    setting: Setting
+    semantics: Semantics
+    activity: float | None = None
 
 
 def paper_architecture(*, as_text: bool) -> Architecture:
@@ -71,21 +80,32 @@ def paper_energies(
     dict
         Energy of one inference in uJ, by setting.
     """
-    chosen = list(settings)
+    runs = [Run(setting, semantics, activity) for setting in settings]
+    return {run.setting: uj for run, uj in paper_runs(runs, architecture=architecture).items()}
+
+
+def paper_runs(runs: Iterable[Run], *, architecture: Architecture) -> dict[Run, float]:
+    """Price runs of the published study together: what they share is worked out once.
+
+    Returns
+    -------
+    dict
+        Energy of one inference in uJ, by run.
+    """
+    total = dict.fromkeys(runs, 0.0)
     cases, owners = [], []
-    for setting in chosen:
-        name, statistic, fraction, bits = setting
+    for run in total:
+        name, statistic, fraction, bits = run.setting
         described = architecture.with_formats(name)
         for layer in published_setting(fraction, bits).layers:
             case = Case.of(
-                _at_activity(layer, activity), described, semantics,
+                _at_activity(layer, run.activity), described, run.semantics,
                 statistic=_statistic(statistic),
             )  # fmt: skip
             cases.append(case)
-            owners.append(setting)
-    total = dict.fromkeys(chosen, 0.0)
-    for setting, found in zip(owners, search_cases(cases, "edp"), strict=True):
-        total[setting] += float(found.energy_pj) / 1e6
+            owners.append(run)
+    for run, found in zip(owners, search_cases(cases, "edp"), strict=True):
+        total[run] += float(found.energy_pj) / 1e6
     return total
 
 
@@ -93,18 +113,26 @@ def claim(
     architecture: Architecture, semantics: Semantics, *, activity: float | None = None
 ) -> float:
     """Return the energy of 80 % pruning over that of ternary weights (RLE, mean density)."""
-    found = paper_energies(
-        [TERNARY, PRUNED], architecture=architecture, semantics=semantics, activity=activity
-    )
-    return found[PRUNED] / found[TERNARY]
+    return claims_of(architecture, {"": (semantics, activity)})[""]
+
+
+def claims_of(
+    architecture: Architecture, assumed: Mapping[str, tuple[Semantics, float | None]]
+) -> dict[str, float]:
+    """Return the claim under each of some named pairs of semantics and activity."""
+    runs = {
+        name: [Run(setting, *given) for setting in (TERNARY, PRUNED)]
+        for name, given in assumed.items()
+    }
+    found = paper_runs([run for both in runs.values() for run in both], architecture=architecture)
+    return {name: found[pruned] / found[ternary] for name, (ternary, pruned) in runs.items()}
 
 
 def claim_by_switch(architecture: Architecture, semantics: Semantics) -> dict[str, float]:
     """Return the claim with each switch flipped alone; ``"none"`` is with none."""
-    found = {"none": claim(architecture, semantics)}
-    for switch in fields(semantics):
-        found[switch.name] = claim(architecture, semantics.flipped(switch.name))
-    return found
+    flips = {switch.name: semantics.flipped(switch.name) for switch in fields(semantics)}
+    assumed = {"none": semantics, **flips}
+    return claims_of(architecture, {name: (rules, None) for name, rules in assumed.items()})
 
 
 def sne_run(*, steps: int = 1000) -> dict[str, float]:
