@@ -14,7 +14,8 @@ pytestmark = pytest.mark.peer
 
 
 @pytest.mark.parametrize("name", ["spikingjelly", "snntorch", "norse", "sinabs"])
-def test_page(name: str) -> None:
+def test_page(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # theirs, on import and in use
         try:

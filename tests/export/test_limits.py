@@ -121,3 +121,20 @@ def test_files_hold_the_widths(tmp_path: Path) -> None:
     assert set(np.unique(codes)) <= set(range(-4, 4))
     expected = net(x).detach().numpy()
     assert np.array_equal(golden["dense.spikes"], expected)
+
+
+@pytest.mark.parametrize(
+    ("neuron", "power_of_two"),
+    [(NeuronConfig(kind="if", threshold=0.7), False), (NeuronConfig(), True)],
+)
+def test_a_scale_shared_by_weights_and_membrane(neuron: NeuronConfig, power_of_two: bool) -> None:
+    net = Chain(neuron).double().eval()
+    prepare(net, CompressionConfig(weight_bits=2, power_of_two_scale=power_of_two))
+    prepare_state(net, StateConfig(membrane_bits=3, shared_scale=True))
+    x = counts(16, 5, 2, 6, 6)
+    with torch.no_grad():
+        expected = net(x)
+    network = integer_network(net, x, fraction_bits=4)
+    assert (network.layers[0].membrane.step == 16).all()  # one weight unit
+    assert 0.02 < float(expected.mean()) < 0.98
+    assert np.array_equal(network.run(x.numpy()).output, expected.numpy())

@@ -8,7 +8,6 @@ from leanspike.compress.batchnorm import fold_batchnorm, reestimate_batchnorm
 from leanspike.compress.calibration import calibrate
 from leanspike.compress.checkpoint import load_state, save_state
 from leanspike.compress.config import CompressionConfig
-from leanspike.compress.fixed_point import StateConfig, prepare_state
 from leanspike.compress.footprint import footprint
 from leanspike.compress.layers import weight_layers
 from leanspike.compress.masks import draw_masks
@@ -22,6 +21,7 @@ from leanspike.compress.recipes import (
 )
 from leanspike.compress.rounding import ewgs, rounding, straight_through
 from leanspike.compress.scores import activity_scores, gradient_scores
+from leanspike.compress.state import StateConfig, prepare_state
 from leanspike.compress.strategy import PAPER_STRATEGIES, Phase, Strategy, paper_strategy
 from leanspike.compress.strategy_file import dump_strategy, load_strategy, parse_strategy
 from leanspike.compress.summary import LayerSummary, Summary, summary

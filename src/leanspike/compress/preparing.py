@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
 from leanspike.compress.config import CompressionConfig
+from leanspike.compress.fixed_point import SharedScale
 from leanspike.compress.layers import WeightLayer, check_alive, latent_weight, weight_layers
 from leanspike.compress.masks import draw_masks
 from leanspike.compress.parametrization import attach, compressed
@@ -217,6 +218,9 @@ def convert(model: nn.Module) -> nn.Module:
             where=type(model).__name__,
             remedy="Call prepare(model, config) first",
         )
+    for module in model.modules():
+        if isinstance(module, SharedScale):
+            module.freeze()
     for layer in prepared:
         parametrize.remove_parametrizations(layer, "weight", leave_parametrized=True)
     return model

@@ -9,10 +9,11 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from leanspike.compress.fixed_point import FixedPoint, accumulator_of
+from leanspike.compress.fixed_point import FixedPoint
 from leanspike.compress.layers import WeightLayer, latent_weight
 from leanspike.compress.parametrization import compressed
 from leanspike.compress.quantizers import Affine, PowerOfTwo
+from leanspike.compress.state import accumulator_of
 from leanspike.errors import InputError
 from leanspike.export.chain import Stage, square_pool
 from leanspike.export.dynamics import read_dynamics
@@ -147,10 +148,11 @@ def output_affine(stage: Stage) -> tuple[Tensor, Tensor]:
 
 
 def _membrane(stage: Stage, membrane: FixedPoint, unit: Tensor) -> Membrane:
-    step = np.array([_nearest(membrane.step, u) for u in unit], np.int64)
+    worth = membrane.steps().double().cpu().expand(len(unit))
+    step = np.array([_nearest(w, u) for w, u in zip(worth, unit, strict=True)], np.int64)
     if not (step > 0).all():
         raise InputError(
-            f"its membrane's steps of {membrane.step:g} are finer than the unit of "
+            f"its membrane's steps of {float(worth.min()):g} are finer than the unit of "
             f"{float(unit.max()):g} in which potentials are counted",
             where=f"neuron {stage.neuron_name!r}",
             remedy="Give more fraction_bits",
