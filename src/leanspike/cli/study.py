@@ -33,6 +33,16 @@ def study(
         int | None, typer.Option(min=1, help="Processes that share the work; one per core, to 4.")
     ] = None,
     retries: Annotated[int, typer.Option(min=0, help="Tries again of a task that fails.")] = 1,
+    ray: Annotated[
+        str | None, typer.Option(help="Work on this Ray cluster: auto, host:port, ray://...")
+    ] = None,
+    ray_cpus: Annotated[float, typer.Option(help="Cores of one worker on Ray.")] = 1.0,
+    ray_gpus: Annotated[
+        float, typer.Option(help="GPUs of one worker on Ray; a fraction shares one.")
+    ] = 0.0,
+    slurm: Annotated[
+        bool, typer.Option("--slurm", help="Print a Slurm array script instead of running.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print results as JSON.")] = False,
 ) -> None:
     """Train, compress, measure and price a grid, and write the report.
@@ -45,13 +55,19 @@ def study(
     from leanspike.study import short_table
 
     chosen = _chosen(file, data=data, preset=preset, quick=quick)
+    if slurm:
+        line = _begin(file, out=out, data=data, preset=preset, quick=quick)
+        _slurm(chosen.name, line, out=out, storage=storage, retries=retries, jobs=jobs)
+        return
     if dry_run:
         _dry_run(chosen, out, as_json=as_json)
         return
     from leanspike.report import build_report
     from leanspike.study import run_study
+    from leanspike.study.ray_workers import RayCluster
 
-    results = run_study(chosen, out=out, storage=storage, jobs=jobs, retries=retries)
+    cluster = RayCluster(ray, cpus=ray_cpus, gpus=ray_gpus, workers=jobs) if ray else None
+    results = run_study(chosen, out=out, storage=storage, jobs=jobs, retries=retries, ray=cluster)
     page = build_report(results.where, out)
     if as_json:
         typer.echo(json.dumps(_as_plain(results, page), indent=2))
@@ -84,6 +100,24 @@ def _chosen(file: Path | None, *, data: str | None, preset: str | None, quick: b
         return chosen
     section = chosen.data.model_copy(update={"source": data})
     return chosen.model_copy(update={"data": section})
+
+
+def _begin(
+    file: Path | None, *, out: Path, data: str | None, preset: str | None, quick: bool
+) -> list[str]:
+    """Return the command line that begins this study."""
+    line = ["leanspike", "study", *([str(file)] if file else []), "--out", str(out)]
+    line += [*(["--data", data] if data else []), *(["--preset", preset] if preset else [])]
+    return [*line, "--quick"] if quick else line
+
+
+def _slurm(
+    name: str, line: list[str], *, out: Path, storage: str | None, retries: int, jobs: int | None
+) -> None:
+    from leanspike.study.slurm import slurm_script
+
+    line = [*line, "--retries", str(retries), *(["--storage", storage] if storage else [])]
+    typer.echo(slurm_script(name, line, out=out, storage=storage, jobs=jobs or 8), nl=False)
 
 
 def _dry_run(study: StudyFile, out: Path, *, as_json: bool) -> None:

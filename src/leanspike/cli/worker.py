@@ -14,6 +14,9 @@ def worker(
         str | None, typer.Option(help="postgresql://..., where the study was begun with it.")
     ] = None,
     retries: Annotated[int, typer.Option(min=0, help="Tries again of a task that fails.")] = 1,
+    wait: Annotated[
+        float, typer.Option(min=0, help="Seconds to wait for a study that is not begun yet.")
+    ] = 0,
 ) -> None:
     """Take tasks of a study until none is left; start as many workers as there are cores to use.
 
@@ -23,7 +26,7 @@ def worker(
     """
     from leanspike.study import join_study
 
-    outcome = join_study(study, storage=storage, retries=retries)
+    outcome = join_study(study, storage=storage, retries=retries, wait=wait)
     typer.echo(", ".join(f"{count} {state}" for state, count in sorted(outcome.counts.items())))
     if outcome.failures:
         raise typer.Exit(1)

@@ -1,21 +1,14 @@
-"""Showing how far a study is: a bar on a terminal, plain lines elsewhere."""
+"""Showing how far a study is: a live view on a terminal, plain lines elsewhere."""
 
 from __future__ import annotations
 
 import sys
 import time
+from pathlib import Path
 from types import TracebackType
 from typing import Protocol, Self, TextIO
 
 from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-)
 
 
 class StudyProgress(Protocol):
@@ -33,6 +26,9 @@ class StudyProgress(Protocol):
     ) -> None:
         """Stop showing."""
         ...
+
+    def follow(self, where: str | Path) -> None:
+        """Show the study in a database from now on."""
 
     def say(self, text: str) -> None:
         """Show one line that stays."""
@@ -59,6 +55,9 @@ class PlainProgress:
     def __exit__(self, *_: object) -> None:
         """Stop showing."""
 
+    def follow(self, where: str | Path) -> None:
+        """Need nothing from the database."""
+
     def say(self, text: str) -> None:
         """Print one line."""
         print(text, file=self._stream, flush=True)
@@ -73,44 +72,11 @@ class PlainProgress:
         self.say(f"[{finished}/{total}] {elapsed:6.0f} s  {self._now}")
 
 
-class BarProgress:
-    """A bar with the time left, on a terminal."""
-
-    def __init__(self, console: Console) -> None:
-        self._bar = Progress(
-            TextColumn("{task.description}"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TimeElapsedColumn(),
-            TextColumn("left"),
-            TimeRemainingColumn(),
-            console=console,
-        )
-        self._task = self._bar.add_task("study", total=None)
-
-    def __enter__(self) -> Self:
-        """Begin to show."""
-        self._bar.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        """Stop showing."""
-        self._bar.stop()
-
-    def say(self, text: str) -> None:
-        """Print a line above the bar."""
-        self._bar.console.print(text, highlight=False)
-
-    def doing(self, text: str) -> None:
-        """Name the task beside the bar."""
-        self._bar.update(self._task, description=text)
-
-    def done(self, finished: int, total: int) -> None:
-        """Move the bar."""
-        self._bar.update(self._task, completed=finished, total=total)
-
-
 def progress() -> StudyProgress:
-    """Return the bar where standard error is a terminal, plain lines elsewhere."""
+    """Return the live view where standard error is a terminal, plain lines elsewhere."""
     console = Console(stderr=True)
-    return BarProgress(console) if console.is_terminal else PlainProgress()
+    if not console.is_terminal:
+        return PlainProgress()
+    from leanspike.study.live import LiveProgress
+
+    return LiveProgress(console)

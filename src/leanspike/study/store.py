@@ -73,6 +73,8 @@ class Store:
     ) -> None:
         self.where = where
         self._engine = open_database(where, create=create)
+        with saying_what_is_wrong(where):
+            loss_table.create(self._engine, checkfirst=True)  # databases of 0.1.0 have none
         self._clock = clock
         self._patience = patience
 
@@ -270,6 +272,16 @@ class Store:
         """Return the result of a task that is done."""
         select = sa.select(task_table.c.result).where(task_table.c.key == key)
         return dict(self._transact(lambda connection: connection.scalar(select)) or {})
+
+    def checkpoints(self) -> list[str]:
+        """Return the checkpoints of the plan's trainings that are done, as kept in the folder."""
+        select = sa.select(task_table.c.result).where(
+            task_table.c.position.is_not(None),
+            task_table.c.kind == "train",
+            task_table.c.state == "done",
+        )
+        rows = self._transact(lambda connection: connection.scalars(select).all())
+        return [str(result["checkpoint"]) for result in rows if "checkpoint" in result]
 
     def failures(self) -> list[tuple[str, str]]:
         """Return label and error of every task of the plan that failed for good."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,8 @@ from leanspike.study.processes import cores_shared_by, further_workers, usual_jo
 from leanspike.study.progress import StudyProgress
 from leanspike.study.progress import progress as default_progress
 from leanspike.study.provenance import provenance
+from leanspike.study.ray_workers import RayCluster, ray_workers
+from leanspike.study.ray_workers import watch as watch_workers
 from leanspike.study.results import Results
 from leanspike.study.runner import Outcome, work
 from leanspike.study.store import Store
@@ -32,6 +35,7 @@ def run_study(
     storage: str | None = None,
     jobs: int | None = None,
     retries: int = 1,
+    ray: RayCluster | None = None,
     progress: StudyProgress | None = None,
 ) -> Results:
     """Run a study, or go on with one that was interrupted.
@@ -53,8 +57,10 @@ def run_study(
         (:func:`leanspike.study.processes.usual_jobs`).
     retries
         How often a task that fails is tried again before it is reported as failed.
+    ray
+        A Ray cluster that does the work instead of processes on this machine.
     progress
-        Who watches; a bar on a terminal and plain lines elsewhere when omitted.
+        Who watches; a live view on a terminal and plain lines elsewhere when omitted.
 
     Raises
     ------
@@ -80,11 +86,18 @@ def run_study(
         store.begin(study, tasks, data=_described(data), provenance=provenance())
         text = yaml.safe_dump(study.plain(), sort_keys=False, width=100)
         (out / "study.yaml").write_text(text, encoding="utf-8")
-        count = jobs or usual_jobs()
-        line = worker_line(out, storage=storage, retries=retries)
-        others = further_workers(count - 1, line)
-        with watch, others, cores_shared_by(count):
-            work(store, bench, progress=watch, retries=retries)
+        check_folder(store, out)
+        watch.follow(where)
+        if ray is not None:
+            on_ray = ray_workers(ray, out=out, storage=storage, retries=retries)
+            with watch, on_ray as workers:
+                watch_workers(store, workers, watch)
+        else:
+            count = jobs or usual_jobs()
+            line = worker_line(out, storage=storage, retries=retries)
+            others = further_workers(count - 1, line)
+            with watch, others, cores_shared_by(count):
+                work(store, bench, progress=watch, retries=retries)
     finally:
         store.close()
     results = Results.load(where)
@@ -97,6 +110,7 @@ def join_study(
     *,
     storage: str | None = None,
     retries: int = 1,
+    wait: float = 0.0,
     progress: StudyProgress | None = None,
 ) -> Outcome:
     """Work on a study that was begun elsewhere, beside any number of others, until it is done.
@@ -105,6 +119,8 @@ def join_study(
     ----------
     out, storage, retries, progress
         As in :func:`run_study`.
+    wait
+        For how many seconds a study is waited for that was not begun yet.
 
     Raises
     ------
@@ -117,7 +133,7 @@ def join_study(
     """
     watch = progress or default_progress()
     where = storage or out / "study.db"
-    known = Results.load(where)
+    known = _begun(where, wait)
     study = StudyFile(**known.file)
     data = load_study_data(study.data)
     if data.fingerprint != known.data["fingerprint"]:
@@ -130,10 +146,44 @@ def join_study(
     watch.say(f"working on {study.name!r} in {shown(where)}")
     store = Store(where)
     try:
+        check_folder(store, out)
         with watch:
             return work(store, Workbench(study, data, out), progress=watch, retries=retries)
     finally:
         store.close()
+
+
+def check_folder(store: Store, out: Path) -> None:
+    """Refuse a folder that lacks the trainings a database has: it belongs to another folder.
+
+    Raises
+    ------
+    InputError
+        Naming the first that is missing.
+    """
+    counts = store.counts()
+    if counts.get("waiting", 0) + counts.get("running", 0) == 0:
+        return
+    missing = [path for path in store.checkpoints() if not (out / path).is_file()]
+    if missing:
+        raise InputError(
+            f"has not the checkpoint {missing[0]} (and {len(missing) - 1} more) that "
+            f"{shown(store.where)} speaks of: the study in it was begun with another folder",
+            where=str(out),
+            remedy="Give the --out it was begun with, or another database",
+        )
+
+
+def _begun(where: str | Path, wait: float) -> Results:
+    """Load a study, waiting until it is begun."""
+    until = time.monotonic() + wait
+    while True:
+        try:
+            return Results.load(where)
+        except (InputError, OSError):
+            if time.monotonic() > until:
+                raise
+            time.sleep(min(2.0, wait))
 
 
 def _described(data: FrameData) -> dict[str, Any]:

@@ -1,0 +1,38 @@
+"""A worker of a made-up study one task of which takes all memory: hungry_worker.py DATABASE HOW.
+
+HOW is `limit` (the process has a limit, and Python says so) or `killed` (the system kills it).
+"""
+
+import os
+import resource
+import signal
+import sys
+from pathlib import Path
+
+import numpy as np
+
+from leanspike.study.progress import PlainProgress
+from leanspike.study.runner import work
+from leanspike.study.store import Store
+
+
+class HungryBench:
+    """Does any task at once, but one of them wants a terabyte."""
+
+    def __init__(self, how):
+        self.how = how
+
+    def run(self, task, *, result_of, on_epoch):
+        if task.label == "quantize, 2 bits, seed 0":
+            if self.how == "killed":
+                os.kill(os.getpid(), signal.SIGKILL)
+            np.ones(2**37)
+        return {"key": task.key}
+
+
+if __name__ == "__main__":
+    database, how = sys.argv[1:]
+    if how == "limit":
+        resource.setrlimit(resource.RLIMIT_AS, (2**34, 2**34))
+    with Path("/dev/null").open("w") as nowhere:
+        work(Store(database), HungryBench(how), progress=PlainProgress(nowhere))
