@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from leanspike.nn import Neuron, NeuronConfig, SameConv1d, attend, fire
+from leanspike.nn import Neuron, NeuronConfig, SameConv1d, attend, convolve, fire
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,8 @@ NETWORKS = {
 class Skeleton(nn.Module):
     """Everything but the neurons; ``neuron()`` makes one layer of them, or None for no neurons.
 
-    With ``fused`` the neurons are ours, and batch norm and pooling go into their kernel.
+    With ``fused`` the neurons are ours, batch norm and pooling go into their kernel, and
+    convolutions are computed from events where these are few.
     """
 
     def __init__(self, shape: Shape, neuron: Callable[[], nn.Module] | None, fused: bool) -> None:
@@ -88,7 +89,10 @@ class Skeleton(nn.Module):
         x = x.flatten(0, 1)
         for stage in self.stages:
             layer = stage["weight"]
-            x = layer(x.flatten(1) if isinstance(layer, nn.Linear) else x)
+            if isinstance(layer, nn.Linear):
+                x = layer(x.flatten(1))
+            else:
+                x = convolve(layer, x) if self.fused else layer(x)
             parts = {name: stage[name] for name in ("norm", "pool") if name in stage}
             attended = "t" in stage
             if self.fused:

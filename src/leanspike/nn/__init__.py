@@ -3,6 +3,7 @@
 from leanspike.nn.attention import SameConv1d, attend
 from leanspike.nn.backend import Backend, choose_backend, set_backend
 from leanspike.nn.dynamics import NeuronState
+from leanspike.nn.event_convolution import convolve
 from leanspike.nn.network import SpikingNetwork, build_network
 from leanspike.nn.network_config import NetworkConfig
 from leanspike.nn.neuron import Neuron
@@ -22,6 +23,7 @@ __all__ = [
     "attend",
     "build_network",
     "choose_backend",
+    "convolve",
     "fire",
     "load_published",
     "rename_published",

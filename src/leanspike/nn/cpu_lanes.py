@@ -159,6 +159,46 @@ def _choose(typingctx: Any, flags: Any, a: Any, b: Any) -> Any:
     return a(flags, a, b), codegen
 
 
+def _multiply_add(typingctx: Any, a: Any, b: Any, c: Any) -> Any:
+    """``multiply_add(a, b, c)``: a * b + c, rounded once where the processor can."""
+
+    def codegen(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+        vector = values[0].type
+        function = _external(builder, f"llvm.fmuladd.{_suffix(vector)}", vector, [vector] * 3)
+        return builder.call(function, values)
+
+    return a(a, b, c), codegen
+
+
+def _non_zeros(typingctx: Any, a: Any) -> Any:
+    """``non_zeros(a)``: an integer, bit i set where lane i is not zero (NaN is not)."""
+
+    def codegen(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+        flags = builder.fcmp_unordered("!=", values[0], ir.Constant(values[0].type, None))
+        bits = builder.bitcast(flags, ir.IntType(WIDTH))
+        return builder.zext(bits, context.get_value_type(types.intp))
+
+    return types.intp(a), codegen
+
+
+def _lowest(typingctx: Any, bits: Any) -> Any:
+    """``lowest(bits)``: the place of the lowest bit that is set; there must be one."""
+
+    def codegen(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+        return builder.cttz(values[0], ir.IntType(1)(1))
+
+    return types.intp(types.intp), codegen
+
+
+def _bits_set(typingctx: Any, bits: Any) -> Any:
+    """``bits_set(bits)``: how many bits are set."""
+
+    def codegen(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+        return builder.ctpop(values[0])
+
+    return types.intp(types.intp), codegen
+
+
 def _binary(emit: Callable[[Any, Any, Any], Any], result: types.Type | None = None) -> Any:
     def typed(typingctx: Any, a: Any, b: Any) -> Any:
         def codegen(context: Any, builder: Any, signature: Any, values: Any) -> Any:
@@ -185,6 +225,10 @@ load: Any = intrinsic(_load)
 store: Any = intrinsic(_store)
 splat: Any = intrinsic(_splat)
 choose: Any = intrinsic(_choose)
+multiply_add: Any = intrinsic(_multiply_add)
+non_zeros: Any = intrinsic(_non_zeros)
+lowest: Any = intrinsic(_lowest)
+bits_set: Any = intrinsic(_bits_set)
 exponential = _unary("exp")
 magnitude = _unary("fabs")
 at_least = _binary(lambda b, x, y: b.fcmp_ordered(">=", x, y), FLAGS)

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from leanspike.errors import InputError
 from leanspike.nn.attention import SameConv1d, attend
+from leanspike.nn.event_convolution import convolve
 from leanspike.nn.network_config import VOTERS, NetworkConfig
 from leanspike.nn.neuron import Neuron
 from leanspike.nn.saving import run_stage
@@ -92,9 +93,9 @@ class SpikingNetwork(nn.Module):
 
     def _stage(self, k: int, T: int, x: Tensor) -> Tensor:
         """Run convolution ``k`` and what follows it on ``[T*N, C, H, W]``."""
-        y = self._part(f"conv{k}", nn.Conv2d)(x)
         norm = self._part(f"norm{k}", nn.BatchNorm2d)
         neuron = self._part(f"neuron{k}", Neuron)
+        y = convolve(self._part(f"conv{k}", nn.Conv2d), x, backend=neuron.backend)
         pool = self._part(f"pool{k}", nn.MaxPool2d)
         attended = ATTENDED[self.config.name]
         if k not in attended:

@@ -25,12 +25,12 @@ def _note_fork() -> None:
 os.register_at_fork(after_in_child=_note_fork)
 
 
-def parts(units: int) -> int:
+def parts(units: int, most: int = PARTS) -> int:
     """Return into how many parts ``units`` pieces of work are cut."""
-    return min(units, PARTS)
+    return min(units, most)
 
 
-def run_parts(kernel: Any, units: int, *arguments: Any) -> None:
+def run_parts(kernel: Any, units: int, *arguments: Any, most: int = PARTS) -> None:
     """Call ``kernel(parts, threads, *arguments, units)`` with as many threads as torch uses.
 
     Part p of the kernel's work holds the units from ``p * units // parts`` to
@@ -43,7 +43,7 @@ def run_parts(kernel: Any, units: int, *arguments: Any) -> None:
     """
     if units == 0:
         return
-    count = parts(units)
+    count = parts(units, most)
     threads = 1 if _forked else min(torch.get_num_threads(), count)
     if call(kernel, count, threads, *arguments, units):
         raise MemoryError("not enough memory for a kernel's threads")
