@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 
 from rich.box import SIMPLE_HEAD
-from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
+from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.progress_bar import ProgressBar
 from rich.table import Table
@@ -97,7 +97,7 @@ class LiveProgress:
             return Text(self._now or "starting")
         parts: list[RenderableType] = [
             _heading(self._snapshot, self._elapsed()),
-            _Bar(self._snapshot),
+            _bar(self._snapshot),
             self._workers(self._snapshot.running),
         ]
         if self._front:
@@ -118,15 +118,11 @@ class LiveProgress:
         return table
 
 
-class _Bar:
-    """The bar, as wide as the terminal allows."""
-
-    def __init__(self, snapshot: Snapshot) -> None:
-        self._snapshot = snapshot
-
-    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        width = min(60, options.max_width)
-        yield ProgressBar(total=self._snapshot.total, completed=self._snapshot.done, width=width)
+def _bar(snapshot: Snapshot) -> Table:
+    grid = Table.grid()
+    grid.add_column(max_width=60)
+    grid.add_row(ProgressBar(total=snapshot.total, completed=snapshot.done, width=60))
+    return grid
 
 
 def _heading(snapshot: Snapshot, elapsed: float) -> Text:
