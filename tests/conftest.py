@@ -3,7 +3,12 @@
 import signal
 from collections.abc import Iterator
 
+import hypothesis
 import pytest
+
+# No test hangs on how busy the machine is.
+hypothesis.settings.register_profile("untimed", deadline=None)
+hypothesis.settings.load_profile("untimed")
 
 
 @pytest.fixture(autouse=True, scope="session")

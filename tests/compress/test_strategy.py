@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 
 from leanspike.compress import CompressionConfig, Phase, Strategy, paper_strategy
@@ -63,3 +65,14 @@ def test_bad_phases() -> None:
         Phase(epochs=3, lr=0)
     with pytest.raises(InputError, match="at least one phase"):
         Strategy("empty", ())
+
+
+def test_folding_comes_before_compressing_and_ends_rewinding() -> None:
+    two = CompressionConfig(weight_bits=2)
+    compressing = Phase(epochs=2, lr=0.1, compression=two)
+    folding = Phase(epochs=2, lr=0.1, compression=two, fold_batchnorm=True)
+    Strategy("fine", (folding, compressing))
+    with pytest.raises(InputError, match="late: it folds batch norms after"):
+        Strategy("late", (compressing, folding))
+    with pytest.raises(InputError, match="back: it rewinds to weights from before"):
+        Strategy("back", (folding, replace(compressing, rewind=True)))

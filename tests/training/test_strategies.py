@@ -146,3 +146,16 @@ def test_distillation_is_the_closed_form_and_is_used(tmp_path: Path) -> None:
     assert len(set(digests.values())) == 3
     with pytest.raises(InputError, match="distillation: 2 is not from 0 to 1"):
         Distillation(teacher, 2)
+
+
+def test_batch_norms_are_folded_before_weights_are_quantized(tmp_path: Path) -> None:
+    net, data = small_net(), small_data()
+    strategy = one_phase(fold_batchnorm=True)
+    (result,) = run_strategy(net, data, strategy, training=CONFIG, out=tmp_path, seed=1)
+    assert not any(isinstance(module, torch.nn.BatchNorm2d) for module in net.modules())
+    assert len(net.conv1.weight.unique()) <= 3
+    assert net.conv1.bias is not None
+    assert len(result.history) == 2
+    again = small_net()
+    assert run_strategy(again, data, strategy, training=CONFIG, out=tmp_path, seed=1) == [result]
+    assert weights_digest(again) == weights_digest(net)

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from leanspike.compress.batchnorm import fold_batchnorm
 from leanspike.compress.layers import latent_weight, weight_layers
 from leanspike.compress.preparing import prepare
 from leanspike.compress.strategy import Phase
 from leanspike.errors import InputError
 
 
-def begin_phase(net: nn.Module, phase: Phase, *, start: Mapping[str, Tensor]) -> nn.Module:
-    """Compress a network as a phase asks, and rewind it where the phase asks for that.
+def begin_phase(
+    net: nn.Module, phase: Phase, *, start: Mapping[str, Tensor], example: Any = None
+) -> nn.Module:
+    """Fold batch norms, compress, and rewind a network, each where a phase asks for it.
 
     The mask is drawn before the weights are rewound, so from the trained ones.
 
@@ -26,12 +30,18 @@ def begin_phase(net: nn.Module, phase: Phase, *, start: Mapping[str, Tensor]) ->
         The phase to begin.
     start
         The state dict that the strategy began with, a copy.
+    example
+        An input of the network, for a phase that folds batch norms.
 
     Returns
     -------
     nn.Module
         The same `net`; make the optimizer after this.
     """
+    if phase.fold_batchnorm:
+        if example is None:
+            raise InputError("folding batch norms needs an example input", where="begin_phase")
+        fold_batchnorm(net, example)
     if phase.compression is not None:
         prepare(net, phase.compression)
     if phase.rewind:

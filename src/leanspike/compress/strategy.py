@@ -27,6 +27,9 @@ class Phase:
     rewind
         Whether the weights go back to where the strategy began before the phase is trained;
         masks stay (see `rewind`).
+    fold_batchnorm
+        Whether batch norms are folded into the weights before these are compressed, as hardware
+        stores them; of no use on weights that are compressed already.
     reestimate_batchnorm
         Whether batch-norm statistics are measured anew on training data once the phase has
         compressed the weights (see `reestimate_batchnorm`).
@@ -42,6 +45,7 @@ class Phase:
     warmup_epochs: int = 2
     compression: CompressionConfig | None = None
     rewind: bool = False
+    fold_batchnorm: bool = False
     reestimate_batchnorm: bool = False
     distillation: float = 0.0
 
@@ -79,6 +83,21 @@ class Strategy:
     def __post_init__(self) -> None:
         if not self.phases:
             raise InputError("a strategy needs at least one phase", where=self.name)
+        folded = compressed = False
+        for phase in self.phases:
+            if phase.fold_batchnorm and compressed:
+                raise InputError(
+                    "it folds batch norms after a phase that compressed the weights",
+                    where=self.name,
+                    remedy="Fold in the first phase that compresses",
+                )
+            folded |= phase.fold_batchnorm
+            if folded and phase.rewind:
+                raise InputError(
+                    "it rewinds to weights from before batch norms were folded into them",
+                    where=self.name,
+                )
+            compressed |= phase.compression is not None
 
     @property
     def epochs(self) -> int:

@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from leanspike.compress import CompressionConfig, prepare
+from leanspike.compress import CompressionConfig, fold_batchnorm, prepare
 from leanspike.errors import InputError
 from leanspike.events import FrameConfig, FrameData, FrameSplit, load_data
 from leanspike.nn import NetworkConfig, NeuronConfig, SpikingNetwork, build_network
@@ -75,6 +75,8 @@ def prepared_network(
     """
     net = build_network(config, seed=seed)
     for phase in phases:
+        if phase.get("fold_batchnorm"):
+            fold_batchnorm(net, torch.zeros(config.T, 1, *config.shape))
         if phase["compression"] is not None:
             prepare(net, compression_of(phase["compression"]))
     return net

@@ -56,7 +56,7 @@ def chain(study: StudyFile, point: Point, *, fingerprint: str) -> tuple[Task, ..
     key: str | None = None
     done: list[dict[str, Any]] = []
     for phase in phases(study, point):
-        done = [*done, asdict(phase)]
+        done = [*done, _plain(phase)]
         recipe = {"seed": point.seed, "phases": done}
         train = f"train-{digest({**recipe, 'common': common})}"
         tasks.append(Task(train, "train", _training_label(point, phase), key, None, recipe))
@@ -95,6 +95,12 @@ def phases(study: StudyFile, point: Point) -> tuple[Phase, ...]:
         compression=base_compression(study),
     )
     return (float_phase, *strategy.phases)
+
+
+def _plain(phase: Phase) -> dict[str, Any]:
+    """Return a phase as plain data; what came later is left out where unused, so keys stay."""
+    plain = asdict(phase)
+    return plain if phase.fold_batchnorm else {k: plain[k] for k in plain if k != "fold_batchnorm"}
 
 
 def base_compression(study: StudyFile) -> CompressionConfig:

@@ -59,9 +59,12 @@ def run_strategy(
     start = {name: value.clone() for name, value in net.state_dict().items()}
     teaches = any(phase.distillation for phase in strategy.phases)
     teacher = frozen_copy(net) if teaches else None
+    example = network_input(torch.from_numpy(data.train.frames[:1])).to(
+        next(net.parameters()).device
+    )
     results = []
     for number, phase in enumerate(strategy.phases, start=1):
-        begin_phase(net, phase, start=start)
+        begin_phase(net, phase, start=start, example=example)
         config = dataclasses.replace(
             training, epochs=phase.epochs, lr=phase.lr, warmup_epochs=phase.warmup_epochs
         )
