@@ -147,6 +147,7 @@ def join_study(
     store = Store(where)
     try:
         check_folder(store, out)
+        watch.follow(where)
         with watch:
             return work(store, Workbench(study, data, out), progress=watch, retries=retries)
     finally:
