@@ -8,7 +8,7 @@ import subprocess
 import pytest
 
 from leanspike.report.build import build_report
-from leanspike.report.findings import findings
+from leanspike.report.findings import findings, shipping
 from leanspike.report.page import render
 from leanspike.report.view import view
 from leanspike.study import MainReading, settings
@@ -42,6 +42,8 @@ addEventListener("load", async () => {
     byId(id).dispatchEvent(new Event(event));
   };
   const front = byId("front-chart");
+  const drawn = async () => { while (root.dataset.drawn !== "yes") await new Promise((r) => setTimeout(r, 10)); };
+  await drawn();
   try { ACTIONS } catch (e) { seen.errors.push(String(e)); }
   const out = document.createElement("script");
   out.type = "application/json"; out.id = "seen"; out.textContent = JSON.stringify(seen);
@@ -67,7 +69,7 @@ def drive(page_text, tmp_path, actions="", *, width=1200, flags=()):
 
 @pytest.fixture(scope="module")
 def page(results):
-    return render(view(results), findings(results))
+    return render(view(results), findings(results), shipping(results))
 
 
 def test_every_chart_is_drawn(page, tmp_path):
@@ -76,7 +78,7 @@ def test_every_chart_is_drawn(page, tmp_path):
       seen.charts = charts.map((c) => c.querySelectorAll("path").length);
       seen.rows = byId("settings-table").querySelectorAll("tbody tr").length;
     """)  # fmt: skip
-    assert len(seen["charts"]) == 11
+    assert len(seen["charts"]) == 12
     assert min(seen["charts"]) > 0
     assert seen["rows"] == 18
 
@@ -116,7 +118,66 @@ def test_the_budget_box_finds_the_best_that_fits(page, tmp_path, results):
     """)  # fmt: skip
     assert seen["energy"].startswith(f"{best.name}: {100 * best.accuracy.mean:.2f} %")
     assert f"({len(fit)} of 18 settings fit)" in seen["energy"]
-    assert seen["none"] == "No setting of this study fits."
+    assert seen["none"] == "No setting shown fits."
+
+
+def test_the_answer_comes_first_and_is_pointed_at(page, tmp_path, results):
+    ship = shipping(results)
+    seen = drive(page, tmp_path, """
+      seen.first = document.querySelector("main section").textContent;
+      seen.arrow = front.layout.annotations[0].text;
+      byId("log").click();
+      seen.log = front.layout.annotations[0].x;
+    """)  # fmt: skip
+    assert ship.headline in seen["first"]
+    assert ship.setting in seen["arrow"]
+    group = next(g for g in settings(results.priced) if g.name == ship.setting)
+    main = MainReading.of(results)
+    energy = group.over_seeds(lambda r: main.cost(r).energy_pj).mean * 1e-6
+    assert 10 ** seen["log"] == pytest.approx(energy, rel=1e-4)
+
+
+def test_clicks_filter_charts_table_and_budget(page, tmp_path):
+    seen = drive(page, tmp_path, """
+      const rows = () => byId("settings-table").querySelectorAll("tbody tr").length;
+      const names = () => front.data.map((trace) => trace.name);
+      const chip = (kind, value) => document.querySelector(`.chip[data-${kind}="${value}"]`);
+      seen.all = [rows(), names()];
+      chip("strategy", "joint").click();
+      await drawn();
+      seen.joint = [rows(), names(), chip("strategy", "joint").getAttribute("aria-pressed")];
+      chip("bits", "8").click();
+      await drawn();
+      seen.bits = rows();
+      put("budget-energy", "1e9", "input");
+      seen.budget = byId("budget-answer").textContent;
+      for (const button of document.querySelectorAll('.chip[aria-pressed="true"]')) button.click();
+      await drawn();
+      seen.none = rows();
+      for (const button of document.querySelectorAll(".chip")) button.click();
+      await drawn();
+      seen.again = rows();
+    """)  # fmt: skip
+    assert seen["all"][0] == seen["again"] == 18
+    assert seen["joint"][0] == 12
+    assert set(seen["all"][1]) - set(seen["joint"][1]) == {"joint"}
+    assert seen["joint"][2] == "false"
+    assert seen["bits"] == 12 - 1 - 2  # quantize 8b and both cumulative 8b
+    assert "of 9 settings fit" in seen["budget"]
+    assert seen["none"] == 0
+
+
+def test_a_click_on_a_point_shows_its_layers(page, tmp_path):
+    seen = drive(page, tmp_path, """
+      front.emit("plotly_click", { points: [{ customdata: "joint 2b 95%" }] });
+      seen.setting = byId("setting").value;
+      seen.caption = byId("layer-table").querySelector("caption").textContent;
+      front.emit("plotly_legendclick", { data: front.data, curveNumber: 1 });
+      seen.names = front.data.map((trace) => trace.name);
+    """)  # fmt: skip
+    assert seen["setting"] == "joint 2b 95%"
+    assert "joint 2b 95%" in seen["caption"]
+    assert "float" not in seen["names"]
 
 
 def test_other_costs_readings_and_log_axes(page, tmp_path):

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 from leanspike.report.figures import save_figures
-from leanspike.report.findings import findings
+from leanspike.report.findings import findings, shipping
 from leanspike.report.naming import naming
 from leanspike.report.page import render
 from leanspike.report.view import view
@@ -35,7 +35,7 @@ def build_report(db: str | Path, out: Path) -> Path:
     """
     results = Results.load(db)
     shown = view(results)
-    page = render(shown, findings(results))
+    page = render(shown, findings(results), shipping(results))
     out.mkdir(parents=True, exist_ok=True)
     path = out / "report.html"
     with naming(path):

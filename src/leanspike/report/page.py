@@ -13,10 +13,12 @@ import jinja2
 import yaml
 from plotly.offline import get_plotlyjs
 
-from leanspike.report.findings import Finding
+from leanspike.report.findings import Answer, Finding
 
 
-def render(view: Mapping[str, Any], findings: Sequence[Finding]) -> str:
+def render(
+    view: Mapping[str, Any], findings: Sequence[Finding], answer: Answer | None = None
+) -> str:
     """Return the page as one self-contained HTML text.
 
     Parameters
@@ -24,7 +26,9 @@ def render(view: Mapping[str, Any], findings: Sequence[Finding]) -> str:
     view
         What :func:`leanspike.report.view.view` made.
     findings
-        The findings to open with.
+        What was found.
+    answer
+        What to ship, to open with.
     """
     environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined)
     page = environment.from_string(_asset("page.html"))
@@ -32,6 +36,7 @@ def render(view: Mapping[str, Any], findings: Sequence[Finding]) -> str:
     return page.render(
         view=view,
         findings=findings,
+        answer=answer,
         one_seed=bool(settings) and len(settings[0]["seeds"]) == 1,
         study_yaml=yaml.safe_dump(view["file"], sort_keys=False, width=100),
         view_json=_compressed(json.dumps(view, separators=(",", ":"), allow_nan=False)),

@@ -8,15 +8,24 @@ from typing import Any
 
 import matplotlib as mpl
 
-#: Okabe and Ito, "Color Universal Design" (2008), the palette of the page as well.
+#: Okabe and Ito, "Color Universal Design" (2008), the palette of the page as well; a darker yellow
+#: for searches, which are drawn on white.
 STRATEGY_COLORS = {
     "float": "#000000",
     "quantize": "#0072b2",
     "prune": "#d55e00",
     "cumulative": "#009e73",
     "joint": "#cc79a7",
+    "search": "#b58900",
 }
-STRATEGY_MARKERS = {"float": "*", "quantize": "o", "prune": "s", "cumulative": "^", "joint": "D"}
+STRATEGY_MARKERS = {
+    "float": "*",
+    "quantize": "o",
+    "prune": "s",
+    "cumulative": "^",
+    "joint": "D",
+    "search": "h",
+}
 PART_COLORS = (
     "#0072b2",
     "#e69f00",

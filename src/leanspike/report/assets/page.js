@@ -15,8 +15,8 @@
     return Math.sqrt(values.reduce((a, b) => a + (b - m) ** 2, 0) / (values.length - 1));
   };
   const short = (value, digits = 3) => Number(value.toPrecision(digits)).toString();
-  const STRATEGIES = ["float", "quantize", "prune", "cumulative", "joint"];
-  const SYMBOLS = { float: "star", quantize: "circle", prune: "square", cumulative: "triangle-up", joint: "diamond" };
+  const STRATEGIES = ["float", "quantize", "prune", "cumulative", "joint", "search"];
+  const SYMBOLS = { float: "star", quantize: "circle", prune: "square", cumulative: "triangle-up", joint: "diamond", search: "hexagon" };
   // Okabe and Ito's palette, then tints of it: told apart with every common colour blindness.
   const PARTS = ["#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#f0e442", "#999999", "#7a5195", "#4d6a6d"];
   const DASHES = ["solid", "dash", "dot", "dashdot", "longdash"];
@@ -28,6 +28,9 @@
   };
   const settings = view.settings;
   if (!settings.length) return;
+  // What the reader filtered out; the charts that compare settings and the table follow.
+  const hidden = { strategy: new Set(), bits: new Set() };
+  const visible = () => settings.filter((s) => !hidden.strategy.has(s.strategy) && !hidden.bits.has(s.bits ?? "none"));
 
   // ---- plotly, unpacked from the page itself
   const script = document.createElement("script");
@@ -74,7 +77,7 @@
     return kept;
   }
   function points(kind) {
-    return settings.flatMap((setting) => {
+    return visible().flatMap((setting) => {
       const c = cost(setting);
       if (!c) return [];
       const xs = COSTS[kind].of(setting, c);
@@ -84,11 +87,22 @@
   const hover = (kind, p) =>
     `<b>${p.setting.name}</b><br>${p.y.toFixed(2)} %${p.dy ? ` ± ${p.dy.toFixed(2)}` : ""}` +
     `<br>${short(p.x, 4)} ${COSTS[kind].unit}<br>${short(100 * p.setting.zeros)} % of the weights are zero` +
-    `<br>${short(p.setting.stored_bits / 8000)} kB`;
+    `<br>${short(p.setting.stored_bits / 8000)} kB` +
+    (p.setting.strategy === "search"
+      ? p.setting.layers.map((l) => `<br>${l.name}: ${l.bits} b, ${short(100 * l.zeros)} % zero`).join("") : "");
+  // The setting to ship, pointed at where it is in view.
+  function shipArrow(all, log, range) {
+    const ship = all.find((p) => p.setting.name === document.querySelector("[data-setting]")?.dataset.setting);
+    if (!ship || (range && ship.y < range[0])) return [];
+    return [{ x: log ? Math.log10(ship.x) : ship.x, y: ship.y, text: `<b>ship</b>: ${ship.setting.name}`, showarrow: true,
+      arrowhead: 2, arrowsize: 0.9, arrowcolor: color("quiet"), ax: 46, ay: 34, xanchor: "left",
+      font: { size: 12 }, bgcolor: color("back"), borderpad: 2 }];
+  }
   // Networks that no longer work would squeeze all others into a line: they are left out of
   // view until the reader asks for them.
   function accuracyRange() {
-    const all = settings.map(accuracyOf);
+    const all = visible().map(accuracyOf);
+    if (!all.length) return null;
     const best = Math.max(...all);
     const near = all.filter((a) => a >= best - 20);
     if (byId("whole").checked || near.length === all.length) return null;
@@ -125,7 +139,7 @@
       });
     }
     draw("front-chart", traces, {
-      hovermode: "closest",
+      hovermode: "closest", annotations: shipArrow(all, byId("log").checked, range),
       xaxis: { title: { text: COSTS[kind].title }, type: byId("log").checked ? "log" : "linear" },
       yaxis: { title: { text: "Test accuracy (%)" }, ...(range ? { range } : { autorange: true }) },
     });
@@ -135,17 +149,17 @@
     const [energy, latency, size] = [limit("budget-energy"), limit("budget-latency"), limit("budget-size")];
     const answer = byId("budget-answer");
     if (![energy, latency, size].some(Number.isFinite)) { answer.textContent = ""; return; }
-    const fit = settings.filter((s) => {
+    const fit = visible().filter((s) => {
       const c = cost(s);
       return c && energyOf(c) <= energy && mean(c.latency) * 1e3 <= latency && s.stored_bits / 8000 <= size;
     });
-    if (!fit.length) { answer.textContent = "No setting of this study fits."; return; }
+    if (!fit.length) { answer.textContent = "No setting shown fits."; return; }
     fit.sort((a, b) => accuracyOf(b) - accuracyOf(a) || energyOf(cost(a)) - energyOf(cost(b)));
     const best = fit[0];
     answer.textContent =
       `${best.name}: ${accuracyOf(best).toFixed(2)} % at ${short(energyOf(cost(best)))} µJ, ` +
       `${short(mean(cost(best).latency) * 1e3)} ms, ${short(best.stored_bits / 8000)} kB ` +
-      `(${fit.length} of ${settings.length} settings fit)`;
+      `(${fit.length} of ${visible().length} settings fit)`;
   }
 
   // ---- what each choice costs
@@ -154,12 +168,12 @@
     const fractions = [...new Set(settings.map((s) => s.sparsity))].sort((a, b) => a - b);
     for (const strategy of ["quantize", "cumulative", "joint"])
       for (const fraction of fractions) {
-        const group = settings
+        const group = visible()
           .filter((s) => s.strategy === strategy && s.sparsity === fraction && cost(s))
           .sort((a, b) => a.bits - b.bits);
         if (group.length) lines.push({ strategy, fraction, group });
       }
-    const single = settings.filter((s) => s.bits === null && cost(s));
+    const single = visible().filter((s) => (s.strategy === "float" || s.strategy === "prune") && cost(s));
     const at = view.file.hardware.unquantized_bits;
     const panel = (id, of, spread, title) => {
       const traces = lines.map(({ strategy, fraction, group }) => ({
@@ -195,19 +209,22 @@
     const names = componentNames();
     const stacks = [one, other].filter((s, i) => i === 0 || s !== one);
     const traces = [];
-    names.forEach((name, i) => {
-      const x = [[], []], y = [];
-      for (const s of stacks)
-        for (const layer of cost(s)?.layers ?? []) {
-          x[0].push(layer.name); x[1].push(s.name); y.push((layer.components[name] ?? 0) * 1e-6);
-        }
-      if (y.some((v) => v > 0))
-        traces.push({ type: "bar", name, x, y, marker: { color: PARTS[i % PARTS.length] }, hovertemplate: "%{x}<br>" + name + ": %{y:.4g} µJ<extra></extra>" });
-    });
+    names.forEach((name, i) => stacks.forEach((s, half) => {
+      const layers = cost(s)?.layers ?? [];
+      const y = layers.map((layer) => (layer.components[name] ?? 0) * 1e-6);
+      traces.push({ type: "bar", name, legendgroup: name, showlegend: half === 0, x: layers.map((l) => l.name), y,
+        xaxis: half ? "x2" : "x", marker: { color: PARTS[i % PARTS.length] },
+        visible: stacks.some((o) => cost(o)?.components[name] > 0),
+        hovertemplate: `${s.name}, %{x}<br>${name}: %{y:.4g} µJ<extra></extra>` });
+    }));
+    const both = stacks.length > 1;
+    const heading = (s, x) => ({ text: s.name, x, y: 1, yshift: 14, xref: "paper", yref: "paper", xanchor: "center", showarrow: false, font: { size: 12, color: color("quiet") } });
     draw("layer-energy", traces, {
-      barmode: "stack", title: { text: "Energy (µJ)", font: { size: 14 } },
-      legend: { orientation: "h", y: -0.45, yanchor: "top", x: 0, font: { size: 11 } },
-      xaxis: { tickfont: { size: 10 } },
+      barmode: "stack", title: { text: "Energy (µJ)", font: { size: 14 } }, margin: { l: 60, r: 12, t: 52, b: 48 },
+      legend: { orientation: "h", y: -0.3, yanchor: "top", x: 0, font: { size: 11 } },
+      annotations: both ? [heading(stacks[0], 0.24), heading(stacks[1], 0.76)] : [],
+      xaxis: { tickfont: { size: 11 }, domain: both ? [0, 0.48] : [0, 1] },
+      ...(both ? { xaxis2: { tickfont: { size: 11 }, domain: [0.52, 1], gridcolor: color("rule"), linecolor: color("rule"), automargin: true } } : {}),
     });
     const bars = (of) => stacks.map((s, i) => ({
       type: "bar", name: s.name, x: s.layers.map((l) => l.name), y: s.layers.map(of),
@@ -216,6 +233,11 @@
     draw("layer-zeros", bars((l) => 100 * l.zeros), {
       title: { text: "Weights that are zero (%)", font: { size: 14 } },
       legend: { orientation: "h", y: -0.2, yanchor: "top", x: 0 }, yaxis: { range: [0, 100] } });
+    const bits = bars((l) => l.bits);
+    for (const trace of bits) trace.hovertemplate = trace.hovertemplate.replace("%{y:.3g} %", "%{y:.3g} bits");
+    draw("layer-bits", bits, {
+      title: { text: "Bits per weight", font: { size: 14 } },
+      legend: { orientation: "h", y: -0.2, yanchor: "top", x: 0 }, yaxis: { rangemode: "tozero" } });
     const activity = stacks.flatMap((s, i) => ["mean", "max"].map((statistic) => ({
       type: "bar", name: `${s.name}, ${statistic}`, x: s.layers.map((l) => l.name),
       y: s.layers.map((l) => (l.inputs ? 100 * l.inputs[statistic] : null)),
@@ -246,7 +268,7 @@
   // ---- components, encodings, activity
   // Where there are many settings the charts that show each one show the front and its neighbours.
   const shown = () => {
-    const priced = settings.filter((s) => cost(s));
+    const priced = visible().filter((s) => cost(s));
     if (priced.length <= 24) return priced;
     const kept = new Set([...frontOf(points("energy")).map((p) => p.setting), ...pair(), ...priced.filter((s) => s.strategy === "float")]);
     return priced.filter((s) => kept.has(s));
@@ -313,7 +335,7 @@
   ];
   let order = { column: 3, up: true };
   function drawTable() {
-    const group = settings.filter((s) => cost(s));
+    const group = visible().filter((s) => cost(s));
     const of = columns[order.column][1];
     group.sort((a, b) => { const [x, y] = [of(a), of(b)]; return (x < y ? -1 : x > y ? 1 : 0) * (order.up ? 1 : -1); });
     table("settings-table", columns.map((c) => c[0]), group.map((s) => columns.map(([, value, show]) => show(value(s)))));
@@ -327,9 +349,42 @@
     });
   }
 
-  function drawAll() {
-    drawFront(); answerBudget(); drawChoices(); drawLayers(); drawComponents(); drawFormats(); drawStatistics(); drawAssumptions(); drawTable();
+  // ---- filters
+  function drawFilters() {
+    const chip = (kind, value, text) => {
+      const button = Object.assign(document.createElement("button"), { type: "button", className: "chip", textContent: text });
+      const show = () => button.setAttribute("aria-pressed", String(!hidden[kind].has(value)));
+      button.dataset[kind] = value;
+      button.addEventListener("click", () => {
+        if (!hidden[kind].delete(value)) hidden[kind].add(value);
+        show(); drawAll();
+      });
+      if (kind === "strategy") button.style.setProperty("--mark", `var(--${value})`);
+      show();
+      return button;
+    };
+    const strategies = STRATEGIES.filter((name) => settings.some((s) => s.strategy === name));
+    const widths = [...new Set(settings.map((s) => s.bits))].filter((b) => b !== null).sort((a, b) => a - b);
+    byId("filters").replaceChildren("Show:", ...strategies.map((name) => chip("strategy", name, name)),
+      ...(widths.length > 1 ? widths.map((b) => chip("bits", b, `${b} bits`)) : []));
   }
+
+  // The front first; the rest chart by chart, so that the page answers clicks meanwhile.
+  let pending = [];
+  const rest = [drawChoices, drawLayers, drawComponents, drawFormats, drawStatistics, drawAssumptions, drawTable];
+  function drawAll() {
+    drawFront(); answerBudget();
+    const idle = !pending.length;
+    pending = [...rest];
+    delete root.dataset.drawn;
+    if (idle) setTimeout(drawNext);
+  }
+  function drawNext() {
+    pending.shift()?.();
+    if (pending.length) setTimeout(drawNext);
+    else root.dataset.drawn = "yes";
+  }
+  function drawPending() { while (pending.length) drawNext(); }
 
   // ---- set up
   const dark = matchMedia("(prefers-color-scheme: dark)");
@@ -351,8 +406,14 @@
   byId("per-compute").addEventListener("change", drawComponents);
   byId("theme").addEventListener("click", () => { theme = theme === "dark" ? "light" : "dark"; show(); });
   dark.addEventListener("change", (event) => { theme = event.matches ? "dark" : "light"; show(); });
-  addEventListener("beforeprint", () => { theme = "light"; show(); });
+  addEventListener("beforeprint", () => { theme = "light"; show(); drawPending(); });
+  drawFilters();
   show();
+  byId("front-chart").on("plotly_legendclick", (event) => {
+    const name = event.data[event.curveNumber].name;
+    document.querySelector(`.chip[data-strategy="${name}"]`)?.click();
+    return false;
+  });
   byId("front-chart").on("plotly_click", (event) => {
     const name = event.points[0].customdata;
     if (!name) return;

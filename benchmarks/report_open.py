@@ -1,0 +1,181 @@
+"""How long a report of a thousand points takes to open in headless Chromium.
+
+    python benchmarks/report_open.py [--points 1000] [--runs 5] [--out FILE]
+
+A made-up study of that many settings, through the real store: numbers from formulas with noise in
+every digit, so that nothing compresses better than in a real one. Measured from the start of the
+navigation until every chart in view is drawn and the page answers clicks; the median of the runs,
+each in a fresh browser profile. Asked: under 2 s and 5 MB.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import platform
+import random
+import re
+import shutil
+import subprocess
+import tempfile
+import time
+from datetime import date
+from pathlib import Path
+from statistics import median
+
+from leanspike import __version__
+from leanspike.hardware.semantics import Semantics
+from leanspike.report import build_report
+from leanspike.study import StudyFile
+from leanspike.study.plan import plan
+from leanspike.study.store import Store
+
+LAYERS = {"conv1": 288, "conv2": 4608, "conv3": 9216, "dense1": 65536, "dense2": 12800}
+PARTS = ("DRAM", "shared_glb", "ifmap_spad", "weights_spad", "psum_spad", "adder", "neuron")
+FORMATS = {"RLE": 1.0, "UOP": 1.9, "UBM": 1.05, "CP": 1.1}
+SAMPLES = 1000
+FLAGS = (
+    "--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-sync",
+    "--disable-background-networking", "--disable-component-update", "--window-size=1200,900",
+)  # fmt: skip
+PROBE = """<script>
+(async () => {
+  while (document.documentElement.dataset.ready !== "yes")
+    await new Promise((r) => requestAnimationFrame(r));
+  const out = document.createElement("meta");
+  out.name = "ready-ms"; out.content = performance.now();
+  document.head.append(out);
+})();
+</script></body>"""
+
+
+def thousand(points: int) -> StudyFile:
+    """Return a study of at least so many settings and one seed."""
+    bits = tuple(range(2, 10))
+    fractions = -(-points // (2 * len(bits) + 1))
+    pruning = tuple(round(0.3 + 0.69 * i / fractions, 6) for i in range(fractions))
+    return StudyFile(name="a thousand", compression={"bits": bits, "pruning": pruning})
+
+
+def measured(recipe: dict, draw: random.Random) -> dict:
+    """Make up one point's measurement."""
+    bits, pruned = recipe["weight_bits"], recipe["sparsity"]
+    right = "".join("01"[draw.random() < 0.97 - 0.2 * pruned**4] for _ in range(SAMPLES))
+    zeros = [min(0.999, pruned + draw.uniform(0, 0.1)) for _ in LAYERS]
+    layers = [
+        {"name": name, "weights": n, "bits": bits or 32, "sparsity": zero, "pruned": pruned}
+        for (name, n), zero in zip(LAYERS.items(), zeros, strict=True)
+    ]
+    densities = []
+    for layer in layers:
+        mean = draw.uniform(0.02, 0.2)
+        both = {"mean": mean, "max": 2 * mean}
+        weights = dict.fromkeys(("mean", "max"), 1 - layer["sparsity"])
+        density = {"weights": weights, "inputs": both, "outputs": both}
+        densities.append({"name": layer["name"], "density": density})
+    return {"right": right, "validation_accuracy": 0.95, "weight_bits": bits, "layers": layers,
+            "sha256": "0" * 64, "checkpoint": "best.safetensors",
+            "workload": {"layers": densities}}  # fmt: skip
+
+
+def priced(found: dict, hardware: dict, draw: random.Random) -> dict:
+    """Make up one point's costs in every reading."""
+    bits = found["weight_bits"] or hardware["unquantized_bits"]
+    readings = [(f, s, None) for f in hardware["formats"] for s in hardware["statistics"]]
+    readings += [("RLE", "mean", name) for name in vars(Semantics())]
+    costs = []
+    for format_, statistic, flipped in readings:
+        layers = []
+        for layer in found["layers"]:
+            scale = layer["weights"] * bits * (1.1 - layer["sparsity"]) * FORMATS[format_]
+            parts = {part: scale * draw.uniform(0.5, 1.5) for part in PARTS}
+            layers.append({"name": layer["name"], "energy_pj": sum(parts.values()),
+                           "cycles": scale * draw.uniform(0.5, 1.5), "computes": scale / 3,
+                           "components": parts})  # fmt: skip
+        energy = sum(layer["energy_pj"] for layer in layers)
+        cycles = sum(layer["cycles"] for layer in layers)
+        costs.append({"architecture": hardware["architectures"][0], "format": format_,
+                      "statistic": statistic, "flipped": flipped, "energy_pj": energy,
+                      "cycles": cycles, "latency_s": cycles * 5e-9,
+                      "edp_js": energy * cycles * 5e-21, "layers": layers})  # fmt: skip
+    return {"costs": costs}
+
+
+def fill(path: Path, study: StudyFile) -> int:
+    """Write the study's database; return how many points it has."""
+    draw = random.Random(0)
+    data = {"name": "made-up", "fingerprint": "ab" * 32, "classes": 10, "shape": [2, 34, 34],
+            "T": 10, "recordings": [1200, 200, SAMPLES]}  # fmt: skip
+    provenance = {"leanspike": __version__, "git": None, "python": platform.python_version(),
+                  "packages": {}, "machine": "made up"}  # fmt: skip
+    store = Store(path, create=True)
+    store.begin(
+        study, plan(study, fingerprint=data["fingerprint"]), data=data, provenance=provenance
+    )
+    points = 0
+    while (task := store.claim("benchmark:1")) is not None:
+        result: dict = {}
+        if task.kind == "measure":
+            result, points = measured(task.recipe, draw), points + 1
+        elif task.kind == "price":
+            result = priced(store.result(task.needs), task.recipe, draw)
+        store.finish(task.key, "benchmark:1", result, seconds=0)
+    store.close()
+    return points
+
+
+def opening_ms(browser: str, page: Path, folder: Path) -> float:
+    """Open a page in a fresh browser; return how long it took until it was ready."""
+    line = [browser, *FLAGS, f"--user-data-dir={folder}", "--timeout=20000", "--dump-dom",
+            page.as_uri()]  # fmt: skip
+    shown = subprocess.run(line, capture_output=True, text=True, timeout=120, check=True).stdout
+    found = re.search(r'name="ready-ms" content="([\d.]+)"', shown)
+    if found is None:
+        raise SystemExit("the page was not ready within 20 s")
+    return float(found.group(1))
+
+
+def main() -> None:
+    """Build, open, print."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--points", type=int, default=1000)
+    parser.add_argument("--runs", type=int, default=5)
+    parser.add_argument("--out", type=Path)
+    options = parser.parse_args()
+    browser = shutil.which("chromium") or shutil.which("chromium-browser")
+    if browser is None:
+        raise SystemExit("needs Chromium (Debian: apt-get install chromium)")
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        points = fill(folder / "study.db", thousand(options.points))
+        started = time.perf_counter()
+        page = build_report(folder, folder)
+        building = time.perf_counter() - started
+        size = page.stat().st_size
+        text = page.read_text(encoding="utf-8")
+        page.write_text(text.replace("</body>", PROBE), encoding="utf-8")
+        times = [opening_ms(browser, page, folder / f"p{i}") for i in range(options.runs)]
+    version = subprocess.run([browser, "--version"], capture_output=True, text=True, check=True)
+    result = {
+        "points": points,
+        "page_megabytes": round(size / 1e6, 3),
+        "open_seconds": round(median(times) / 1000, 3),
+        "open_seconds_each": [round(each / 1000, 3) for each in times],
+        "build_seconds": round(building, 1),
+        "made with": {
+            "command": f"python benchmarks/report_open.py --points {options.points}"
+            f" --runs {options.runs}",
+            "leanspike": __version__,
+            "python": platform.python_version(),
+            "browser": version.stdout.strip(),
+            "date": date.today().isoformat(),
+        },
+    }
+    print(json.dumps(result, indent=1))
+    if options.out is not None:
+        options.out.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    print(f"open_seconds={result['open_seconds']} page_megabytes={result['page_megabytes']}")
+
+
+if __name__ == "__main__":
+    main()

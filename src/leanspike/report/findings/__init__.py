@@ -1,0 +1,7 @@
+"""What a study found, in plain words, with numbers and with what is noise."""
+
+from leanspike.report.findings.all_findings import findings
+from leanspike.report.findings.finding import Finding
+from leanspike.report.findings.shipping import Answer, shipping
+
+__all__ = ["Answer", "Finding", "findings", "shipping"]

@@ -1,0 +1,37 @@
+"""All findings of a study, in the order a report tells them."""
+
+from __future__ import annotations
+
+from leanspike.report.findings.finding import Finding
+from leanspike.report.findings.hardware import assumptions, densities, encodings
+from leanspike.report.findings.reader import Reader
+from leanspike.report.findings.reliability import reliability
+from leanspike.report.findings.search import search
+from leanspike.report.findings.weights import (
+    pruning,
+    pruning_against_quantization,
+    quantization,
+    together,
+)
+from leanspike.study import Results
+
+
+def findings(results: Results) -> tuple[Finding, ...]:
+    """Say what a study found; nothing is said of what it did not try.
+
+    A difference in accuracy is called noise when it is within two standard errors
+    (:func:`leanspike.study.accuracy_noise`).
+    """
+    study = Reader(results)
+    said = [
+        quantization(study),
+        pruning(study),
+        pruning_against_quantization(study),
+        together(study),
+        search(study),
+        encodings(study),
+        densities(study),
+        assumptions(study),
+        reliability(study),
+    ]
+    return tuple(finding for finding in said if finding is not None)

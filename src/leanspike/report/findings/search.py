@@ -1,0 +1,51 @@
+"""The finding on the search past the grid."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from leanspike.report.findings.finding import Finding
+from leanspike.report.findings.reader import Reader
+from leanspike.report.findings.wording import compared, named, whole
+from leanspike.study import Setting, hypervolume
+
+#: A network so far below the float network's accuracy counts for nothing.
+WORTHLESS = 0.1
+
+
+def search(study: Reader) -> Finding | None:
+    """Compare what the search found layer by layer with the uniform grid."""
+    found = study.of("search")
+    grid = study.of("quantize", "prune", "cumulative", "joint")
+    if not found:
+        return None
+    budget = study.results.file["search"]["budget"] if study.results.file.get("search") else []
+    under = f" under {', '.join(budget)}" if budget else ""
+    text = f"{len(found)} networks with bits and pruning of their own in every layer{under}."
+    if grid and study.float is not None:
+        ours, theirs = _covered(study, found), _covered(study, grid)
+        if theirs > 0:
+            text += (
+                f" The front they make covers {ours / theirs:.2f} times the area of the uniform "
+                f"grid's {len(grid)} settings (hypervolume of accuracy and energy, measured from "
+                f"the float network's energy and {whole(WORTHLESS)} of accuracy below it)."
+            )
+    best, uniform = study.frugal(study.lossless(found)), study.frugal(study.lossless(grid))
+    if best is not None and uniform is not None:
+        change = study.energy(best) / study.energy(uniform) - 1
+        more = "more" if change > 0 else "less"
+        text += (
+            f" Without loss beyond noise, {named(best)} takes {whole(abs(change))} {more} energy "
+            f"than the best uniform setting, {named(uniform)}; in accuracy: "
+            f"{compared(best, uniform)}."
+        )
+    elif uniform is not None:
+        text += " None of them is as accurate as the float network; some uniform settings are."
+    return Finding("Search layer by layer", text)
+
+
+def _covered(study: Reader, group: Sequence[Setting]) -> float:
+    assert study.float is not None
+    reference = (study.float.accuracy.mean - WORTHLESS, -study.energy(study.float))
+    gains = [(setting.accuracy.mean, -study.energy(setting)) for setting in group]
+    return hypervolume(gains, reference=reference)

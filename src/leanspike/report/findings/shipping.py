@@ -1,0 +1,100 @@
+"""The first question of a study's reader: which setting to ship, and why."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from leanspike.report.findings.reader import COMPRESSED, Reader
+from leanspike.report.findings.wording import compared, in_words, microjoules, named, percent, whole
+from leanspike.study import Results, Setting, accuracy_noise
+
+
+@dataclass(frozen=True)
+class Answer:
+    """Which setting to ship.
+
+    Attributes
+    ----------
+    setting
+        Its name in charts and tables; None where nothing tried can be recommended.
+    headline
+        One sentence.
+    numbers
+        Label and value of what it brings.
+    reasons
+        Why, what speaks against it, and what to take instead; a few sentences each.
+    """
+
+    setting: str | None
+    headline: str
+    numbers: tuple[tuple[str, str], ...]
+    reasons: tuple[str, ...]
+
+
+def shipping(results: Results) -> Answer | None:
+    """Return the setting to ship: least energy among those no less accurate, but for noise.
+
+    None where nothing can be said: no float network to compare with, or nothing compressed.
+    """
+    study = Reader(results)
+    tried = study.of(*COMPRESSED)
+    if study.float is None or not tried:
+        return None
+    best = study.frugal(study.lossless(tried))
+    return _nothing(study, study.float, tried) if best is None else _ship(study, study.float, best)
+
+
+def _ship(study: Reader, base: Setting, best: Setting) -> Answer:
+    saved = 1 - study.energy(best) / study.energy(base)
+    width = study.results.file["hardware"]["unquantized_bits"]
+    below = 100 * (base.accuracy.mean - best.accuracy.mean)
+    most = below + 100 * accuracy_noise(best, base)
+    main = study.main
+    latency = best.over_seeds(lambda result: main.cost(result).latency_s).mean
+    size = best.over_seeds(lambda result: result.stored_bits).mean / 8000
+    whole_size = base.over_seeds(lambda result: result.stored_bits).mean / 8000
+    reasons = [
+        f"It takes {whole(saved)} less energy than the float network with its weights at {width} "
+        "bits, and is the setting of least energy whose accuracy cannot be told from the float "
+        f"network's {percent(base)}: {compared(best, base)}.",
+        f"The test cannot rule out a true loss of up to {most:.1f} points.",
+    ]
+    safer = study.frugal(
+        [s for s in study.of(*COMPRESSED) if s.accuracy.mean >= base.accuracy.mean]
+    )  # fmt: skip
+    if below > 0 and safer is not None:
+        more = study.energy(safer) / study.energy(best) - 1
+        reasons[-1] += (
+            f" To lose nothing that was measured, take {named(safer)} instead: {percent(safer)} "
+            f"right for {whole(more)} more energy ({microjoules(study.energy(safer))})."
+        )
+    return Answer(
+        setting=best.name,
+        headline=f"Ship {in_words(best)}.",
+        numbers=(
+            ("test accuracy", percent(best)),
+            ("energy per inference", microjoules(study.energy(best))),
+            ("less energy", whole(saved)),
+            ("latency", f"{1e3 * latency:.3g} ms"),
+            ("weights", f"{size:.3g} kB, from {whole_size:.3g}"),
+        ),
+        reasons=tuple(reasons),
+    )
+
+
+def _nothing(study: Reader, base: Setting, tried: list[Setting]) -> Answer:
+    closest = max(tried, key=lambda setting: setting.accuracy.mean)
+    saved = 1 - study.energy(closest) / study.energy(base)
+    return Answer(
+        setting=None,
+        headline="Nothing tried keeps the float network's accuracy.",
+        numbers=(
+            ("float network", percent(base)),
+            ("closest", percent(closest)),
+            ("its energy", microjoules(study.energy(closest))),
+        ),
+        reasons=(
+            f"{named(closest)} comes closest: {compared(closest, base)}, for {whole(saved)} less "
+            "energy. Longer fine-tuning, more bits or less pruning may help.",
+        ),
+    )
