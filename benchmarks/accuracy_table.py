@@ -80,11 +80,15 @@ def parser(what: str) -> argparse.ArgumentParser:
     made.add_argument("--steps", type=int, default=10, help="frames per recording")
     made.add_argument("--threads", type=int, default=1)
     made.add_argument("--remark", default="", help="kept with the results")
+    made.add_argument("--markdown", action="store_true", help="show what --out holds, and stop")
     return made
 
 
 def fill(rows: Mapping[str, Row], options: argparse.Namespace, *, what: str) -> None:
     """Train every point that is not there yet and print the table."""
+    if options.markdown:
+        print(markdown(json.loads(options.out.read_text())))
+        return
     torch.set_num_threads(options.threads)
     options.work = options.work or Path("runs") / options.out.stem
     settings = {name: value for name, value in vars(options).items() if name in SETTINGS}
@@ -192,6 +196,17 @@ def gather(
         results = {**describe(options, settings, what), "summary": means, "points": points}
         save(options.out, results)
     return results
+
+
+def markdown(results: dict[str, Any]) -> str:
+    """Show the table as a page of the docs does."""
+    lines = ["| row | epochs | seeds | test accuracy | weights, kB |", "|---|---|---|---|---|"]
+    lines += [
+        f"| {name} | {row['epochs']} | {row['seeds']} | "
+        f"{row['test_mean']:.2f} +- {row['test_spread']:.2f} % | {row['size_kB']:g} |"
+        for name, row in results["summary"].items()
+    ]
+    return "\n".join(lines)
 
 
 def mean_and_spread(points: list[dict[str, Any]]) -> dict[str, Any]:
