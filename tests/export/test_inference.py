@@ -141,6 +141,7 @@ def test_a_network_of_ours_in_float32() -> None:
         nn.Conv2d(4, 6, 3, padding=1, stride=2, groups=2, bias=False),
         nn.Conv2d(4, 6, (2, 3), dilation=(2, 1), padding=(0, 2), bias=False),
         nn.Conv1d(4, 6, 5, padding=2, bias=False),
+        nn.Conv3d(4, 6, (1, 2, 3), stride=(1, 2, 1), bias=False),
         nn.Linear(9, 6, bias=False),
     ],
 )

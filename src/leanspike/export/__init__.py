@@ -1,12 +1,12 @@
 """Networks for elsewhere: whole numbers for hardware, NIR for other frameworks."""
 
-from leanspike.export.chain import Stage, trace_chain, trace_stages
 from leanspike.export.inference import IntegerNetwork, Recording, integer_network
 from leanspike.export.layer import IntegerLayer
 from leanspike.export.limits import Accumulator, Membrane
 from leanspike.export.nir_reading import NIRNetwork, from_nir
 from leanspike.export.nir_writing import to_nir, write_nir
 from leanspike.export.packing import FORMATS, Packed, pack, pack_weights, unpack, unpack_weights
+from leanspike.export.stages import Stage, trace_stages
 from leanspike.export.vectors import export_integers
 from leanspike.export.wiring import Join
 
@@ -27,7 +27,6 @@ __all__ = [
     "pack",
     "pack_weights",
     "to_nir",
-    "trace_chain",
     "trace_stages",
     "unpack",
     "unpack_weights",

@@ -15,10 +15,10 @@ from leanspike.compress.parametrization import compressed
 from leanspike.compress.quantizers import Affine, PowerOfTwo
 from leanspike.compress.state import accumulator_of
 from leanspike.errors import InputError
-from leanspike.export.chain import Stage, square_pool
 from leanspike.export.dynamics import read_dynamics
 from leanspike.export.layer import IntegerLayer
 from leanspike.export.limits import Accumulator, Membrane
+from leanspike.export.stages import Stage, square_pool
 
 
 def integer_weights(name: str, layer: WeightLayer) -> tuple[Tensor, Tensor, int]:

@@ -1,4 +1,4 @@
-"""A chain network as a NIR graph."""
+"""A network as a NIR graph."""
 
 from __future__ import annotations
 
@@ -16,9 +16,10 @@ from torch import Tensor, nn
 from leanspike.compress.layers import latent_weight
 from leanspike.compress.parametrization import compressed
 from leanspike.errors import InputError
-from leanspike.export.chain import Stage, trace_chain
 from leanspike.export.dynamics import Dynamics, read_dynamics
 from leanspike.export.integers import output_affine
+from leanspike.export.stages import Stage, trace_stages
+from leanspike.export.wiring import INPUT, Source
 
 
 def to_nir(
@@ -42,8 +43,8 @@ def to_nir(
     Parameters
     ----------
     model
-        A chain of weight layers, batch norms, leanspike or SpikingJelly integrate-and-fire
-        neurons, and pooling; run once in evaluation mode.
+        Weight layers, batch norms, leanspike or SpikingJelly integrate-and-fire neurons, and
+        pooling, in a chain or with spikes added between; run once in evaluation mode.
     example
         Input to trace it with.
     dt
@@ -59,31 +60,59 @@ def to_nir(
     Raises
     ------
     InputError
-        The network is no such chain, or a neuron resets by subtraction, which NIR cannot say.
+        The network has other connections, or a neuron resets by subtraction or has a membrane of
+        few bits, which NIR cannot say.
     """
     nir = import_nir()
-    stages = trace_chain(model, example, run=run)
+    stages = trace_stages(model, example, run=run)
     nodes: dict[str, Any] = {"input": nir.Input({"input": np.array(stages[0].input_shape)})}
-    shape = stages[0].input_shape
+    edges: list[tuple[str, str]] = []
+    ends = {INPUT: ("input", stages[0].input_shape)}  # by stage: its last node and its shape
     for stage in stages:
-        if len(shape) > 1 and isinstance(stage.layer, nn.Linear):
-            nodes[f"{stage.name}.flatten"] = nir.Flatten({"input": np.array(shape)}, 0, -1)
-        nodes[stage.name] = _weights(nir, stage)
-        shape = stage.output_shape
-        if stage.neuron is not None:
-            dynamics = read_dynamics(stage.neuron_name, stage.neuron)
-            nodes[stage.neuron_name] = _neuron(nir, stage, dynamics, dt)
-        if stage.pool is not None:
-            shape = _pooled(shape, stage)
-            nodes |= _pool(nir, stage, shape)
+        sources = [ends[name] for name in _added(stage)]
+        parts, shape = _stage(nir, stage, sources[0][1], dt)
+        edges += [(end, next(iter(parts))) for end, _ in sources]
+        edges += pairwise(parts)
+        nodes |= parts
+        ends[stage.name] = (list(parts)[-1], shape)
     nodes["output"] = nir.Output({"output": np.array(shape)})
-    names = list(nodes)
     return nir.NIRGraph(
         nodes=nodes,
-        edges=list(pairwise(names)),
+        edges=[*edges, (ends[stages[-1].name][0], "output")],
         metadata={"dt": dt},
         type_check=False,
     )
+
+
+def _stage(
+    nir: Any, stage: Stage, shape: tuple[int, ...], dt: float
+) -> tuple[dict[str, Any], tuple[int, ...]]:
+    """Give a stage's nodes in a row, for an input of some shape, and its output's shape."""
+    nodes: dict[str, Any] = {}
+    if len(shape) > 1 and isinstance(stage.layer, nn.Linear):
+        nodes[f"{stage.name}.flatten"] = nir.Flatten({"input": np.array(shape)}, 0, -1)
+    nodes[stage.name] = _weights(nir, stage)
+    shape = stage.output_shape
+    if stage.neuron is not None:
+        dynamics = read_dynamics(stage.neuron_name, stage.neuron)
+        nodes[stage.neuron_name] = _neuron(nir, stage, dynamics, dt)
+    if stage.pool is not None:
+        shape = _pooled(shape, stage)
+        nodes |= _pool(nir, stage, shape)
+    return nodes, shape
+
+
+def _added(stage: Stage) -> list[str]:
+    """Name the stages whose spikes add up to a stage's input, as edges into one node do in NIR."""
+
+    def names(source: Source) -> list[str]:
+        if isinstance(source, str):
+            return [source]
+        if source.how != "add":
+            raise InputError(f"its input is {source}; NIR only adds", where=f"layer {stage.name!r}")
+        return [name for part in source.parts for name in names(part)]
+
+    return names(stage.source)
 
 
 def write_nir(

@@ -52,27 +52,6 @@ class Stage:
     source: Source = INPUT
 
 
-def trace_chain(
-    model: nn.Module,
-    example: Tensor,
-    *,
-    run: Callable[[nn.Module, Tensor], Any] | None = None,
-) -> tuple[Stage, ...]:
-    """Find the stages of a network in which each feeds the next and nothing else.
-
-    Parameters and errors are those of `trace_stages`; a skip connection is an error too.
-    """
-    stages = trace_stages(model, example, run=run)
-    for stage, before in zip(stages, [INPUT, *(stage.name for stage in stages)], strict=False):
-        if stage.source != before:
-            raise InputError(
-                f"its input is {stage.source or 'the input'}",
-                where=f"layer {stage.name!r}",
-                remedy="Only chains can be exported here: no skips",
-            )
-    return stages
-
-
 @torch.no_grad()
 def trace_stages(
     model: nn.Module,
