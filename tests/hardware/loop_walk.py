@@ -70,6 +70,15 @@ class Walk:
         spans = zip(touched.min(axis=0), touched.max(axis=0), strict=True)
         return frozenset(product(*(range(int(low), int(high) + 1) for low, high in spans)))
 
+    def touched(self, x: int, level: int, position: np.ndarray) -> Tile:
+        """Indices of tensor ``x`` that the same loops really use: no gaps."""
+        sizes = np.ones(len(self.problem.dims), int)
+        for slot in range(3 * level, 3 * self.levels):
+            sizes *= self.mapping.factors[slot]
+        points = np.array(list(product(*(range(size) for size in sizes))))
+        used = (position + points) @ self.problem.coefficients[x].T
+        return frozenset(map(tuple, used.tolist()))
+
     def trajectory(self, x: int, level: int, place: np.ndarray) -> tuple[Tile, ...]:
         """The tiles an instance at ``place`` holds, over time."""
         return tuple(self.tile(x, level, place + time) for time in self.offsets(level, space=False))

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 from leanspike.hardware.case import Case
 from leanspike.hardware.counts.imbalance import pass_shape
-from leanspike.hardware.counts.leader import leader_sizes
-from leanspike.hardware.counts.nest import list_loops, nest_counts, tile_size
+from leanspike.hardware.counts.leader import leader_sizes, leader_values
+from leanspike.hardware.counts.nest import list_loops, nest_counts
 from leanspike.hardware.counts.row import NestArrays
 from leanspike.hardware.mapspace_walk import Block
 from leanspike.hardware.search_membrane import membrane_of_block
@@ -176,4 +176,6 @@ def _count(
                     follows[f, 3], follows[f, 4], factors, order, loops, count, fans_out, sizes,
                 )  # fmt: skip
                 if usable:
-                    leader[n, f] = tile_size(coefficients, follows[f, 2], sizes)
+                    leader[n, f] = leader_values(
+                        exact_leader, coefficients, follows[f, 2], sizes
+                    )

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from leanspike.hardware.counts.actions import NOTHING
-from leanspike.hardware.counts.leader import leader_sizes
-from leanspike.hardware.counts.nest import list_loops, tile_size
+from leanspike.hardware.counts.leader import leader_sizes, leader_values
+from leanspike.hardware.counts.nest import list_loops
 from leanspike.hardware.counts.plan import Plan
 from leanspike.hardware.density import DensityModel
 from leanspike.hardware.mapping import Mapping
@@ -71,7 +71,9 @@ def leader_tiles(plan: Plan, mapping: Mapping, *, exact: bool) -> list[list[int]
     """Return the leader tiles' sizes of every condition; 0 where one cannot be used."""
     tiles: list[list[int]] = [[] for _ in plan.follows]
     for place, leader, sizes in _leaders(plan, mapping, exact=exact):
-        tile = 0 if sizes is None else int(tile_size(plan.problem.coefficients, leader, sizes))
+        tile = 0
+        if sizes is not None:
+            tile = int(leader_values(exact, plan.problem.coefficients, leader, sizes))
         tiles[place].append(tile)
     return tiles
 

@@ -16,7 +16,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from leanspike.hardware.counts.nest import tile_size
+from leanspike.hardware.counts.nest import distinct_sums, tile_size
 
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
@@ -50,6 +50,28 @@ def leader_sizes(
         coefficients, target, condition, level, child, block, factors, order, loops, count,
         units_fan_out, sizes,
     )  # fmt: skip
+
+
+@njit(cache=True)
+def leader_values(exact: bool, coefficients: Ints, condition: int, sizes: Ints) -> int:
+    """Return how many values of the leading tensor loops of the given sizes [D] meet.
+
+    ``exact`` counts those that are touched: a dilated kernel or a wide stride leaves gaps between
+    them. Otherwise the tile is the box that they span, as in Timeloop.
+    """
+    if not exact:
+        return tile_size(coefficients, condition, sizes)
+    ranks, dims = coefficients.shape[1], coefficients.shape[2]
+    steps, lengths = np.empty(dims, np.int64), np.empty(dims, np.int64)
+    total = 1
+    for r in range(ranks):
+        terms = 0
+        for d in range(dims):
+            if coefficients[condition, r, d] > 0 and sizes[d] > 1:
+                steps[terms], lengths[terms] = coefficients[condition, r, d], sizes[d]
+                terms += 1
+        total *= distinct_sums(steps, lengths, terms)
+    return total
 
 
 @njit(cache=True)
