@@ -9,7 +9,9 @@ and ratios of medians are printed, of the time by the clock and of the processor
 disturbed by other programs; with several threads it counts their waiting too). The floor is the
 same network, channels last, without any neurons; being torch's alone, ours may be below it, where
 our pooling saves more than our neurons cost. What a step frees stays with the process for all of
-them, as in `leanspike.training.fit`. The last line is the first network's, with the
+them, as in `leanspike.training.fit`. Networks are as initialized; how many spikes reach the
+convolutions is printed, because ours are computed from events where these are few, and so is our
+step with torch's convolutions throughout. The last line is the first network's, with the
 last thread count: ``ratio_to_spikingjelly=... ratio_to_floor=... threads=...``, by the clock,
 against SpikingJelly's fastest mode.
 """
@@ -39,18 +41,25 @@ from train_step_networks import NETWORKS, Shape, Skeleton
 from leanspike.training.memory import kept_memory
 
 PEERS = ("spikingjelly", "snntorch", "norse", "sinabs")
-OURS, FLOOR, COMPILED = "leanspike", "no neurons", "spikingjelly compiled"
+OURS, DENSE = "leanspike", "leanspike, dense convolutions"
+FLOOR, COMPILED = "no neurons", "spikingjelly compiled"
 
 
 def contenders(shape: Shape, device: torch.device, compiled: bool) -> dict[str, nn.Module]:
     """Every contender that is installed, its weights drawn alike, by name."""
 
-    def build(neuron: Callable[[], nn.Module] | None, channels_last: bool) -> nn.Module:
+    def build(
+        neuron: Callable[[], nn.Module] | None, channels_last: bool, events: bool = False
+    ) -> nn.Module:
         torch.manual_seed(0)
-        net = Skeleton(shape, neuron, neuron is networks.leanspike_neuron).to(device)
+        net = Skeleton(shape, neuron, neuron is networks.leanspike_neuron, events).to(device)
         return net.to(memory_format=torch.channels_last) if channels_last else net
 
-    found = {OURS: build(networks.leanspike_neuron, True), FLOOR: build(None, True)}
+    found = {
+        OURS: build(networks.leanspike_neuron, True, events=True),
+        DENSE: build(networks.leanspike_neuron, True),
+        FLOOR: build(None, True),
+    }
     for name in PEERS:
         neuron = getattr(networks, f"{name}_neuron")
         try:
@@ -81,17 +90,36 @@ def step(net: nn.Module, x: Tensor, target: Tensor, bfloat16: bool) -> tuple[flo
     return time.perf_counter() - start, time.process_time() - busy
 
 
+def densities(net: nn.Module, x: Tensor) -> list[float]:
+    """Share of non-zeros in the input of each convolution; ours counts on few of them."""
+    found = []
+
+    def note(_: nn.Module, inputs: tuple[Tensor, ...]) -> None:
+        found.append(round(float((inputs[0] != 0).float().mean()), 4))
+
+    convolutions = [module for module in net.modules() if isinstance(module, nn.Conv2d)]
+    handles = [module.register_forward_pre_hook(note) for module in convolutions]
+    with torch.no_grad():
+        net(x)
+    for handle in handles:
+        handle.remove()
+    return found
+
+
 def measure(
     shape: Shape, *, device: torch.device, rounds: int, bfloat16: bool, compiled: bool
-) -> tuple[dict[str, float], dict[str, float]]:
-    """Median milliseconds of a step by contender, clock and processor; failures are left out."""
+) -> tuple[dict[str, float], dict[str, float], list[float]]:
+    """Median milliseconds of a step by contender, clock and processor; failures are left out.
+
+    And the density of the input of each convolution.
+    """
     nets = contenders(shape, device, compiled)
     generator = torch.Generator().manual_seed(0)
     x = torch.poisson(torch.full((shape.T, shape.batch, *shape.frame), 0.5), generator)
     target = F.one_hot(torch.arange(shape.batch) % shape.dense[-1], shape.dense[-1]).float()
     x, target = x.to(device), target.to(device)
     frames = {name: x for name in nets}
-    for name in (OURS, FLOOR, "spikingjelly channels-last", COMPILED):
+    for name in (OURS, DENSE, FLOOR, "spikingjelly channels-last", COMPILED):
         if name in nets:
             last = x.flatten(0, 1).contiguous(memory_format=torch.channels_last)
             frames[name] = last.unflatten(0, x.shape[:2])
@@ -112,7 +140,7 @@ def measure(
         {name: 1e3 * statistics.median(v[i] for v in values) for name, values in seconds.items()}
         for i in (0, 1)
     )
-    return clock, processor
+    return clock, processor, densities(nets[OURS], frames[OURS])
 
 
 def ratios(times: dict[str, float]) -> dict[str, float | str]:
@@ -124,6 +152,8 @@ def ratios(times: dict[str, float]) -> dict[str, float | str]:
         result |= {"to_spikingjelly": times[OURS] / theirs[fastest], "fastest": fastest}
     if "spikingjelly" in theirs:
         result["to_spikingjelly_as_shipped"] = times[OURS] / theirs["spikingjelly"]
+    if theirs and DENSE in times:
+        result["to_spikingjelly_dense"] = times[DENSE] / theirs[str(result["fastest"])]
     return result
 
 
@@ -131,7 +161,7 @@ def report(name: str, threads: int, clock: dict[str, float], cpu: dict[str, floa
     print(f"\n{name}: {NETWORKS[name]}, {threads} threads")
     for contender, value in sorted(clock.items(), key=lambda item: item[1]):
         print(
-            f"  {contender:28} {value:9.1f} ms {value / clock[OURS]:6.2f} x ours   processor "
+            f"  {contender:29} {value:9.1f} ms {value / clock[OURS]:6.2f} x ours   processor "
             f"{cpu[contender]:9.1f} ms {cpu[contender] / cpu[OURS]:6.2f} x ours"
         )
     print(f"  {summary(ratios(clock), threads)}")
@@ -175,7 +205,7 @@ def main() -> None:
         for name in options.networks:
             for threads in options.threads:
                 torch.set_num_threads(threads)
-                clock, cpu = measure(
+                clock, cpu, shares = measure(
                     NETWORKS[name],
                     device=options.device,
                     rounds=options.rounds,
@@ -183,7 +213,12 @@ def main() -> None:
                     compiled=options.compile,
                 )
                 report(name, threads, clock, cpu)
+                print(
+                    "  non-zeros in the convolutions' inputs:",
+                    ", ".join(map("{:.1%}".format, shares)),
+                )
                 entry = {"network": name, "size": str(NETWORKS[name]), "threads": threads}
+                entry |= {"input_density": shares}
                 entry |= {"ms": clock, "ratios": ratios(clock)}
                 record.append(entry | {"processor_ms": cpu, "processor_ratios": ratios(cpu)})
     if options.json:

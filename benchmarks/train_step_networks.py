@@ -55,13 +55,19 @@ NETWORKS = {
 class Skeleton(nn.Module):
     """Everything but the neurons; ``neuron()`` makes one layer of them, or None for no neurons.
 
-    With ``fused`` the neurons are ours, batch norm and pooling go into their kernel, and
-    convolutions are computed from events where these are few.
+    With ``fused`` the neurons are ours, batch norm and pooling go into their kernel; with
+    ``events`` convolutions are computed by ours from events where these are few.
     """
 
-    def __init__(self, shape: Shape, neuron: Callable[[], nn.Module] | None, fused: bool) -> None:
+    def __init__(
+        self,
+        shape: Shape,
+        neuron: Callable[[], nn.Module] | None,
+        fused: bool,
+        events: bool = False,
+    ) -> None:
         super().__init__()
-        self.shape, self.fused = shape, fused
+        self.shape, self.fused, self.events = shape, fused, events
         make = neuron or nn.Identity
         self.stages = nn.ModuleList()
         c, h, w = shape.frame
@@ -92,7 +98,7 @@ class Skeleton(nn.Module):
             if isinstance(layer, nn.Linear):
                 x = layer(x.flatten(1))
             else:
-                x = convolve(layer, x) if self.fused else layer(x)
+                x = convolve(layer, x) if self.events else layer(x)
             parts = {name: stage[name] for name in ("norm", "pool") if name in stage}
             attended = "t" in stage
             if self.fused:
