@@ -42,7 +42,9 @@ addEventListener("load", async () => {
     byId(id).dispatchEvent(new Event(event));
   };
   const front = byId("front-chart");
-  const drawn = async () => { while (root.dataset.drawn !== "yes") await new Promise((r) => setTimeout(r, 10)); };
+  const drawn = async () => {
+    while (root.dataset.drawn !== "yes") await new Promise((r) => setTimeout(r, 10));
+  };
   await drawn();
   try { ACTIONS } catch (e) { seen.errors.push(String(e)); }
   const out = document.createElement("script");

@@ -24,8 +24,8 @@ def test_totals_agree_with_their_parts(results):
                 assert "layers" not in cost  # a switched assumption: totals only
                 continue
             by_layer = sum(sum(layer["components"].values()) for layer in cost["layers"])
-            assert sum(cost["components"].values()) == pytest.approx(by_layer, rel=1e-5)
-            assert fmean(cost["energy"]) == pytest.approx(by_layer, rel=1e-5)
+            assert sum(cost["components"].values()) == pytest.approx(by_layer, rel=1e-3)
+            assert fmean(cost["energy"]) == pytest.approx(by_layer, rel=1e-3)
 
 
 def test_an_unfinished_study_shows_what_it_has(made):

@@ -11,6 +11,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from leanspike.report.choice_figures import assumptions, choices
 from leanspike.report.naming import naming
 from leanspike.report.style import (
     COLUMN,
@@ -76,6 +77,8 @@ def _figures(view: View) -> dict[str, Callable[[Figure], None]]:
         "front_energy": lambda f: _front(f, view, "energy", 1e-6, "Energy per inference (µJ)"),
         "front_edp": lambda f: _front(f, view, "edp", 1e9, "Energy-delay product (nJ·s)"),
         "front_latency": lambda f: _front(f, view, "latency", 1e3, "Latency (ms)"),
+        "front_size": lambda f: _front(f, view, "size", 1 / 8000, "Weights, stored (kB)"),
+        "choices": lambda f: choices(f, view, _main(view)),
         "components": lambda f: _components(f, view),
         "layer_energy": lambda f: _layer_energy(f, view),
         "layer_sparsity": lambda f: _layer_sparsity(f, view),
@@ -84,6 +87,8 @@ def _figures(view: View) -> dict[str, Callable[[Figure], None]]:
         figures["encodings"] = lambda f: _compare(f, view, "formats")
     if len(view["statistics"]) > 1:
         figures["activity"] = lambda f: _compare(f, view, "statistics")
+    if view["assumptions"]:
+        figures["assumptions"] = lambda f: assumptions(f, view, _main(view))
     return figures
 
 
@@ -104,7 +109,10 @@ def _front(figure: Figure, view: View, quantity: str, scale: float, label: str) 
     seen: set[str] = set()
     points = []
     for setting in view["settings"]:
-        cost = [scale * value for value in setting["costs"][main][quantity]]
+        if quantity == "size":
+            cost = [scale * setting["stored_bits"]]
+        else:
+            cost = [scale * value for value in setting["costs"][main][quantity]]
         accuracy = [100 * value for value in setting["accuracy"]]
         strategy = setting["strategy"]
         points.append((fmean(cost), fmean(accuracy)))

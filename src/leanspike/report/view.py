@@ -110,19 +110,16 @@ def _cost(costs: Sequence[Cost]) -> dict[str, Any]:
         "cycles": _rounded(fmean(cost.cycles for cost in costs)),
         "computes": _rounded(fmean(cost.computes for cost in costs)),
         "components": {
-            name: _rounded(fmean(cost.components.get(name, 0.0) for cost in costs))
-            for name in names
+            name: _short(fmean(cost.components.get(name, 0.0) for cost in costs)) for name in names
         },
         "layers": [
             {
                 "name": layer.name,
                 "components": {
-                    name: _rounded(
-                        fmean(cost.layers[i].components.get(name, 0.0) for cost in costs)
-                    )
+                    name: _short(fmean(cost.layers[i].components.get(name, 0.0) for cost in costs))
                     for name in names
                 },
-                "cycles": _rounded(fmean(cost.layers[i].cycles for cost in costs)),
+                "cycles": _short(fmean(cost.layers[i].cycles for cost in costs)),
             }
             for i, layer in enumerate(costs[0].layers)
         ],
@@ -132,3 +129,8 @@ def _cost(costs: Sequence[Cost]) -> dict[str, Any]:
 def _rounded(value: float) -> float:
     """Keep six digits: more than anyone reads off a page, and a third of the size."""
     return float(f"{value:.6g}")
+
+
+def _short(value: float) -> float:
+    """Keep four digits, as many as the page shows of a part: most of a page's size is parts."""
+    return float(f"{value:.4g}")
