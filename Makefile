@@ -72,6 +72,6 @@ $(VENV)/.ready: pyproject.toml constraints.txt $(VENV)/.torch
 # The other frameworks are installed without their own requirements: some ask for a torchvision or
 # torchaudio that has no CPU build; what they import is in the dev extra.
 $(VENV)/.ready-dev: $(VENV)/.ready peers.txt
-	$(PIP) install --quiet -c constraints.txt -e ".[train,study,report,postgres,interop,dev]"
+	$(PIP) install --quiet -c constraints.txt -e ".[train,study,report,postgres,ray,interop,dev]"
 	$(PIP) install --quiet --no-deps -r peers.txt
 	@touch $@

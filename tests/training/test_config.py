@@ -17,8 +17,9 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     ({"lr": float("nan")}, "training lr"),
     ({"precision": "8-true"}, "none of 32-true, bf16-mixed, 16-mixed"),
     ({"precision": "16-mixed", "accelerator": "cpu"}, "float16 needs a GPU"),
-    ({"devices": 2}, "neither 1 nor the index of one device"),
-    ({"devices": (0, 1)}, "neither 1 nor the index of one device"),
+    ({"devices": 0}, "neither a number of devices nor the index of one"),
+    ({"devices": (0, 1)}, "neither a number of devices nor the index of one"),
+    ({"devices": 17}, "17 devices for batches of 16"),
 ]
 
 

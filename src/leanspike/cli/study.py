@@ -136,7 +136,11 @@ def _dry_run(study: StudyFile, out: Path, *, as_json: bool) -> None:
         f"{found.left.get(kind, 0)} of {count} to {kind}" for kind, count in found.tasks.items()
     )
     typer.echo(f"{found.points} points; {kinds}; {found.epochs} epochs left")
+    if study.search is not None:
+        typer.echo(f"and up to {study.search.trainings} points that the search chooses")
     typer.echo(f"about {found.seconds / 60:.1f} min and {found.disk_bytes / 1e6:.1f} MB of disk")
+    if found.timed_on < study.training.batch_size:
+        typer.echo(f"(from a training step on {found.timed_on} recordings, not a whole batch)")
 
 
 def _as_plain(results: Results, page: Path) -> dict[str, Any]:

@@ -21,6 +21,8 @@ from leanspike.training import rate_loss
 
 #: Seconds to price one reading of one layer, measured on the small network (one 2.1 GHz core).
 PRICE_SECONDS = 0.03
+#: How long a training step is timed for, about, its first run not counted.
+TIMING_SECONDS = 3.0
 
 
 @dataclass(frozen=True)
@@ -39,6 +41,9 @@ class Estimate:
         Time for what is left, in this process on this machine, from timed training steps.
     disk_bytes
         Disk for the checkpoints left.
+    timed_on
+        On how many recordings a training step was timed; fewer than a batch where a step is slow,
+        taken as proportional.
     """
 
     points: int
@@ -47,6 +52,7 @@ class Estimate:
     epochs: int
     seconds: float
     disk_bytes: int
+    timed_on: int
 
 
 def estimate(study: StudyFile, *, out: Path) -> Estimate:
@@ -68,22 +74,31 @@ def estimate(study: StudyFile, *, out: Path) -> Estimate:
     tasks = plan(study, fingerprint=data.fingerprint)
     check_hardware(study.hardware)
     network = network_config(study.network, shape=data.shape, classes=data.classes, T=data.T)
-    left = [task for task in tasks if task.key not in _done(out)]
+    done = _done(out)
+    left = [task for task in tasks if task.key not in done]
     kinds = Counter[str](task.kind for task in left)
-    step, weights = _timed_step(network, data, study.training.batch_size)
-    epochs = sum(_epochs(task) for task in left)
+    # What a search is going to choose is not in the plan yet: so many chains of three tasks.
+    searched = sum(task.recipe["count"] for task in left if task.kind == "propose")
+    candidates = sum(task.recipe["count"] for task in tasks if task.kind == "propose")
+    every = Counter[str](task.kind for task in tasks)
+    for kind in ("train", "measure", "price") if candidates else ():
+        every[kind] += candidates
+        kinds[kind] += searched
+    step, timed_on, weights = _timed_step(network, data, study.training.batch_size)
+    epochs = sum(_epochs(task) for task in left) + searched * study.compression.epochs
     steps = len(data.train) / study.training.batch_size
     # Validation and measuring run forwards only, about a third of a training step.
     forwards = epochs * len(data.validation) + 2 * kinds["measure"] * len(data.test)
     layers = sum(1 for name in weights if name.endswith("weight") and "norm" not in name)
     pricing = kinds["price"] * layers * len(readings(study.hardware)) * PRICE_SECONDS
     return Estimate(
-        points=sum(task.kind == "measure" for task in tasks),
-        tasks=dict(Counter[str](task.kind for task in tasks)),
+        points=sum(task.kind == "measure" for task in tasks) + candidates,
+        tasks=dict(every),
         left=dict(kinds),
         epochs=epochs,
         seconds=step * (epochs * steps + forwards / study.training.batch_size / 3) + pricing,
         disk_bytes=kinds["train"] * sum(weights.values()),
+        timed_on=timed_on,
     )
 
 
@@ -103,18 +118,36 @@ def _epochs(task: Task) -> int:
 
 def _timed_step(
     config: NetworkConfig, data: FrameData, batch_size: int
-) -> tuple[float, dict[str, int]]:
-    """Seconds of a training step (the best of three), and bytes of each tensor of the network."""
+) -> tuple[float, int, dict[str, int]]:
+    """Time a training step on a growing part of a batch, for a few seconds at most.
+
+    Returns
+    -------
+    Seconds of a step on a whole batch, how many recordings it was timed on, and bytes of each
+    tensor of the network.
+    """
     net = build_network(config, seed=0).train()
     optimizer = torch.optim.Adam(net.parameters())
-    frames = next(frame_batches(data.train, batch_size))
     labels = torch.from_numpy(data.train.labels[:batch_size])
-    times = []
-    for _ in range(4):  # the first one compiles kernels
+    whole = len(labels)
+    frames = next(frame_batches(data.train, whole))
+
+    def step(count: int) -> float:
         started = time.perf_counter()
         optimizer.zero_grad()
-        rate_loss(net(frames), labels).backward()
+        rate_loss(net(frames[:, :count].contiguous()), labels[:count]).backward()
         optimizer.step()
-        times.append(time.perf_counter() - started)
+        return time.perf_counter() - started
+
+    step(1)  # compiles kernels
+    count, best = 1, step(1)
+    began = time.perf_counter()
+    while time.perf_counter() - began + 2 * best < TIMING_SECONDS:
+        larger = min(2 * count, whole)
+        taken = step(larger)
+        best = min(best, taken) if larger == count else taken
+        if larger == count == whole and time.perf_counter() - began > TIMING_SECONDS / 4:
+            break
+        count = larger
     sizes = {name: value.numel() * value.element_size() for name, value in net.state_dict().items()}
-    return min(times[1:]), sizes
+    return best * batch_size / count, count, sizes

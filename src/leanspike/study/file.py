@@ -51,6 +51,8 @@ class TrainingSection(Spec):
     shift: Annotated[int, Field(ge=0)] = 0
     precision: Literal["32-true", "bf16-mixed", "16-mixed"] = "32-true"
     accelerator: str = "auto"
+    #: How many work on one training together, each on its share of every batch.
+    devices: Count = 1
 
 
 class CompressionSection(Spec):

@@ -127,6 +127,9 @@ def _layer_by_layer(study: StudyFile, point: Point) -> Phase:
 def training_identity(study: StudyFile, fingerprint: str) -> dict[str, Any]:
     """Return what every training of a study shares: data, network, batches, precision."""
     shared = study.training.model_dump(mode="json", include={"batch_size", "shift", "precision"})
+    if study.training.devices > 1:
+        # Batch norm then sees each device's share of a batch.
+        shared["devices"] = study.training.devices
     return {"data": fingerprint, "network": study.network.model_dump(mode="json"), **shared}
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -31,6 +32,7 @@ from leanspike.study.search.doing import do_propose
 from leanspike.study.search.sensitivity import explore
 from leanspike.study.search.table import Option
 from leanspike.study.task import Task
+from leanspike.study.together import train_together
 from leanspike.training import EpochRecord, TrainingConfig, fit
 
 EpochReport = Callable[[EpochRecord], None]
@@ -81,7 +83,7 @@ class Workbench:
             return do_propose(self.study, task, fingerprint=fingerprint, result_of=result_of)
         before = result_of(task.needs) if task.needs is not None else None
         if task.kind == "train":
-            return self._train(task, before, on_epoch)
+            return self.train(task, before, on_epoch)
         assert before is not None
         if task.kind == "explore":
             return self._explore(task, before)
@@ -91,9 +93,10 @@ class Workbench:
         workload = Workload(**before["workload"])
         return price_point(workload, section, quantized=before["weight_bits"] is not None)
 
-    def _train(
+    def train(
         self, task: Task, parent: Mapping[str, Any] | None, on_epoch: EpochReport
     ) -> dict[str, Any]:
+        """Train one phase, from where its parent ended."""
         *earlier, phase = task.recipe["phases"]
         net = prepared_network(self.network, task.recipe["seed"], earlier)
         if parent is not None:
@@ -109,8 +112,12 @@ class Workbench:
             shift=shared.shift,
             precision=shared.precision,
             accelerator=shared.accelerator,
+            devices=shared.devices,
         )
         out = self.folder / "trainings" / task.key
+        if shared.devices > 1 and "WORLD_SIZE" not in os.environ:
+            # As many processes train; what they leave is taken up below as done.
+            train_together(self.study, self.folder, task, parent, on_epoch=on_epoch)
         fitted = fit(
             net, self.data, config, out=out, seed=task.recipe["seed"], resume=True,
             progress=on_epoch,

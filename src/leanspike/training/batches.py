@@ -28,10 +28,20 @@ class Batches:
         training sees the batches it would have seen. None keeps the split's order.
     shift
         Move each recording by up to so many pixels in x and in y; needs a `seed`.
+    rank, ranks
+        Give only this process's share of every batch: all ranks together give the whole. A rank
+        for which a last, small batch has no recording gets its first one.
     """
 
     def __init__(
-        self, split: FrameSplit, batch_size: int, *, seed: int | None = None, shift: int = 0
+        self,
+        split: FrameSplit,
+        batch_size: int,
+        *,
+        seed: int | None = None,
+        shift: int = 0,
+        rank: int = 0,
+        ranks: int = 1,
     ) -> None:
         if shift and seed is None:
             raise ValueError("shift needs a seed")
@@ -39,6 +49,8 @@ class Batches:
         self.batch_size = batch_size
         self.seed = seed
         self.shift = shift
+        self.rank = rank
+        self.ranks = ranks
         self.epoch = 0
 
     def __len__(self) -> int:
@@ -51,11 +63,13 @@ class Batches:
             generator = np.random.default_rng((self.seed, self.epoch))
             order = generator.permutation(len(self.split))
         for start in range(0, len(order), self.batch_size):
-            chosen = order[start : start + self.batch_size]
+            whole = order[start : start + self.batch_size]
+            mine = slice(self.rank if self.rank < len(whole) else 0, None, self.ranks)
+            chosen = whole[mine]
             frames = self.split.frames[chosen]
             if self.shift:
-                moves = generator.integers(-self.shift, self.shift + 1, (len(chosen), 2))
-                frames = moved(frames, moves)
+                moves = generator.integers(-self.shift, self.shift + 1, (len(whole), 2))
+                frames = moved(frames, moves[mine])
             if frames.dtype != np.uint8:
                 frames = frames.astype(np.int32)
             yield torch.from_numpy(frames), torch.from_numpy(self.split.labels[chosen])

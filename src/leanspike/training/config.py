@@ -32,7 +32,10 @@ class TrainingConfig:
     accelerator
         As lightning names it: ``"auto"``, ``"cpu"``, ``"gpu"``, ...
     devices
-        1, or a tuple with the index of the one device to use, such as ``(1,)``.
+        How many, 1 by default; or a tuple with the index of the one device to use, such as
+        ``(1,)``. Several work on one training by lightning's distributed data parallel: `fit` is
+        then called in as many processes (see :mod:`leanspike.training.ranks`), each of which
+        takes its share of every batch.
 
     Examples
     --------
@@ -73,9 +76,15 @@ class TrainingConfig:
                 "float16 needs a GPU", where="training precision", remedy="On a CPU use bf16-mixed"
             )
         one = isinstance(self.devices, tuple) and len(self.devices) == 1
-        if not one and (isinstance(self.devices, bool) or self.devices != 1):
+        several = isinstance(self.devices, int) and not isinstance(self.devices, bool)
+        if not one and not (several and int(self.devices) >= 1):  # type: ignore[arg-type]
             raise InputError(
-                f"{self.devices!r} is neither 1 nor the index of one device, such as (1,)",
+                f"{self.devices!r} is neither a number of devices nor the index of one, "
+                "such as (1,)",
                 where="training devices",
-                remedy="Run several studies side by side to use several devices",
+            )
+        if several and int(self.devices) > self.batch_size:  # type: ignore[arg-type]
+            raise InputError(
+                f"{self.devices} devices for batches of {self.batch_size} recordings",
+                where="training devices",
             )

@@ -25,6 +25,7 @@ from leanspike.training.config import TrainingConfig
 from leanspike.training.distillation import Distillation
 from leanspike.training.memory import kept_memory
 from leanspike.training.module import FitModule
+from leanspike.training.ranks import rank_of
 from leanspike.training.records import EpochRecord, FitResult
 from leanspike.training.weights import save_weights, weights_digest, write_whole
 
@@ -86,15 +87,19 @@ def fit(
                 (out / name).unlink(missing_ok=True)
     write_whole(out / RUN, json.dumps({"run": run}).encode())
 
+    rank, ranks = rank_of(config)
+
     def on_epoch(record: EpochRecord, best: bool) -> None:
-        if best:
+        if best and rank == 0:
             save_weights(net, out / BEST)
         with _writing(out / RESUME):
-            trainer.save_checkpoint(out / RESUME)
-        if progress is not None:
+            trainer.save_checkpoint(out / RESUME)  # the first rank writes, the others wait
+        if progress is not None and rank == 0:
             progress(record)
 
-    batches = Batches(data.train, config.batch_size, seed=seed, shift=config.shift)
+    batches = Batches(
+        data.train, config.batch_size, seed=seed, shift=config.shift, rank=rank, ranks=ranks
+    )
     validation = Batches(data.validation, config.batch_size)
     module = FitModule(
         net, config, batches, seed=seed, distillation=distillation, on_epoch=on_epoch
@@ -109,13 +114,15 @@ def fit(
     load_state(net, out / BEST)
     history = tuple(module.history)
     records = [dataclasses.asdict(record) for record in history]
-    write_whole(out / DONE, json.dumps({"run": run, "history": records}).encode())
-    (out / RESUME).unlink(missing_ok=True)
+    if rank == 0:
+        write_whole(out / DONE, json.dumps({"run": run, "history": records}).encode())
+        (out / RESUME).unlink(missing_ok=True)
     return FitResult.of(history, out / BEST)
 
 
 def _trainer(config: TrainingConfig) -> pl.Trainer:
     # Nothing that costs time at every step: no loggers, bars, summaries or sanity checks.
+    distributed = isinstance(config.devices, int) and config.devices > 1
     try:
         trainer = pl.Trainer(
             max_epochs=config.epochs,
@@ -128,6 +135,7 @@ def _trainer(config: TrainingConfig) -> pl.Trainer:
             enable_model_summary=False,
             num_sanity_val_steps=0,
             use_distributed_sampler=False,
+            strategy="ddp" if distributed else "auto",
         )
     except Exception as error:
         # lightning raises ValueError, RuntimeError or its own, all for what the user asked for.

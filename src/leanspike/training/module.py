@@ -88,7 +88,8 @@ class FitModule(pl.LightningModule):
         """Seed the epoch by its number, so that a resumed training continues bit for bit."""
         self._start = time.perf_counter()
         self.batches.epoch = self.current_epoch
-        torch.manual_seed(self.seed * 1_000_003 + self.current_epoch)
+        # Ranks draw apart; the first draws as a process alone would.
+        torch.manual_seed(self.seed * 1_000_003 + self.current_epoch + 500_009 * self.global_rank)
         self._train_loss = torch.zeros((), device=self.device)
         self._train_count = 0
 
@@ -120,15 +121,21 @@ class FitModule(pl.LightningModule):
         self._count += len(labels)
 
     def on_train_epoch_end(self) -> None:
-        """Record the epoch; lightning has validated by now."""
+        """Record the epoch; lightning has validated by now, every rank everything."""
+        count = torch.tensor(float(self._train_count), device=self.device)
+        whole: Any = self.trainer.strategy.reduce(
+            torch.stack([self._train_loss, count]), reduce_op="sum"
+        )
         record = EpochRecord(
             epoch=self.current_epoch,
-            train_loss=float(self._train_loss) / self._train_count,
+            train_loss=float(whole[0]) / float(whole[1]),
             validation_loss=float(self._loss) / self._count,
             validation_accuracy=int(self._right) / self._count,
             lr=float(self.trainer.optimizers[0].param_groups[0]["lr"]),
             seconds=time.perf_counter() - self._start,
         )
+        # Batch-norm statistics differ a little between ranks: those of the first are kept.
+        record = self.trainer.strategy.broadcast(record)
         self.history.append(record)
         best = record.better_than(self.best)
         if best:
