@@ -52,10 +52,10 @@ def search(
     from leanspike.hardware.search import search_cases
 
     if timeloop is not None:
-        cases = [_timeloop_case(timeloop, semantics or "sparseloop")]
+        results = [_search_timeloop(timeloop, semantics or "sparseloop", objective)]
     else:
         cases = _cases(workload, layer, architecture, semantics or "physical", formats, statistic)
-    results = search_cases(cases, cast(Any, objective))
+        results = search_cases(cases, cast(Any, objective))
     if as_json:
         shown = [_record(result) for result in results]
         one = timeloop is not None or layer is not None
@@ -68,12 +68,11 @@ def search(
             console.print(_front(result))
 
 
-def _timeloop_case(path: Path, semantics: str) -> Case:
+def _search_timeloop(path: Path, semantics: str, objective: str) -> SearchResult:
     from leanspike.hardware.semantics import Semantics
-    from leanspike.hardware.timeloop import read_timeloop
-    from leanspike.hardware.timeloop.report import timeloop_case
+    from leanspike.hardware.timeloop.search import search_timeloop
 
-    return timeloop_case(read_timeloop(path), Semantics.preset(semantics))
+    return search_timeloop(path, Semantics.preset(semantics), cast(Any, objective))
 
 
 def _cases(
@@ -102,12 +101,14 @@ def _cases(
 
 
 def _record(result: SearchResult) -> dict[str, Any]:
+    levels = result.case.plan.architecture.levels
     record: dict[str, Any] = {
         "name": result.case.name,
         "mapping": _text(result),
         "cycles": result.cycles,
         "energy_total_pJ": result.energy_pj,
         "edp": result.edp,
+        "keeps": {level.name: list(level.keeps) for level in levels},
         "mappings_total": result.mappings_total,
         "mappings_legal": result.mappings_legal,
         "seconds": round(result.seconds, 6),

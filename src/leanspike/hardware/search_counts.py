@@ -176,6 +176,4 @@ def _count(
                     follows[f, 3], follows[f, 4], factors, order, loops, count, fans_out, sizes,
                 )  # fmt: skip
                 if usable:
-                    leader[n, f] = leader_values(
-                        exact_leader, coefficients, follows[f, 2], sizes
-                    )
+                    leader[n, f] = leader_values(exact_leader, coefficients, follows[f, 2], sizes)

@@ -88,12 +88,6 @@ def test_the_tree_becomes_levels_with_fan_outs(tmp_path):
     assert found.mapping.to_text()[0] == "K=4 | | M=4"
 
 
-def test_a_factor_of_zero_is_the_whole_bound(tmp_path):
-    change = put("mapping", 2, "factors", value="K=0 M=1")
-    with pytest.raises(InputError, match="factors of K multiply to 32, expected its bound 8"):
-        read_timeloop(write(tmp_path, change))
-
-
 LOCAL = ("architecture", "subtree", 0, "local", 0)
 PAD = ("architecture", "subtree", 0, "subtree", 0, "local", 0, "attributes")
 
@@ -196,3 +190,29 @@ def test_only_square_matrices_are_banded(tmp_path):
 
     with pytest.raises(InputError, match=r"densities\.B: found the shape \[8, 4\]"):
         timeloop_report(write(tmp_path, change))
+
+
+def test_a_factor_of_zero_is_what_the_others_leave(tmp_path):
+    def change(data):
+        data["mapping"][0]["factors"] = "K=0 M=1"
+
+    mapping = read_timeloop(write(tmp_path, change)).mapping
+    assert mapping.to_text() == ["K=4 | | M=4", "K=2 | |"]
+
+
+def test_two_factors_of_zero_are_refused(tmp_path):
+    def change(data):
+        data["mapping"][0]["factors"] = "K=0 M=1"
+        data["mapping"][2]["factors"] = "K=0 M=1"
+
+    with pytest.raises(InputError, match="found 2 factors K=0, expected at most one"):
+        read_timeloop(write(tmp_path, change))
+
+
+def test_a_factor_of_zero_that_leaves_a_fraction_is_refused(tmp_path):
+    def change(data):
+        data["mapping"][0]["factors"] = "K=0 M=1"
+        data["mapping"][2]["factors"] = "K=3 M=1"
+
+    with pytest.raises(InputError, match="multiply to 3, which does not divide its bound 8"):
+        read_timeloop(write(tmp_path, change))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from leanspike.errors import InputError
 from leanspike.hardware.mapping import Mapping
@@ -12,12 +13,42 @@ from leanspike.hardware.problem import Problem
 from leanspike.hardware.timeloop.document import Node, parse_factors
 from leanspike.hardware.timeloop.levels import Part
 
+Ints = NDArray[np.int64]
+
 
 def read_keeps(
     targets: list[Node], parts: list[Part], problem: Problem
 ) -> dict[str, tuple[str, ...]]:
     """Return the tensors each storage level keeps; unsaid ones are kept, as Timeloop does."""
-    keeps = {part.name: dict.fromkeys(problem.tensors, True) for part in parts[:-1]}
+    flags = _said_keeps(targets, parts, problem)
+    return {
+        level: tuple(tensor for tensor, kept in said.items() if kept is not False)
+        for level, said in flags.items()
+    }
+
+
+def unsaid_keeps(targets: list[Node], parts: list[Part], problem: Problem) -> list[tuple[str, str]]:
+    """Return the (level, tensor) pairs that may be kept or bypassed, outermost level first.
+
+    Timeloop's mapper tries both wherever nothing is said, but for the outermost level
+    (src/mapspaces/uber.cpp, InitDatatypeBypassNestSpace).
+    """
+    flags = _said_keeps(targets, parts, problem)
+    return [
+        (part.name, tensor)
+        for part in parts[1:-1]
+        for tensor, kept in flags[part.name].items()
+        if kept is None
+    ]
+
+
+def _said_keeps(
+    targets: list[Node], parts: list[Part], problem: Problem
+) -> dict[str, dict[str, bool | None]]:
+    """Return by level and tensor whether it is kept; None where nothing is said."""
+    keeps: dict[str, dict[str, bool | None]] = {
+        part.name: dict.fromkeys(problem.tensors) for part in parts[:-1]
+    }
     for target in targets:
         if str(target.need("type")) not in ("bypass", "datatype"):
             continue
@@ -27,13 +58,14 @@ def read_keeps(
                 if tensor not in kept:
                     raise InputError(f"no data-space {tensor!r}", where=f"{target.where}.{key}")
                 kept[tensor] = value
-    return {name: tuple(t for t, kept in flags.items() if kept) for name, flags in keeps.items()}
+    return keeps
 
 
 def read_mapping(document: Node, parts: list[Part], problem: Problem) -> Mapping | None:
     """Return the mapping of the file, or None when it has none.
 
-    A factor of 0 stands for the loop's whole bound. Permutations are written innermost first.
+    A factor of 0 stands for all that the other factors leave of the loop's bound. Permutations
+    are written innermost first.
     """
     targets = document.children("mapping")
     if not targets:
@@ -47,7 +79,6 @@ def read_mapping(document: Node, parts: list[Part], problem: Problem) -> Mapping
             continue
         level = [part.name for part in parts].index(_level(target, parts).name)
         steps = parse_factors(str(target.get("factors", default="")), problem.dims, target.where)
-        steps = {dim: n or int(problem.bounds[problem.dims.index(dim)]) for dim, n in steps.items()}
         inside_out = _permutation(target, problem)
         inside_out += [dim for dim in problem.dims if dim not in inside_out]
         if kind == "temporal":
@@ -69,9 +100,31 @@ def read_mapping(document: Node, parts: list[Part], problem: Problem) -> Mapping
                 factors[slot, d] = steps.get(dim, 1)
             rest = [d for d in range(dims) if d not in indices]
             order[slot] = [*rest, *reversed(indices)]
+    _fill_rest(factors, problem, document.where)
     mapping = Mapping(problem.dims, factors, order)
     mapping.check(problem, levels)
     return mapping
+
+
+def _fill_rest(factors: Ints, problem: Problem, where: str) -> None:
+    """Put what the other factors leave of a bound in place of a 0."""
+    for d, dim in enumerate(problem.dims):
+        open_slots = np.flatnonzero(factors[:, d] == 0)
+        if len(open_slots) > 1:
+            raise InputError(
+                f"found {len(open_slots)} factors {dim}=0, expected at most one",
+                where=f"{where}.mapping",
+            )
+        if len(open_slots):
+            given = int(np.prod(factors[factors[:, d] > 0, d]))
+            bound = int(problem.bounds[d])
+            if bound % given:
+                raise InputError(
+                    f"the factors of {dim} multiply to {given}, which does not divide its bound "
+                    f"{bound}",
+                    where=f"{where}.mapping",
+                )
+            factors[open_slots[0], d] = bound // given
 
 
 def read_rules(

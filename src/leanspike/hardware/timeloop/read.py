@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -19,7 +20,7 @@ from leanspike.hardware.timeloop.energy import (
     storage_energy,
 )
 from leanspike.hardware.timeloop.levels import Part, read_parts
-from leanspike.hardware.timeloop.loops import read_keeps, read_mapping, read_rules
+from leanspike.hardware.timeloop.loops import read_keeps, read_mapping, read_rules, unsaid_keeps
 from leanspike.hardware.timeloop.problem import read_densities, read_problem
 from leanspike.hardware.timeloop.sparse import Sparsity, read_sparsity
 
@@ -36,7 +37,8 @@ class TimeloopInput:
 
     ``densities`` gives each tensor's pattern and its parameters; ``optimizes_zeros`` is whether
     the file has any sparse optimization (without one, Timeloop ignores densities).
-    ``unread`` lists keys that were not understood and are ignored.
+    ``free`` are the (level, tensor) pairs of which the constraints leave open whether the level
+    keeps the tensor; here it does. ``unread`` lists keys that were not understood and are ignored.
     """
 
     architecture: Architecture
@@ -44,11 +46,14 @@ class TimeloopInput:
     densities: dict[str, tuple[str, dict[str, float]]]
     mapping: Mapping | None
     optimizes_zeros: bool
+    free: tuple[tuple[str, str], ...]
     unread: tuple[str, ...]
 
 
-def read_timeloop(path: str | Path) -> TimeloopInput:
+def read_timeloop(path: str | Path, *, bypassed: Collection[tuple[str, str]] = ()) -> TimeloopInput:
     """Read a Timeloop 0.3 input file.
+
+    ``bypassed`` are pairs of level and tensor (see :attr:`TimeloopInput.free`) that are not kept.
 
     Raises
     ------
@@ -64,7 +69,11 @@ def read_timeloop(path: str | Path) -> TimeloopInput:
     constraints = [
         target for section in _CONSTRAINTS for target in _targets(document, section)
     ]  # fmt: skip
-    keeps = read_keeps([*constraints, *document.children("mapping")], parts, problem)
+    about_keeps = [*constraints, *document.children("mapping")]
+    keeps = {
+        level: tuple(tensor for tensor in tensors if (level, tensor) not in bypassed)
+        for level, tensors in read_keeps(about_keeps, parts, problem).items()
+    }
     rules = read_rules(constraints, parts, problem)
     sparsity = read_sparsity(document, parts, problem)
     tables, areas = read_tables(document), read_areas(document)
@@ -78,6 +87,9 @@ def read_timeloop(path: str | Path) -> TimeloopInput:
             if tensor in keeps[part.name]
         }
         level = _level(part, inside, tables, areas, about_zeros)
+        if not keeps[part.name]:
+            # What everything passes by is wires here, whatever it could hold.
+            level["depth"] = None
         levels.append({**level, "keeps": keeps[part.name], **rules.get(part.name, {})})
     unit = parts[-1]
     compute: dict[str, object] = {
@@ -102,6 +114,7 @@ def read_timeloop(path: str | Path) -> TimeloopInput:
         densities=densities,
         mapping=read_mapping(document, parts, problem),
         optimizes_zeros=bool(sparsity),
+        free=tuple(unsaid_keeps(about_keeps, parts, problem)),
         unread=tuple(unread),
     )
 

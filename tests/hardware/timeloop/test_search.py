@@ -1,0 +1,113 @@
+"""Searching Timeloop inputs: tensors that may be kept or bypassed are tried both ways."""
+
+from __future__ import annotations
+
+import copy
+from itertools import product
+
+import pytest
+import yaml
+
+from leanspike.errors import InputError
+from leanspike.hardware.search import search_cases
+from leanspike.hardware.semantics import Semantics
+from leanspike.hardware.timeloop.read import read_timeloop
+from leanspike.hardware.timeloop.report import timeloop_case
+from leanspike.hardware.timeloop.search import search_timeloop
+
+RULES = Semantics.preset("sparseloop")
+TENSORS = ("A", "B", "Z")
+
+
+def actions(*names: str, pj: float) -> list[dict]:
+    return [{"name": name, "energy": pj} for name in names]
+
+
+BASE = {
+    "architecture": {
+        "version": 0.3,
+        "subtree": [{"name": "chip", "local": [
+            {"name": "DRAM", "class": "DRAM",
+             "attributes": {"width": 8, "datawidth": 8, "block_size": 1}},
+            {"name": "pad", "class": "storage",
+             "attributes": {"depth": 6, "width": 8, "datawidth": 8}},
+            {"name": "MAC", "class": "intmac", "attributes": {"datawidth": 8}},
+        ]}],
+    },
+    "ERT": {"version": 0.3, "tables": [
+        {"name": "chip.DRAM", "actions": actions("read", "write", "update", pj=20)},
+        {"name": "chip.pad", "actions": actions("read", "write", "update", pj=12)},
+        {"name": "chip.MAC", "actions": actions("compute", pj=1)},
+    ]},
+    "problem": {
+        "shape": {
+            "name": "mm", "dimensions": ["M", "K"],
+            "data-spaces": [
+                {"name": "A", "projection": [[["M"]], [["K"]]]},
+                {"name": "B", "projection": [[["K"]]]},
+                {"name": "Z", "projection": [[["M"]]], "read-write": True},
+            ],
+        },
+        "instance": {"M": 4, "K": 8},
+    },
+    "mapspace_constraints": {"targets": [{"target": "DRAM", "type": "temporal", "factors": ""}]},
+}  # fmt: skip
+
+
+def write(tmp_path, *targets: dict, name: str = "mapper.yaml"):
+    data = copy.deepcopy(BASE)
+    data["mapspace_constraints"]["targets"] += targets
+    path = tmp_path / name
+    path.write_text(yaml.safe_dump(data))
+    return path
+
+
+def bypass(keep, skip) -> dict:
+    return {"target": "pad", "type": "bypass", "keep": list(keep), "bypass": list(skip)}
+
+
+def test_what_is_not_said_is_free_but_for_the_outermost_level(tmp_path):
+    assert read_timeloop(write(tmp_path)).free == (("pad", "A"), ("pad", "B"), ("pad", "Z"))
+    said = read_timeloop(write(tmp_path, bypass(["Z"], ["A"])))
+    assert said.free == (("pad", "B"),)
+    assert said.architecture.levels[1].keeps == ("B", "Z")
+
+
+@pytest.mark.parametrize("objective", ["edp", "energy", "latency"])
+def test_the_best_of_all_choices_is_found(tmp_path, objective):
+    found = search_timeloop(write(tmp_path), RULES, objective)
+    alone = []
+    for flags in product((True, False), repeat=3):
+        kept = [t for t, flag in zip(TENSORS, flags, strict=True) if flag]
+        path = write(tmp_path, bypass(kept, set(TENSORS) - set(kept)), name="said.yaml")
+        alone.append(search_cases([timeloop_case(read_timeloop(path), RULES)], objective)[0])
+    scores = {
+        "edp": [one.edp for one in alone],
+        "energy": [one.energy_pj for one in alone],
+        "latency": [one.cycles for one in alone],
+    }[objective]
+    mine = {"edp": found.edp, "energy": found.energy_pj, "latency": found.cycles}[objective]
+    assert mine == min(scores)
+    assert found.mappings_total == sum(one.mappings_total for one in alone)
+    assert found.mappings_legal == sum(one.mappings_legal for one in alone)
+    # A pad that costs more than half of a DRAM access is not worth it for values used once.
+    if objective == "energy":
+        assert "A" not in found.case.plan.architecture.levels[1].keeps
+
+
+def test_the_front_is_that_of_all_choices(tmp_path):
+    found = search_timeloop(write(tmp_path), RULES, "pareto")
+    energies = [energy for energy, _, _ in found.front]
+    assert energies == sorted(energies)
+    assert energies[0] == search_timeloop(write(tmp_path), RULES, "energy").energy_pj
+
+
+def test_too_many_free_tensors_are_named(tmp_path):
+    data = copy.deepcopy(BASE)
+    local = data["architecture"]["subtree"][0]["local"]
+    for name in ("first", "second"):
+        local.insert(1, {**copy.deepcopy(local[-2]), "name": name})
+    path = tmp_path / "deep.yaml"
+    path.write_text(yaml.safe_dump(data))
+    with pytest.raises(InputError, match=r"deep.yaml, mapspace.* 9 tensors may be .* B at pad"):
+        search_timeloop(path, RULES)
