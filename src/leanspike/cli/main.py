@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 from collections.abc import Callable, Sequence
 from typing import Annotated
@@ -141,5 +142,10 @@ def _explain(error: Exception) -> int:
 
 
 def main() -> None:
-    """Entry point of the ``leanspike`` script."""
+    """Entry point of the ``leanspike`` script; shows what the package logs, such as compiling."""
+    handler = logging.StreamHandler()
+    handler.setFormatter(logging.Formatter("leanspike: %(message)s"))
+    log = logging.getLogger("leanspike")
+    log.addHandler(handler)
+    log.setLevel(logging.INFO)
     sys.exit(run(sys.argv[1:]))
