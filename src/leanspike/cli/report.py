@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
@@ -18,12 +19,17 @@ def report(
 
     Example: leanspike report runs/study
     """
-    from leanspike.report import build_report, view
+    from leanspike.report import build_report, findings, shipping, view
     from leanspike.study import Results, short_table
 
     results = Results.load(study)
     if as_json:
-        typer.echo(json.dumps(view(results)))
+        answer = shipping(results)
+        said = {
+            "answer": asdict(answer) if answer is not None else None,
+            "findings": [asdict(finding) for finding in findings(results)],
+        }
+        typer.echo(json.dumps({**said, **view(results)}))
         return
     page = build_report(study, out or (study if study.is_dir() else study.parent))
     typer.echo(short_table(results))

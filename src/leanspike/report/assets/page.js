@@ -117,7 +117,7 @@
     const range = accuracyRange();
     const below = range ? all.filter((p) => p.y < range[0]).map((p) => p.setting.name) : [];
     byId("hidden-note").textContent = below.length
-      ? `Below the chart: ${below.join(", ")} (${below.length} of ${all.length}); “all accuracies” shows them.` : "";
+      ? `Below the chart: ${below.slice(0, 12).join(", ")}${below.length > 12 ? " and others" : ""} (${below.length} of ${all.length}); “all accuracies” shows them.` : "";
     const line = frontOf(all);
     const traces = [{
       x: line.map((p) => p.x), y: line.map((p) => p.y), mode: "lines", name: "front",
