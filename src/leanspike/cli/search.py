@@ -50,12 +50,14 @@ def search(
     Example: leanspike search published --layer Conv4 -a eyeriss_snn
     """
     from leanspike.hardware.search import search_cases
+    from leanspike.hardware.spec import named
 
     if timeloop is not None:
         results = [_search_timeloop(timeloop, semantics or "sparseloop", objective)]
     else:
         cases = _cases(workload, layer, architecture, semantics or "physical", formats, statistic)
-        results = search_cases(cases, cast(Any, objective))
+        with named(architecture):
+            results = search_cases(cases, cast(Any, objective))
     if as_json:
         shown = [_record(result) for result in results]
         one = timeloop is not None or layer is not None
@@ -86,6 +88,7 @@ def _cases(
     from leanspike.hardware.architecture import Architecture
     from leanspike.hardware.case import Case
     from leanspike.hardware.semantics import Semantics
+    from leanspike.hardware.spec import named
     from leanspike.hardware.workload import Workload
 
     if statistic not in ("mean", "max"):
@@ -97,7 +100,8 @@ def _cases(
     if not layers:
         names = ", ".join(one.name for one in network.layers)
         raise InputError(f"no layer {layer!r}", where="--layer", remedy=f"Layers: {names}")
-    return [Case.of(one, chip, rules, statistic=cast(Any, statistic)) for one in layers]
+    with named(architecture):
+        return [Case.of(one, chip, rules, statistic=cast(Any, statistic)) for one in layers]
 
 
 def _record(result: SearchResult) -> dict[str, Any]:

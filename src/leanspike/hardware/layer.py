@@ -16,8 +16,10 @@ Tensor = Literal["Weights", "Inputs", "Outputs", "State"]
 DIMENSIONS = ("T", "N", "C", "M", "P", "Q", "R", "S")
 TENSORS: tuple[Tensor, ...] = ("Weights", "Inputs", "Outputs", "State")
 
-Count = Annotated[int, Field(ge=1)]
+Count = Annotated[int, Field(ge=1, le=1 << 30)]
 Width = Annotated[int, Field(ge=1, le=64)]
+# Counts are 64-bit integers, and some are products of two.
+_MOST_ACCUMULATES = 1 << 60
 Fraction = Annotated[float, Field(ge=0, le=1)]
 Pair = tuple[Count, Count]
 
@@ -124,6 +126,16 @@ class Layer(Spec):
                     f"{self.groups} groups do not divide {letter} = {getattr(self, letter)}",
                     where="groups",
                 )
+        return self
+
+    @model_validator(mode="after")
+    def _countable(self) -> Layer:
+        if self.accumulates >= _MOST_ACCUMULATES:
+            raise InputError(
+                f"found {self.accumulates:.3g} accumulates, expected fewer than "
+                f"{_MOST_ACCUMULATES:.3g}",
+                where="bounds",
+            )
         return self
 
     @property

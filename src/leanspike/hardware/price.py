@@ -10,6 +10,7 @@ from leanspike.hardware.cost import WorkloadCost
 from leanspike.hardware.layer import Layer, Statistic
 from leanspike.hardware.search import Objective, search_cases
 from leanspike.hardware.semantics import Semantics
+from leanspike.hardware.spec import named
 from leanspike.hardware.workload import Workload
 
 
@@ -55,8 +56,9 @@ def price(
     chip = chip.with_formats(formats)
     rules = semantics if isinstance(semantics, Semantics) else Semantics.preset(semantics)
     layers = [_with_bits(layer, weight_bits) for layer in work.layers]
-    cases = [Case.of(layer, chip, rules, statistic=statistic) for layer in layers]
-    costs = [found.cost for found in search_cases(cases, objective)]
+    with named(architecture):
+        cases = [Case.of(layer, chip, rules, statistic=statistic) for layer in layers]
+        costs = [found.cost for found in search_cases(cases, objective)]
     area, leakage = cases[0].pricing.area, cases[0].pricing.leakage_uw
     return WorkloadCost(
         workload=work.name,

@@ -7,7 +7,8 @@ wrong becomes an :class:`~leanspike.errors.InputError` that names file, key, fou
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, TypeVar
@@ -111,6 +112,21 @@ def parse_spec(model: type[S], data: object, *, where: str) -> S:
         return model(**data)
     except InputError as error:
         place = f"{where}, {error.where}" if error.where else where
+        raise InputError(error.what, where=place, remedy=error.remedy) from None
+
+
+@contextmanager
+def named(source: object) -> Iterator[None]:
+    """Let errors inside begin with the file or preset that they are about.
+
+    Only names and paths are put there: an object made in Python has no file.
+    """
+    try:
+        yield
+    except InputError as error:
+        if not isinstance(source, (str, Path)):
+            raise
+        place = f"{source}, {error.where}" if error.where else str(source)
         raise InputError(error.what, where=place, remedy=error.remedy) from None
 
 
