@@ -2,13 +2,14 @@
 
 import io
 import json
+import time
 
 import optuna
 import pytest
 
 from leanspike.errors import InputError
 from leanspike.study import Results, StudyFile, join_study, run_study
-from leanspike.study.dashboard import show_in_optuna
+from leanspike.study.dashboard import show_in_optuna, shown_meanwhile
 from leanspike.study.estimate import estimate
 from leanspike.study.networks import load_study_data
 from leanspike.study.progress import PlainProgress
@@ -120,6 +121,22 @@ def test_optuna_shows_every_point_once(done):
         trial = by_key[result.record["key"]]
         assert trial.values[0] == result.accuracy
         assert trial.params["strategy"] == result.point.strategy
+
+
+def test_optuna_shows_a_running_study_too(tiny, done, tmp_path):
+    _, results, _ = done
+    with pytest.raises(KeyboardInterrupt):
+        run_study(tiny, out=tmp_path, jobs=1, progress=StopsAfter(9))
+    storage = f"sqlite:///{tmp_path / 'study.db'}"
+    with shown_meanwhile(tmp_path / "study.db", every=0.05):
+        until = time.monotonic() + 60
+        while time.monotonic() < until:
+            names = optuna.get_all_study_names(storage)
+            if names and len(optuna.load_study(study_name="tiny", storage=storage).trials) == 2:
+                break
+    assert [t.values[0] for t in optuna.load_study(study_name="tiny", storage=storage).trials] == [
+        result.accuracy for result in results.priced[:2]
+    ]
 
 
 def test_of_a_study_that_is_done_nothing_is_left(tiny, done):

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import errno
-from collections.abc import Callable, Mapping
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 
 import optuna
+import sqlalchemy as sa
 from optuna.distributions import (
     BaseDistribution,
     CategoricalDistribution,
@@ -22,6 +26,8 @@ from leanspike.study.search.sampling import frozen
 from leanspike.study.table import MainReading
 
 _KEY = "leanspike point"
+#: How often a running study is shown, at most.
+SHOW_SECONDS = 20.0
 #: The same for every study, since optuna refuses a parameter whose choices change.
 _SPACE: dict[str, BaseDistribution] = {
     "strategy": CategoricalDistribution(["float", "quantize", "prune", "cumulative", "joint"]),
@@ -61,6 +67,37 @@ def show_in_optuna(results: Results) -> int:
         trials = _searched(results, results.search, main)
         added += _add(results, f"{results.name}, search", trials)
     return added
+
+
+@contextmanager
+def shown_meanwhile(where: str | Path, *, every: float = SHOW_SECONDS) -> Iterator[None]:
+    """Let optuna have what is finished, now and then, while the body runs.
+
+    Parameters
+    ----------
+    where
+        A study's database that is begun.
+    every
+        Seconds between; longer where it takes more than a twentieth of the time.
+    """
+    stop = threading.Event()
+
+    def show() -> None:
+        pause = every
+        while not stop.wait(pause):
+            started = time.monotonic()
+            # A full disk or a server that is gone is the workers' to report.
+            with suppress(OSError, sa.exc.SQLAlchemyError):
+                show_in_optuna(Results.load(where))
+            pause = max(every, 20 * (time.monotonic() - started))
+
+    thread = threading.Thread(target=show, name="dashboard", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join()
 
 
 def _add(results: Results, name: str, trials: Mapping[str, Callable[[], FrozenTrial]]) -> int:

@@ -10,7 +10,7 @@ import yaml
 
 from leanspike.errors import InputError
 from leanspike.events import FrameData
-from leanspike.study.dashboard import show_in_optuna
+from leanspike.study.dashboard import show_in_optuna, shown_meanwhile
 from leanspike.study.database import shown
 from leanspike.study.file import StudyFile
 from leanspike.study.networks import load_study_data
@@ -90,13 +90,13 @@ def run_study(
         watch.follow(where)
         if ray is not None:
             on_ray = ray_workers(ray, out=out, storage=storage, retries=retries)
-            with watch, on_ray as workers:
+            with watch, shown_meanwhile(where), on_ray as workers:
                 watch_workers(store, workers, watch)
         else:
             count = jobs or usual_jobs()
             line = worker_line(out, storage=storage, retries=retries)
             others = further_workers(count - 1, line)
-            with watch, others, cores_shared_by(count):
+            with watch, shown_meanwhile(where), others, cores_shared_by(count):
                 work(store, bench, progress=watch, retries=retries)
     finally:
         store.close()
