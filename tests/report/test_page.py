@@ -67,7 +67,7 @@ def test_the_page_and_figures_are_written(database, tmp_path):
     assert page == tmp_path / "new" / "folder" / "report.html"
     assert not list(page.parent.glob("*.part"))
     figures = {path.name for path in (page.parent / "figures").iterdir()}
-    for name in ("front_energy", "front_edp", "components", "layer_sparsity", "encodings"):
+    for name in ("front_energy", "front_size", "choices", "components", "encodings", "assumptions"):
         assert {f"{name}.png", f"{name}.pdf", f"{name}.svg"} <= figures
 
 

@@ -1,0 +1,39 @@
+"""optuna-dashboard reads a study's file: its own server, asked as a browser asks it."""
+
+import io
+import json
+
+import optuna
+import pytest
+
+dashboard = pytest.importorskip("optuna_dashboard", reason="needs optuna-dashboard")
+from leanspike.study import StudyFile  # noqa: E402
+from leanspike.study.dashboard import show_in_optuna  # noqa: E402
+from leanspike.study.results import Results  # noqa: E402
+from leanspike.study.store import Store  # noqa: E402
+
+
+def asked(app, path):
+    """Ask a WSGI application for a path; return what its JSON says."""
+    status = []
+    environment = {
+        "REQUEST_METHOD": "GET", "PATH_INFO": path, "QUERY_STRING": "", "SERVER_NAME": "here",
+        "SERVER_PORT": "80", "wsgi.input": io.BytesIO(), "wsgi.errors": io.StringIO(),
+        "wsgi.url_scheme": "http",
+    }  # fmt: skip
+    body = b"".join(app(environment, lambda line, headers, error=None: status.append(line)))
+    assert status[0].startswith("200"), body
+    return json.loads(body)
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_its_server_lists_the_study_in_the_file(tmp_path):
+    path = tmp_path / "study.db"
+    store = Store(path, create=True)
+    store.begin(StudyFile(name="seen"), [], data={"fingerprint": "f"}, provenance={})
+    store.close()
+    show_in_optuna(Results.load(path))
+    storage = optuna.storages.RDBStorage(f"sqlite:///{path}")
+    (study,) = asked(dashboard.wsgi(storage), "/api/studies")["study_summaries"]
+    assert study["study_name"] == "seen"
+    assert study["directions"] == ["maximize", "minimize"]
