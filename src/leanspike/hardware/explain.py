@@ -8,7 +8,7 @@ from typing import Any
 
 from leanspike.hardware.architecture import Architecture
 from leanspike.hardware.layer import Statistic
-from leanspike.hardware.price import price
+from leanspike.hardware.price import price_under
 from leanspike.hardware.search import Objective
 from leanspike.hardware.semantics import Semantics
 from leanspike.hardware.workload import Workload
@@ -49,25 +49,19 @@ def explain_switches(
     Parameters are those of :func:`~leanspike.hardware.price.price`.
     """
     base = semantics if isinstance(semantics, Semantics) else Semantics.preset(semantics)
-    found = []
-    for switch in fields(base):
-        cost = price(
-            workload,
-            architecture,
-            semantics=base.flipped(switch.name),
-            objective=objective,
-            formats=formats,
-            statistic=statistic,
-            weight_bits=weight_bits,
+    switches = fields(base)
+    costs = price_under(
+        [base.flipped(switch.name) for switch in switches], workload, architecture,
+        objective=objective, formats=formats, statistic=statistic, weight_bits=weight_bits,
+    )  # fmt: skip
+    return tuple(
+        Flip(
+            switch=switch.name,
+            now=getattr(base, switch.name),
+            energy_pj=cost.energy_pj,
+            cycles=cost.cycles,
+            edp=cost.edp,
+            says=str(switch.metadata["says"]),
         )
-        found.append(
-            Flip(
-                switch=switch.name,
-                now=getattr(base, switch.name),
-                energy_pj=cost.energy_pj,
-                cycles=cost.cycles,
-                edp=cost.edp,
-                says=str(switch.metadata["says"]),
-            )
-        )
-    return tuple(found)
+        for switch, cost in zip(switches, costs, strict=True)
+    )

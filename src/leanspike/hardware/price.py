@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from leanspike.hardware.architecture import Architecture
@@ -49,27 +50,55 @@ def price(
     InputError
         When something named is not there, or no mapping of a layer is legal.
     """
+    return price_under(
+        [semantics], workload, architecture, objective=objective, formats=formats,
+        statistic=statistic, weight_bits=weight_bits,
+    )[0]  # fmt: skip
+
+
+def price_under(
+    assumed: Sequence[Semantics | str],
+    workload: Workload | str | Path,
+    architecture: Architecture | str | Path,
+    *,
+    objective: Objective = "edp",
+    formats: str | None = None,
+    statistic: Statistic = "mean",
+    weight_bits: int | None = None,
+) -> list[WorkloadCost]:
+    """Price a workload once under each semantics; what they share is worked out once.
+
+    The other parameters are those of :func:`price`.
+    """
     work = workload if isinstance(workload, Workload) else Workload.load(workload)
     chip = (
         architecture if isinstance(architecture, Architecture) else Architecture.load(architecture)
     )
     chip = chip.with_formats(formats)
-    rules = semantics if isinstance(semantics, Semantics) else Semantics.preset(semantics)
+    rules = [one if isinstance(one, Semantics) else Semantics.preset(one) for one in assumed]
     layers = [_with_bits(layer, weight_bits) for layer in work.layers]
     with named(architecture):
-        cases = [Case.of(layer, chip, rules, statistic=statistic) for layer in layers]
-        costs = [found.cost for found in search_cases(cases, objective)]
-    area, leakage = cases[0].pricing.area, cases[0].pricing.leakage_uw
-    return WorkloadCost(
-        workload=work.name,
-        architecture=chip.name,
-        semantics=semantics if isinstance(semantics, str) else semantics_name(rules),
-        formats=formats,
-        statistic=statistic,
-        layers=tuple(costs),
-        area_um2=area,
-        leakage_uw=leakage,
-    )
+        cases = [
+            Case.of(layer, chip, one, statistic=statistic) for one in rules for layer in layers
+        ]
+        found = iter(search_cases(cases, objective))
+    costs = []
+    for place, one in enumerate(rules):
+        pricing = cases[place * len(layers)].pricing
+        name = assumed[place]
+        costs.append(
+            WorkloadCost(
+                workload=work.name,
+                architecture=chip.name,
+                semantics=name if isinstance(name, str) else semantics_name(one),
+                formats=formats,
+                statistic=statistic,
+                layers=tuple(next(found).cost for _ in layers),
+                area_um2=pricing.area,
+                leakage_uw=pricing.leakage_uw,
+            )
+        )
+    return costs
 
 
 def semantics_name(rules: Semantics) -> str:
