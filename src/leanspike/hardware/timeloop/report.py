@@ -20,6 +20,7 @@ from leanspike.hardware.counts.plan import Bits, Plan
 from leanspike.hardware.density import Banded, DensityModel, density_model
 from leanspike.hardware.pricing import Pricing
 from leanspike.hardware.semantics import Semantics
+from leanspike.hardware.spec import named
 from leanspike.hardware.timeloop.banded import banded_under
 from leanspike.hardware.timeloop.read import TimeloopInput, read_timeloop
 
@@ -77,14 +78,16 @@ def timeloop_report(path: str | Path, *, semantics: str = "sparseloop") -> dict[
     found = read_timeloop(path)
     if found.mapping is None:
         raise InputError("missing", where=f"{path}.mapping", remedy="Or use: leanspike search")
-    case = timeloop_case(found, Semantics.preset(semantics))
+    with named(path):
+        case = timeloop_case(found, Semantics.preset(semantics))
     # Whether a banded tile is empty depends on its shape, which the mapping gives.
     models = tuple(
         banded_under(model, case.plan, found.mapping, x) if isinstance(model, Banded) else model
         for x, model in enumerate(case.models)
     )
     case = replace(case, models=models)
-    cost = case.cost(found.mapping)
+    with named(path):
+        cost = case.cost(found.mapping)
     result = cost.evaluation
     chip, plan = found.architecture, case.plan
     inside_out = range(len(chip.levels) - 1, -1, -1)

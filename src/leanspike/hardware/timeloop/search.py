@@ -10,6 +10,7 @@ from leanspike.errors import InputError
 from leanspike.hardware.search import Objective, SearchResult, search_each
 from leanspike.hardware.search_front import pareto_front
 from leanspike.hardware.semantics import Semantics
+from leanspike.hardware.spec import named
 from leanspike.hardware.timeloop.read import read_timeloop
 from leanspike.hardware.timeloop.report import timeloop_case
 
@@ -40,12 +41,13 @@ def search_timeloop(
             remedy="Say keep or bypass in targets of type bypass",
         )
     choices = chain.from_iterable(combinations(free, count) for count in range(len(free) + 1))
-    cases = [timeloop_case(read_timeloop(path, bypassed=choice), semantics) for choice in choices]
-    results = search_each(cases, objective)
-    found = [one for one in results if isinstance(one, SearchResult)]
-    if not found:
-        # What is wrong with all tensors kept is wrong with the file.
-        raise next(one for one in results if isinstance(one, InputError))
+    inputs = [read_timeloop(path, bypassed=choice) for choice in choices]
+    with named(path):
+        results = search_each([timeloop_case(one, semantics) for one in inputs], objective)
+        found = [one for one in results if isinstance(one, SearchResult)]
+        if not found:
+            # What is wrong with all tensors kept is wrong with the file.
+            raise next(one for one in results if isinstance(one, InputError))
     best = min(found, key=lambda one: (_score(one, objective), one.energy_pj))
     points = [point for one in found for point in one.front]
     kept = pareto_front([(energy, cycles) for energy, cycles, _ in points]) if points else ()
