@@ -26,6 +26,7 @@ from leanspike.study.networks import (
     right_by_recording,
 )
 from leanspike.study.plan import base_compression
+from leanspike.study.points import Point
 from leanspike.study.pricing import price_point
 from leanspike.study.provenance import provenance
 from leanspike.study.search.doing import do_propose
@@ -91,7 +92,9 @@ class Workbench:
             return self._measure(task, before)
         section = HardwareSection(**task.recipe)
         workload = Workload(**before["workload"])
-        return price_point(workload, section, quantized=before["weight_bits"] is not None)
+        # Measurements of 0.1.0 know no layers of their own widths.
+        quantized = before.get("quantized", before["weight_bits"] is not None)
+        return price_point(workload, section, quantized=quantized)
 
     def train(
         self, task: Task, parent: Mapping[str, Any] | None, on_epoch: EpochReport
@@ -160,6 +163,7 @@ class Workbench:
             "right": "".join("01"[mark] for mark in right),
             "validation_accuracy": trained["validation_accuracy"],
             "weight_bits": task.recipe["weight_bits"],
+            "quantized": Point.of(task.recipe).quantized,
             "sha256": trained["sha256"],
             "checkpoint": trained["checkpoint"],
             "layers": layers,

@@ -5,6 +5,8 @@ import io
 import optuna
 import pytest
 
+from leanspike.hardware.price import price
+from leanspike.hardware.workload import Workload
 from leanspike.study import Results, StudyFile, run_study
 from leanspike.study.progress import PlainProgress
 
@@ -50,6 +52,19 @@ def test_as_many_as_asked_are_trained_measured_and_priced(done):
         for layer in result.layers:
             assert layer.bits == asked[layer.name].bits
             assert layer.sparsity >= asked[layer.name].sparsity - 0.5 / layer.weights
+
+
+def test_every_layer_is_priced_at_its_own_width(done):
+    _, results = done
+    section = StudyFile(**results.file).hardware
+    for result in results.priced[1:]:
+        workload = Workload(**result.record["workload"])
+        assert [layer.bits.weights for layer in workload.layers] == [
+            layer.bits for layer in result.point.layers
+        ]
+        (cost,) = result.costs
+        whole = price(workload, section.architectures[0], formats="RLE")
+        assert cost.energy_pj == pytest.approx(whole.energy_pj)
 
 
 def test_the_candidates_are_kept_and_name_their_points(done):
