@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from loop_walk import Walk
 from nests import nests
 
-from leanspike.hardware.counts.nest import distinct_sums, nest_counts
+from leanspike.hardware.counts.distinct import distinct_sums
+from leanspike.hardware.counts.nest import nest_counts
 from leanspike.hardware.mapping import Mapping
 from leanspike.hardware.problem import Problem
 

@@ -16,7 +16,8 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from leanspike.hardware.counts.nest import distinct_sums, tile_size
+from leanspike.hardware.counts.distinct import distinct_sums
+from leanspike.hardware.counts.nest import tile_size
 
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]

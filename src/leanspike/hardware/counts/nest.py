@@ -23,11 +23,11 @@ outside that does.
 
 from __future__ import annotations
 
-from math import gcd
-
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
+
+from leanspike.hardware.counts.distinct import distinct_children
 
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
@@ -134,63 +134,6 @@ def arrivals(
         innermost = False
         total += (steps - 1) * outside * (tile - kept)
     return total
-
-
-@njit(cache=True)
-def distinct_children(
-    coefficients: Ints,
-    x: int,
-    factors: Ints,
-    loops: Ints,
-    count: int,
-    level: int,
-    steps: Ints,
-    lengths: Ints,
-) -> int:
-    """Return how many different tiles of tensor ``x`` the children of one instance hold.
-
-    ``steps`` and ``lengths`` [2 D] are scratch.
-    """
-    ranks = coefficients.shape[1]
-    total = 1
-    for r in range(ranks):
-        groups = 0
-        for i in range(count):
-            slot, d = loops[i, 0], loops[i, 1]
-            step = coefficients[x, r, d] * loops[i, 2]
-            if step == 0 or (slot != 3 * level + 1 and slot != 3 * level + 2):
-                continue
-            if groups > 0 and step == steps[groups - 1] * lengths[groups - 1]:
-                lengths[groups - 1] *= factors[slot, d]  # carries on where the last one ends
-            else:
-                steps[groups], lengths[groups] = step, factors[slot, d]
-                groups += 1
-        total *= distinct_sums(steps, lengths, groups)
-    return total
-
-
-@njit(cache=True)
-def distinct_sums(steps: Ints, lengths: Ints, groups: int) -> int:
-    """Return the number of different values of ``sum of steps[g] * i[g]``, i[g] < lengths[g].
-
-    With two terms ``a i + b j``, (i, j) and (i + b/g, j - a/g) coincide, g their common divisor,
-    so ``m n`` pairs hold ``m n - max(0, m - b/g) max(0, n - a/g)`` values. More are enumerated.
-    """
-    if groups == 0:
-        return 1
-    if groups == 1:
-        return lengths[0]
-    if groups == 2:
-        m, n = lengths[0], lengths[1]
-        g = gcd(steps[0], steps[1])
-        return m * n - max(0, m - steps[1] // g) * max(0, n - steps[0] // g)
-    reach = np.ones(1, np.bool_)
-    for k in range(groups):
-        further = np.zeros(len(reach) + steps[k] * (lengths[k] - 1), np.bool_)
-        for i in range(lengths[k]):
-            further[i * steps[k] : i * steps[k] + len(reach)] |= reach
-        reach = further
-    return int(np.count_nonzero(reach))
 
 
 @njit(cache=True)

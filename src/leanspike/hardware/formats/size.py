@@ -6,8 +6,9 @@ over a density model, and a bound that no tile exceeds.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -105,28 +106,17 @@ def _expected(
     ranks: Sequence[Rank], extents: list[Sizes], model: DensityModel
 ) -> tuple[Reals, Reals]:
     through, below = _products(extents)
-    fibers = np.ones(len(extents[0]))
-    bits = np.zeros(len(extents[0]))
-    for place, (rank, shape) in enumerate(zip(ranks, extents, strict=True)):
-        width = word_bits(ranks, extents, place)
-        entries = through[place] * (1.0 - model.p_empty(below[place]))
-        if rank.format == "U":
-            entries = fibers * shape
-        elif rank.format == "UOP":
-            bits += fibers * (shape + 1) * width
-        elif rank.format == "UBM":
-            bits += fibers * shape
-        else:
-            if rank.format == "RLE":
-                all_fibers = through[place] // np.maximum(shape, 1)
-                entries = entries + all_fibers * expected_overflow(
-                    shape, below[place], rank.run_bits, model
-                )
-            bits += entries * width
-            if counts_entries(ranks, place):
-                bits += fibers * bit_length(shape)
-        fibers = entries
-    return fibers, bits
+
+    def entries(place: int) -> Reals:
+        kept = through[place] * (1.0 - model.p_empty(below[place]))
+        if ranks[place].format == "RLE":
+            shape = extents[place]
+            fibers = through[place] // np.maximum(shape, 1)
+            runs = ranks[place].run_bits
+            kept = kept + fibers * expected_overflow(shape, below[place], runs, model)
+        return np.asarray(kept)
+
+    return _stored(ranks, extents, entries, np.ones(len(extents[0])))
 
 
 def _largest(
@@ -134,21 +124,40 @@ def _largest(
 ) -> tuple[Sizes, Sizes]:
     through, _ = _products(extents)
     most = model.maximum(through[-1])
-    fibers = np.ones(len(extents[0]), dtype=np.int64)
-    bits = np.zeros(len(extents[0]), dtype=np.int64)
+
+    def entries(place: int) -> Sizes:
+        kept = np.minimum(through[place], most)
+        if ranks[place].format == "RLE":
+            shape = extents[place]
+            fibers = through[place] // np.maximum(shape, 1)
+            kept = most_entries(fibers, shape, kept, ranks[place].run_bits)
+        return kept
+
+    return _stored(ranks, extents, entries, np.ones(len(extents[0]), np.int64))
+
+
+N = TypeVar("N", np.float64, np.int64)
+
+
+def _stored(
+    ranks: Sequence[Rank],
+    extents: list[Sizes],
+    entries_of: Callable[[int], npt.NDArray[N]],
+    fibers: npt.NDArray[N],
+) -> tuple[npt.NDArray[N], npt.NDArray[N]]:
+    """Return values and metadata bits from the entries of every compressed rank.
+
+    ``fibers`` are those of the outermost rank: one.
+    """
+    bits = np.zeros_like(fibers)
     for place, (rank, shape) in enumerate(zip(ranks, extents, strict=True)):
         width = word_bits(ranks, extents, place)
-        entries = np.minimum(through[place], most)
-        if rank.format == "U":
-            entries = fibers * shape
-        elif rank.format == "UOP":
+        entries = fibers * shape if rank.format == "U" else entries_of(place)
+        if rank.format == "UOP":
             bits += fibers * (shape + 1) * width
         elif rank.format == "UBM":
             bits += fibers * shape
-        else:
-            if rank.format == "RLE":
-                all_fibers = through[place] // np.maximum(shape, 1)
-                entries = most_entries(all_fibers, shape, entries, rank.run_bits)
+        elif rank.format != "U":
             bits += entries * width
             if counts_entries(ranks, place):
                 bits += fibers * bit_length(shape)
