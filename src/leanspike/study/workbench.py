@@ -144,6 +144,7 @@ class Workbench:
             self.data.train,
             [Option(bits, part) for bits in recipe["bits"] for part in recipe["sparsity"]],
             base_compression(self.study),
+            classes=self.data.classes,
             recordings=recipe["calibration"],
             batch_size=self.study.training.batch_size,
             seed=recipe["seed"],

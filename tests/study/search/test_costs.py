@@ -19,6 +19,8 @@ def test_the_table_is_what_pricing_the_whole_network_gives():
     options = (Option(2, 0.0), Option(8, 0.5))
     zeros = [[0.3, 0.5], [0.1, 0.6]]
     explored = {
+        "loss": 0.02,
+        "silent_loss": 0.1,
         "workload": workload.model_dump(mode="json"),
         "layers": [
             {"name": "dense", "weights": 1440, "damage": [0.3, 0.4], "zeros": zeros[1]},
@@ -41,6 +43,7 @@ def test_the_table_is_what_pricing_the_whole_network_gives():
         whole = price(Workload(layers=layers), "event_driven", formats="RLE")
         assert table.cost_of(allocation, "energy") == pytest.approx(whole.energy_pj)
         assert table.cost_of(allocation, "latency") == pytest.approx(whole.latency_s)
+    assert table.hopeless == pytest.approx(0.08)
     assert table.damage_of((1, 0)) == pytest.approx(0.2 + 0.3)
     # 72 weights of 2 bits; 1440 weights, 576 of them left, a bit each to mark and 8 bits
     assert table.cost_of((0, 1), "size") == 72 + 50 * 2 - 28 + 1440 + 576 * 8

@@ -1,4 +1,5 @@
 import itertools
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -88,6 +89,19 @@ def test_what_breaks_a_budget_is_not_trained(table, method):
         assert table.cost_of(trial.allocation, "size") <= parse_budget("size <= 160 B").most
     reasons = [t.why_not for t in trials if t.why_not is not None]
     assert all(r.startswith(("breaks the budget", "clearly", "tried")) for r in reasons)
+
+
+@pytest.mark.parametrize("method", ["nsga2", "tpe", "sensitivity"])
+def test_what_would_be_no_better_than_silence_is_not_trained(table, method):
+    limit = 0.5 * table.damage_of((0, 0, 0, 0))
+    limited = replace(table, hopeless=limit)
+    section = SearchSection(method=method, generation=4, trainings=4)
+    trials, _, _ = searched(limited, section, turns=1 if method == "sensitivity" else 3)
+    trained = [t for t in trials if t.why_not is None]
+    assert trained
+    assert all(t.damage < limit for t in trained)
+    # a table that leaves no hope at all is searched as if there were no limit
+    assert searched(replace(table, hopeless=0.0), section, turns=1)[0]
 
 
 def test_a_correction_counts_against_the_budget(table):

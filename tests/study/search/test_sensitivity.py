@@ -26,7 +26,7 @@ def net(data):
 
 
 def explored(net, data, **options):
-    settings = {"recordings": 24, "batch_size": 8, "seed": 0, **options}
+    settings = {"classes": data.classes, "recordings": 24, "batch_size": 8, "seed": 0, **options}
     return explore(net, data.train, OPTIONS, CompressionConfig(), **settings)
 
 
@@ -42,6 +42,7 @@ def test_every_layer_has_every_option_and_the_network_stays_as_it_was(net, data)
         assert layer["zeros"][2] >= 0.9
     assert all(torch.equal(value, before[name]) for name, value in net.state_dict().items())
     assert found == explored(net, data)
+    assert found["silent_loss"] == pytest.approx(1 / data.classes)
 
 
 def test_only_one_layer_is_compressed(net):

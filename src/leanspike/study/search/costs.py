@@ -55,6 +55,8 @@ def option_table(
         for each in known
         for o, option in enumerate(options)
     ]
+    # A float network that is itself no better than silence tells nothing.
+    hopeless = explored["silent_loss"] - explored["loss"]
     return OptionTable(
         layers=tuple(layer.name for layer in layers),
         options=tuple(options),
@@ -65,6 +67,7 @@ def option_table(
             "latency": np.array([cost.latency_s for cost in found]).reshape(shape),
             "size": np.array(sizes).reshape(shape),
         },
+        hopeless=hopeless if hopeless > 0 else float("inf"),
     )
 
 

@@ -32,7 +32,8 @@ def propose(
     """Return the next candidates, those that are not going to be trained among them.
 
     The first turn trains allocations spread along the predicted front; later turns what the
-    sampler asks for, as far as it fits the budgets and is not clearly dominated. Where one of the
+    sampler asks for, as far as it fits the budgets, is not clearly dominated and is predicted to be
+    better than a network that never fires. Where one of the
     two gives too little, the other fills up; where both do, fewer are trained.
 
     Parameters
@@ -53,6 +54,8 @@ def propose(
         As in :meth:`OptionTable.broken`.
     """
     front = predicted_front(table, section.objective, section.budgets, correction)
+    hopeful = [allocation for allocation in front if table.damage_of(allocation) < table.hopeless]
+    front = hopeful or front
     if section.method == "sensitivity":
         chosen = spread(table, section.objective, front, count)
         return [_trial(section, table, i, allocation) for i, allocation in enumerate(chosen)]
@@ -73,6 +76,8 @@ def propose(
         why = "tried before" if found in known else None
         if budget is not None:
             why = f"breaks the budget {budget.text}"
+        elif hopeful and table.damage_of(found) >= table.hopeless:
+            why = "predicted to be no better than a silent network"
         elif better is not None and why is None:
             why = f"clearly dominated by candidate {better.number}"
         trial = _trial(section, table, number, found, why, asker.kept_with(number))

@@ -30,6 +30,7 @@ def explore(
     options: Sequence[Option],
     compression: CompressionConfig,
     *,
+    classes: int,
     recordings: int,
     batch_size: int,
     seed: int,
@@ -49,6 +50,8 @@ def explore(
         What is tried on every layer.
     compression
         Quantizer and rounding.
+    classes
+        How many the recordings have.
     recordings
         How many, drawn from the split by `seed`.
     batch_size
@@ -59,7 +62,8 @@ def explore(
     Returns
     -------
     dict
-        Plain data: the measured float ``workload``, and per layer ``name``, ``weights``, and
+        Plain data: the float network's ``loss`` and measured ``workload``, the ``silent_loss`` of
+        a network that never fires, and per layer ``name``, ``weights``, and
         per option ``damage`` (rise of the loss) and ``zeros`` (fraction of weights that are zero,
         by mask or by quantizer).
     """
@@ -80,7 +84,14 @@ def explore(
             damage.append(max(0.0, _loss(tried, batches, labels) - base))
             zeros.append(next(s.sparsity for s in summary(tried).layers if s.name == name))
         layers.append({"name": name, "weights": weights, "damage": damage, "zeros": zeros})
-    return {"loss": base, "layers": layers, "workload": workload.model_dump(mode="json")}
+    silent = sum(float(rate_loss(torch.zeros(len(y), classes), y.cpu())) * len(y) for y in labels)
+    silent /= len(chosen)
+    return {
+        "loss": base,
+        "silent_loss": silent,
+        "layers": layers,
+        "workload": workload.model_dump(mode="json"),
+    }
 
 
 def only(compression: CompressionConfig, layer: str, option: Option) -> CompressionConfig:

@@ -62,11 +62,14 @@ class OptionTable(Choices):
     costs
         Per quantity [layers, options]: energy in pJ and latency in s of one inference, size in
         bits.
+    hopeless
+        The damage at which a network is no better than one that never fires.
     """
 
     weights: tuple[int, ...]
     damage: Reals
     costs: Mapping[Quantity, Reals]
+    hopeless: float = float("inf")
 
     def damage_of(self, allocation: Allocation) -> float:
         """Predicted rise of the loss, before any fine-tuning."""
