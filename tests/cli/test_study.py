@@ -72,7 +72,7 @@ def test_a_study_ends_with_a_table_and_the_reports_path(tiny, tmp_path):
 
 def test_interrupted_at_any_time_it_says_so_in_a_line_and_goes_on(tiny, tmp_path):
     out = tmp_path / "out"
-    for wait, jobs in (("study 'tiny'", 1), ("1/", 1), ("3/", 2)):
+    for wait, jobs in (("study 'tiny'", 1), ("[1/", 1), ("[3/", 2)):
         process = leanspike("study", tiny, "--jobs", jobs, "--out", out)
         for line in process.stderr:
             if wait in line:

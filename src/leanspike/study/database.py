@@ -72,7 +72,8 @@ def open_database(where: str | Path, *, create: bool = False) -> sa.Engine:
     with saying_what_is_wrong(where):
         if create:
             _tables.create_all(engine)
-        if not sa.inspect(engine).has_table(study_table.name):
+        found = sa.inspect(engine).get_table_names()
+        if not {study_table.name, task_table.name} <= set(found):
             raise InputError("holds no study", where=shown(where))
         with engine.connect() as connection:
             schema = connection.scalar(sa.select(study_table.c.schema))

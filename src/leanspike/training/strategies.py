@@ -59,7 +59,7 @@ def run_strategy(
     start = {name: value.clone() for name, value in net.state_dict().items()}
     teaches = any(phase.distillation for phase in strategy.phases)
     teacher = frozen_copy(net) if teaches else None
-    example = network_input(torch.from_numpy(data.train.frames[:1])).to(
+    example = network_input(torch.from_numpy(data.train.frames[:1].copy())).to(
         next(net.parameters()).device
     )
     results = []
