@@ -36,3 +36,18 @@ def test_the_switches_that_explain_it() -> None:
     assert f"`membrane_state` off gives **{found['physical']['membrane_state']:.2f}**" in page
     told = f"`exact_leader` on gives **{found['sparseloop']['exact_leader']:.2f}**"
     assert told in " ".join(page.split())
+
+
+def test_the_speed_of_the_search() -> None:
+    found = json.loads((RESULTS / "search.json").read_text(encoding="utf-8"))
+    page = (ROOT / "docs" / "search.md").read_text(encoding="utf-8")
+    study = found["study"]
+    took = f"{study['study_seconds']:.1f} s, {study['study_cpu_seconds']:.1f} CPU s"
+    assert f"| {study['searches']:,} searches | {took} |" in page
+    for told, key in (
+        ("mappings decided per CPU second", "mappings_per_cpu_second"),
+        ("of these priced one by one", "priced_one_by_one_per_cpu_second"),
+    ):
+        assert f"| {told} | {study[key] / 1e6:.2f} M |" in page
+    assert f"| peak memory | {study['peak_MiB']} MiB |" in page
+    assert max(row["ratio"] for row in found["timeloop"]) <= 1.0001
