@@ -100,7 +100,9 @@ def main() -> None:
         record.append({"threads": threads, "epoch_seconds": seconds, "input_density": shares})
     if options.json:
         head = {
-            "command": " ".join(["python", "benchmarks/epoch.py", *sys.argv[1:]]),
+            "command": " ".join(
+                ["python", "benchmarks/epoch.py", *(Path(a).name for a in sys.argv[1:])]
+            ),
             "date": datetime.now(UTC).isoformat(timespec="minutes"),
             "versions": train_step.versions(),
             "load": load,
