@@ -27,3 +27,12 @@ def test_an_epoch_beside_plain_torch() -> None:
     )
     assert f"{ours[0]:.1f} s on one thread and {ours[1]:.1f} s on two" in PAGE
     assert f"against {torchs[0]:.1f} s and {torchs[1]:.1f} s with plain torch" in PAGE
+
+
+def test_the_memory_of_a_step() -> None:
+    found = json.loads((RESULTS / "train_step_memory.json").read_text(encoding="utf-8"))["results"]
+    for ours, theirs in zip(found["leanspike"], found["spikingjelly"], strict=True):
+        told = f"{theirs['peak_MiB']:,.0f} MiB" + ("" if theirs["measured"] else ", continued")
+        ratio = ours["peak_MiB"] / theirs["peak_MiB"]
+        assert ours["measured"]
+        assert f"| {ours['batch']} | {ours['peak_MiB']:,.0f} MiB | {told} | {ratio:.2f} |" in PAGE
