@@ -15,22 +15,23 @@ def reproduce(
         "runs/reproduce"
     ),
     study: Annotated[
-        Path | None, typer.Option(help="Own study's folder, to stand beside the published one.")
+        list[Path] | None,
+        typer.Option(help="Own study's folder, to stand beside the published one; or several."),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the claims as JSON.")] = False,
 ) -> None:
-    """Show the figures of Schaefer et al. (2023) beside this model's and an own study's.
+    """Show the figures of Schaefer et al. (2023) beside this model's and own studies'.
 
     Says of every claim whether it holds; takes about a minute.
 
-    Example: leanspike reproduce --study runs/study
+    Example: leanspike reproduce --study runs/study --study runs/nmnist
     """
     from leanspike.report.paper import as_text
     from leanspike.report.paper import reproduce as write
     from leanspike.study import Results
 
-    own = Results.load(study) if study is not None else None
-    judged = write(out, study=own, say=lambda text: typer.echo(text, err=True))
+    own = [Results.load(folder) for folder in study or ()]
+    judged = write(out, studies=own, say=lambda text: typer.echo(text, err=True))
     if as_json:
         typer.echo(json.dumps([asdict(claim) for claim in judged], indent=2))
         return

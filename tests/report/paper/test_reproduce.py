@@ -21,7 +21,7 @@ def quick_model(exact, monkeypatch):
 @pytest.mark.usefixtures("quick_model")
 def test_page_claims_and_figures_are_written(results, tmp_path):
     said = []
-    judged = reproduce(tmp_path, study=results, say=said.append)
+    judged = reproduce(tmp_path, studies=[results], say=said.append)
     assert [claim["text"] for claim in json.loads((tmp_path / "claims.json").read_text())] == [
         claim.text for claim in judged
     ]

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from statistics import stdev
 from typing import Literal
 
-from leanspike.report.paper.column import NETWORKS, Column, Measure
+from leanspike.report.paper.column import NETWORKS, Column, Measure, Telling
 from leanspike.study import Results, accuracy_noise, on_front, settings
 
 Verdict = Literal["holds", "weaker", "does not hold", "not tried"]
@@ -38,54 +39,57 @@ Figure = Callable[[Column], float | None]
 
 
 def claims(
-    published: Column, others: Sequence[Column], study: Results | None = None
+    published: Column, models: Sequence[Column], studies: Sequence[Telling] = ()
 ) -> tuple[Claim, ...]:
     """Judge the published claims.
+
+    Own studies of several seeds are judged by their means; the deviation over seeds, or in how
+    many seeds a thing is so, stands beside.
 
     Parameters
     ----------
     published
         The published numbers.
-    others
-        Our model's columns, and an own study's last where there is one.
-    study
-        That study, for the claims on accuracy, which a model of hardware cannot judge.
+    models
+        Our model's columns. A model of hardware cannot judge the claims on accuracy.
+    studies
+        Own studies.
     """
-    own = others[-1].title if study is not None and others else None
+    tellings = [*(Telling(model) for model in models), *studies]
+
+    def judged(text: str, there: str, answer: Callable[[Telling], Answer]) -> Claim:
+        return Claim(text, there, {one.column.title: answer(one) for one in tellings})
 
     def energetic(text: str, figure: Figure, *, show: Callable[[float], str]) -> Claim:
         there = figure(published)
         assert there is not None
-        return Claim(
-            text,
-            show(there),
-            {column.title: _weighed(figure(column), there, show) for column in others},
-        )
+        return judged(text, show(there), lambda one: _weighed(one, figure, there, show))
 
-    def accurate(text: str, there: str, answer: Answer) -> Claim:
-        answers = {column.title: answer if column.title == own else NOT_TRIED for column in others}
-        return Claim(text, there, answers)
-
+    encodings = _ordered(published)
     return (
-        accurate(
+        judged(
             "Ternary weights cost no accuracy",
             f"{_gap(published, 'quantize', 2, 0.0):+.2f} points against 8 bits",
-            _kept(study, "quantize", 2, 0.0),
+            lambda one: _kept(one.results, "quantize", 2, 0.0),
         ),
-        accurate(
+        judged(
             "Pruning 80 % of the weights costs no accuracy",
             f"{_gap(published, 'prune', None, 0.8):+.2f} points against 8 bits",
-            _kept(study, "prune", None, 0.8),
+            lambda one: _kept(one.results, "prune", None, 0.8),
         ),
         energetic(
             "80 % pruning takes more energy than ternary weights", _pruned_over_ternary, show=_more
         ),
-        accurate(
+        judged(
             "Pruning and quantizing together gives points of the accuracy-energy front",
             _combined_text(published),
-            _combined(others[-1]) if own is not None else NOT_TRIED,
+            _combined,
         ),
-        _cheapest_encoding(published, others),
+        judged(
+            f"Of the encodings, {encodings[0]} takes the least energy (ternary weights)",
+            " < ".join(encodings),
+            lambda one: _cheapest_encoding(one, encodings[0]),
+        ),
         energetic(
             "The highest activity takes more energy than the mean (80 % pruned, UOP)",
             _max_over_mean, show=_more,
@@ -97,17 +101,36 @@ def claims(
             "Without any zeros, ternary weights still take less energy than 8 bits", _saved_by_bits,
             show=_less,
         ),
-        _mostly_dram(published, others),
+        judged(
+            "DRAM takes most of the energy (ternary weights)",
+            _percent(_dram_share(published)),
+            _mostly_dram,
+        ),
     )  # fmt: skip
 
 
-def _weighed(here: float | None, there: float, show: Callable[[float], str]) -> Answer:
+def _weighed(one: Telling, figure: Figure, there: float, show: Callable[[float], str]) -> Answer:
     """Compare an effect with the published one: both are changes, 0 being none at all."""
+    here = figure(one.column)
     if here is None:
         return NOT_TRIED
+    text = show(here) + _spread(one, figure)
     if here * there <= 0:
-        return Answer(show(here), "does not hold")
-    return Answer(show(here), "holds" if abs(here) >= abs(there) / 2 else "weaker")
+        return Answer(text, "does not hold")
+    return Answer(text, "holds" if abs(here) >= abs(there) / 2 else "weaker")
+
+
+def _spread(one: Telling, figure: Figure) -> str:
+    """Return the deviation of a change over seeds, in points of a percent, where there is one."""
+    changes = [change for column in one.by_seed if (change := figure(column)) is not None]
+    return f" (± {100 * stdev(changes):.1f})" if len(changes) > 1 else ""
+
+
+def _in_seeds(one: Telling, holds: Callable[[Column], bool]) -> str:
+    """Say in how many seeds a thing is so, where there are several."""
+    if len(one.by_seed) < 2:
+        return ""
+    return f" (so in {sum(map(holds, one.by_seed))} of {len(one.by_seed)} seeds)"
 
 
 def _more(change: float) -> str:
@@ -151,21 +174,22 @@ def _saved_by_bits(column: Column) -> float | None:
     return 1 - dense[2] / dense[8] if {2, 8} <= set(dense) else None
 
 
-def _mostly_dram(published: Column, others: Sequence[Column]) -> Claim:
-    def share(column: Column) -> float | None:
-        parts = column.breakdown.get(NETWORKS[0])
-        return parts.get("DRAM", 0.0) / sum(parts.values()) if parts else None
+def _dram_share(column: Column) -> float | None:
+    parts = column.breakdown.get(NETWORKS[0])
+    return parts.get("DRAM", 0.0) / sum(parts.values()) if parts else None
 
-    def answer(here: float | None) -> Answer:
-        if here is None:
-            return NOT_TRIED
-        return Answer(f"{100 * here:.0f} %", "holds" if here > 0.5 else "does not hold")
 
-    return Claim(
-        "DRAM takes most of the energy (ternary weights)",
-        answer(share(published)).figure,
-        {column.title: answer(share(column)) for column in others},
-    )
+def _percent(share: float | None) -> str:
+    assert share is not None
+    return f"{100 * share:.0f} %"
+
+
+def _mostly_dram(one: Telling) -> Answer:
+    here = _dram_share(one.column)
+    if here is None:
+        return NOT_TRIED
+    text = _percent(here) + _spread(one, _dram_share)
+    return Answer(text, "holds" if here > 0.5 else "does not hold")
 
 
 def _gap(column: Column, measure: Measure, bits: int | None, fraction: float) -> float:
@@ -206,26 +230,21 @@ def _combined_text(column: Column) -> str:
     return f"{both} of {all_}"
 
 
-def _combined(column: Column) -> Answer:
-    if not any(mark.measure in ("cumulative", "joint") for mark in column.marks):
+def _combined(one: Telling) -> Answer:
+    if one.results is None or not any(
+        mark.measure in ("cumulative", "joint") for mark in one.column.marks
+    ):
         return NOT_TRIED
-    return Answer(_combined_text(column), "holds" if _front(column)[0] else "does not hold")
+    text = _combined_text(one.column) + _in_seeds(one, lambda column: _front(column)[0] > 0)
+    return Answer(text, "holds" if _front(one.column)[0] else "does not hold")
 
 
-def _cheapest_encoding(published: Column, others: Sequence[Column]) -> Claim:
-    there = _ordered(published)
-
-    def answer(column: Column) -> Answer:
-        here = _ordered(column)
-        if len(here) < 2:
-            return NOT_TRIED
-        return Answer(" < ".join(here), "holds" if here[0] == there[0] else "does not hold")
-
-    return Claim(
-        f"Of the encodings, {there[0]} takes the least energy (ternary weights)",
-        " < ".join(there),
-        {column.title: answer(column) for column in others},
-    )
+def _cheapest_encoding(one: Telling, expected: str) -> Answer:
+    here = _ordered(one.column)
+    if len(here) < 2:
+        return NOT_TRIED
+    text = " < ".join(here) + _in_seeds(one, lambda column: _ordered(column)[:1] == here[:1])
+    return Answer(text, "holds" if here[0] == expected else "does not hold")
 
 
 def _ordered(column: Column) -> list[str]:

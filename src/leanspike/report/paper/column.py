@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from leanspike.study import Results
+
 #: Quantization alone, pruning alone, then both in two ways.
 Measure = Literal["quantize", "prune", "cumulative", "joint"]
 MEASURES: tuple[Measure, ...] = ("quantize", "prune", "cumulative", "joint")
@@ -108,6 +110,25 @@ class Column:
             if (mark.measure, mark.bits, mark.fraction) == (measure, bits, fraction):
                 return mark
         return None
+
+
+@dataclass(frozen=True)
+class Telling:
+    """A column, and what its numbers come from where it is an own study's.
+
+    Attributes
+    ----------
+    column
+        The numbers, means over seeds.
+    by_seed
+        Those of each seed, for their spread.
+    results
+        The study.
+    """
+
+    column: Column
+    by_seed: tuple[Column, ...] = ()
+    results: Results | None = None
 
 
 #: The three networks whose energy is taken apart.

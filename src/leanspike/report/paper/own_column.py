@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
 from statistics import fmean
 
 from leanspike.hardware.price import price
@@ -17,12 +20,36 @@ from leanspike.report.paper.column import (
     LineKey,
     Mark,
     Step,
+    Telling,
 )
 from leanspike.report.paper.model_column import DENSE_FORMATS, without_zeros
 from leanspike.study import Cost, MainReading, Results, Setting, settings
 
 
-def own_column(results: Results) -> Column:
+def own_studies(studies: Sequence[Results]) -> tuple[Telling, ...]:
+    """Gather several studies' numbers, each under a title of its own."""
+    made: list[Telling] = []
+    seen: Counter[str] = Counter()
+    for results in studies:
+        seeds = tuple(dict.fromkeys(result.point.seed for result in results.points))
+        title = f"own study, {results.data['name']}"
+        if len(seeds) > 1:
+            title += f", {len(seeds)} seeds"
+        seen[title] += 1
+        if seen[title] > 1:
+            title += f" ({seen[title]})"
+        by_seed = tuple(own_column(_of_seed(results, seed), title=title) for seed in seeds)
+        # The dense networks are priced anew each time: not twice for a study of one seed.
+        column = by_seed[0] if len(seeds) == 1 else own_column(results, title=title)
+        made.append(Telling(column, by_seed, results))
+    return tuple(made)
+
+
+def _of_seed(results: Results, seed: int) -> Results:
+    return replace(results, points=tuple(r for r in results.points if r.point.seed == seed))
+
+
+def own_column(results: Results, *, title: str = "own study") -> Column:
     """Return what a study has of the published figures' networks.
 
     Means over seeds, in the study's first architecture and, where a figure has one format and
@@ -31,7 +58,7 @@ def own_column(results: Results) -> Column:
     """
     study = _Own(results)
     return Column(
-        title=f"own study, {results.data['name']}",
+        title=title,
         energy_unit="µJ",
         edp_unit="µJ · kcycles",
         marks=study.marks(),

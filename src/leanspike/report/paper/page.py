@@ -29,7 +29,7 @@ class Drawn:
         return "data:image/svg+xml;base64," + base64.b64encode(self.svg.encode()).decode()
 
 
-def render(judged: Sequence[Claim], drawn: Sequence[Drawn]) -> str:
+def render(judged: Sequence[Claim], drawn: Sequence[Drawn], *, own: Sequence[str] = ()) -> str:
     """Return the page as one self-contained HTML text without scripts.
 
     Parameters
@@ -38,6 +38,8 @@ def render(judged: Sequence[Claim], drawn: Sequence[Drawn]) -> str:
         At least one claim.
     drawn
         The figures, in order.
+    own
+        Titles of the own studies among the columns.
     """
     environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined)
     assets = resources.files("leanspike.report") / "assets"
@@ -46,6 +48,7 @@ def render(judged: Sequence[Claim], drawn: Sequence[Drawn]) -> str:
         claims=judged,
         titles=list(judged[0].answers),
         drawn=drawn,
+        own=" and ".join(own),
         source=SOURCE,
         note=NOTE,
         css=(assets / "page.css").read_text(encoding="utf-8"),

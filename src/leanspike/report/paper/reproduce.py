@@ -17,7 +17,7 @@ from leanspike.report.paper.column import Column
 from leanspike.report.paper.line_figures import activity, dense, encodings
 from leanspike.report.paper.model_column import model_column
 from leanspike.report.paper.overview_figure import overview
-from leanspike.report.paper.own_column import own_column
+from leanspike.report.paper.own_column import own_studies
 from leanspike.report.paper.page import Drawn, render
 from leanspike.report.paper.published_column import published_column
 from leanspike.report.paper.tables import as_markdown
@@ -76,9 +76,9 @@ FIGURES = {
 
 
 def reproduce(
-    out: Path, *, study: Results | None = None, say: Callable[[str], None] | None = None
+    out: Path, *, studies: Sequence[Results] = (), say: Callable[[str], None] | None = None
 ) -> tuple[Claim, ...]:
-    """Show the published figures beside our model's and a study's, and judge the claims.
+    """Show the published figures beside our model's and own studies', and judge the claims.
 
     Into `out` go ``reproduce.html``, ``claims.json``, ``claims.md`` and ``figures/`` (PNG, PDF,
     SVG). The model stands there twice: under the semantics ``sparseloop``, as the published study
@@ -88,8 +88,8 @@ def reproduce(
     ----------
     out
         Folder; made when absent.
-    study
-        Our own study's results, to stand beside.
+    studies
+        Own studies' results, to stand beside.
     say
         Told what is being done.
 
@@ -100,20 +100,20 @@ def reproduce(
     """
     tell = say or (lambda _: None)
     published = published_column()
-    others = []
+    models = []
     for semantics in SEMANTICS:
         tell(f"pricing the published settings under {semantics}")
-        others.append(model_column(semantics))
-    if study is not None:
+        models.append(model_column(semantics))
+    for study in studies:
         tell(f"reading the study {study.name!r}")
-        others.append(own_column(study))
-    judged = claims(published, others, study)
+    own = own_studies(studies)
+    judged = claims(published, models, own)
     tell("drawing")
-    drawn = _draw([published, *others], out / "figures")
+    drawn = _draw([published, *models, *(study.column for study in own)], out / "figures")
     for path, text in (
         (out / "claims.json", json.dumps([asdict(claim) for claim in judged], indent=2)),
         (out / "claims.md", as_markdown(judged)),
-        (out / "reproduce.html", render(judged, drawn)),
+        (out / "reproduce.html", render(judged, drawn, own=[study.column.title for study in own])),
     ):
         with naming(path):
             path.write_text(text + "\n", encoding="utf-8")
