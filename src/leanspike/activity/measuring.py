@@ -228,9 +228,9 @@ def _gather(
 
 def _bits(observed: Observed) -> int:
     """Bits of a value: 1 for spikes, enough for whole numbers, else the float type's width."""
-    if observed.binary:
-        return 1
-    return min(int(observed.largest).bit_length(), 64) if observed.whole else observed.width
+    if not observed.whole:
+        return observed.width
+    return max(1, min(int(observed.largest).bit_length(), 64))
 
 
 def _record(

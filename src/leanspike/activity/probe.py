@@ -19,6 +19,7 @@ from typing import Any
 from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
+from leanspike.activity.counting import count
 from leanspike.activity.operations import count_operations
 from leanspike.activity.roles import (
     WeightLayer,
@@ -38,13 +39,13 @@ class Observed:
     counts
         One int64 vector per call: non-zeros of each entry of the leading axes.
     by_value
-        Non-zeros of each value of an entry, over all entries; only for outputs.
+        Non-zeros of each value of an entry, over all entries.
     elements
         Values per entry.
-    binary, whole
-        Whether all values were 0 or 1, or whole numbers from 0.
+    whole
+        Whether all values were whole numbers from 0.
     largest
-        The largest magnitude seen while all were whole.
+        The largest of them while they were.
     width
         Bits of the values' type.
     """
@@ -52,25 +53,21 @@ class Observed:
     counts: list[Tensor] = field(default_factory=list)
     by_value: Tensor | None = None
     elements: int = 0
-    binary: bool = True
     whole: bool = True
     largest: float = 0.0
     width: int = 1
 
-    def add(self, values: Tensor, entries: int, *, by_value: bool = False) -> None:
+    def add(self, values: Tensor, entries: int) -> None:
         """Count one call's values, whose leading axes hold `entries` entries."""
-        values = values.detach()
-        flat = values.reshape(entries, -1)
-        self.counts.append(flat.count_nonzero(dim=1).cpu())
-        if by_value:
-            fired = flat.count_nonzero(dim=0).cpu()
-            self.by_value = fired if self.by_value is None else self.by_value + fired
-        self.elements = flat.shape[1]
+        counts = count(values, entries)
+        self.counts.append(counts.by_entry)
+        new = counts.by_value
+        self.by_value = new if self.by_value is None else self.by_value + new
+        self.elements = len(new)
         self.width = max(self.width, values.element_size() * 8)
-        if self.whole:
-            self.largest = max(self.largest, float(flat.abs().max()) if flat.numel() else 0.0)
-            self.whole = bool(((flat >= 0) & (flat == flat.round())).all())
-            self.binary = self.whole and self.largest <= 1
+        self.whole = self.whole and counts.largest is not None
+        if counts.largest is not None:
+            self.largest = max(self.largest, counts.largest)
 
 
 @dataclass
@@ -167,7 +164,7 @@ class Probe:
             seen.input_shape = tuple(given.shape[given.dim() - trailing :])
             seen.output_shape = tuple(output.shape[output.dim() - trailing :])
             seen.inputs.add(given, entries)
-            seen.own.add(output, entries, by_value=True)
+            seen.own.add(output, entries)
             if self.operations:
                 entry = given.detach().reshape(entries, *seen.input_shape)
                 effective, dense = count_operations(module, entry)
@@ -196,7 +193,7 @@ class Probe:
             if values is None or entries is None:
                 self._pending = seen
                 return
-            seen.outputs.add(values, entries, by_value=True)
+            seen.outputs.add(values, entries)
             seen.activation, seen.neuron = name, is_neuron(module)
             self._pending, self._last = None, (module, seen)
 
