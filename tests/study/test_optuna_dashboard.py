@@ -4,13 +4,12 @@ import io
 import json
 
 import optuna
-import pytest
+import optuna_dashboard as dashboard
 
-dashboard = pytest.importorskip("optuna_dashboard", reason="needs optuna-dashboard")
-from leanspike.study import StudyFile  # noqa: E402
-from leanspike.study.dashboard import show_in_optuna  # noqa: E402
-from leanspike.study.results import Results  # noqa: E402
-from leanspike.study.store import Store  # noqa: E402
+from leanspike.study import StudyFile
+from leanspike.study.dashboard import show_in_optuna
+from leanspike.study.results import Results
+from leanspike.study.store import Store
 
 
 def asked(app, path):
