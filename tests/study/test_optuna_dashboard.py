@@ -5,6 +5,7 @@ import json
 
 import optuna
 import optuna_dashboard as dashboard
+import pytest
 
 from leanspike.study import StudyFile
 from leanspike.study.dashboard import show_in_optuna
