@@ -232,6 +232,19 @@ def test_dark_and_light(page, tmp_path):
     assert preferring["before"] == dark
 
 
+def test_paper_is_white_and_the_screen_is_as_before(page, tmp_path):
+    seen = drive(page, tmp_path, """
+      if (root.dataset.theme !== "dark") byId("theme").click();
+      await drawn();
+      dispatchEvent(new Event("beforeprint"));
+      seen.printed = [root.dataset.theme, root.dataset.drawn];
+      dispatchEvent(new Event("afterprint"));
+      seen.after = root.dataset.theme;
+    """)  # fmt: skip
+    assert seen["printed"] == ["light", "yes"]  # nothing is left to draw
+    assert seen["after"] == "dark"
+
+
 @pytest.mark.parametrize("width", [500, 768, 1600])
 def test_nothing_is_wider_than_the_window(page, tmp_path, width):
     seen = drive(page, tmp_path, """

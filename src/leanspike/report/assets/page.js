@@ -408,7 +408,9 @@
   byId("per-compute").addEventListener("change", drawComponents);
   byId("theme").addEventListener("click", () => { theme = theme === "dark" ? "light" : "dark"; show(); });
   dark.addEventListener("change", (event) => { theme = event.matches ? "dark" : "light"; show(); });
-  addEventListener("beforeprint", () => { theme = "light"; show(); drawPending(); });
+  let screen = theme;
+  addEventListener("beforeprint", () => { screen = theme; theme = "light"; show(); drawPending(); });
+  addEventListener("afterprint", () => { theme = screen; show(); });
   drawFilters();
   show();
   byId("front-chart").on("plotly_legendclick", (event) => {
