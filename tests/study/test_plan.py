@@ -75,3 +75,17 @@ def test_phases_that_do_not_fit_are_refused_before_anything_runs():
     study = StudyFile(training={"epochs": 1, "warmup_epochs": 5})
     with pytest.raises(InputError, match="warmup_epochs"):
         plan(study, fingerprint="a")
+
+
+def test_scope_and_initializer_reach_every_compressed_phase(study):
+    axes = study.compression.model_copy(update={"scope": "lamp", "initializer": "mse"})
+    asked = study.model_copy(update={"compression": axes})
+    for point in grid(asked):
+        for phase in phases(asked, point)[1:]:
+            assert (phase.compression.scope, phase.compression.initializer) == ("lamp", "mse")
+
+
+def test_an_initializer_the_quantizer_has_no_use_for_is_refused(study):
+    axes = study.compression.model_copy(update={"quantizer": "lsq", "initializer": "mse"})
+    with pytest.raises(InputError, match="lsq sets its own range"):
+        plan(study.model_copy(update={"compression": axes}), fingerprint="a")

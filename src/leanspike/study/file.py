@@ -70,7 +70,8 @@ class CompressionSection(Spec):
     warmup_epochs: Annotated[int, Field(ge=0)] = 1
     quantizer: str = "duq"
     rounding: Literal["ewgs", "ste"] = "ewgs"
-    scope: Literal["global", "layerwise"] = "global"
+    initializer: Literal["max", "three-sigma", "percentile", "mse"] | None = None
+    scope: Literal["global", "layerwise", "erk", "lamp"] = "global"
 
     @field_validator("strategies", "bits", "pruning")
     @classmethod

@@ -104,9 +104,14 @@ def _plain(phase: Phase) -> dict[str, Any]:
 
 
 def base_compression(study: StudyFile) -> CompressionConfig:
-    """Return what all compressions of a study share: quantizer, rounding and scope."""
+    """Return what all compressions of a study share: quantizer, where it begins, scope."""
     axes = study.compression
-    return CompressionConfig(quantizer=axes.quantizer, rounding=axes.rounding, scope=axes.scope)
+    return CompressionConfig(
+        quantizer=axes.quantizer,
+        rounding=axes.rounding,
+        initializer=axes.initializer,
+        scope=axes.scope,
+    )
 
 
 def _layer_by_layer(study: StudyFile, point: Point) -> Phase:

@@ -61,6 +61,8 @@ def search_plan(study: StudyFile, section: SearchSection, *, start: Task) -> tup
         "seed": section.seed,
     }
     how = {"quantizer": axes.quantizer, "rounding": axes.rounding}
+    if axes.initializer is not None:  # searches begun before there was a choice keep their keys
+        how["initializer"] = axes.initializer
     key = f"explore-{digest({'train': start.key, **tried, **how})}"
     seed = start.recipe["seed"]
     tasks = [Task(key, "explore", f"each layer, seed {seed}", start.key, None, tried)]

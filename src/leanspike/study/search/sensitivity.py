@@ -49,7 +49,7 @@ def explore(
     options
         What is tried on every layer.
     compression
-        Quantizer and rounding.
+        Quantizer, and where it begins.
     classes
         How many the recordings have.
     recordings
@@ -99,6 +99,7 @@ def only(compression: CompressionConfig, layer: str, option: Option) -> Compress
     return CompressionConfig(
         quantizer=compression.quantizer,
         rounding=compression.rounding,
+        initializer=compression.initializer,
         layer_bits={layer: option.bits},
         layer_sparsity={layer: option.sparsity},
         layers=(layer,),
