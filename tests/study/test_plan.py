@@ -86,6 +86,8 @@ def test_scope_and_initializer_reach_every_compressed_phase(study):
 
 
 def test_an_initializer_the_quantizer_has_no_use_for_is_refused(study):
-    axes = study.compression.model_copy(update={"quantizer": "lsq", "initializer": "mse"})
-    with pytest.raises(InputError, match="lsq sets its own range"):
+    axes = study.compression.model_copy(
+        update={"bits": (2,), "quantizer": "twn", "initializer": "mse"}
+    )
+    with pytest.raises(InputError, match="twn sets its own range"):
         plan(study.model_copy(update={"compression": axes}), fingerprint="a")
