@@ -200,10 +200,10 @@ def gather(
 
 def markdown(results: dict[str, Any]) -> str:
     """Show the table as a page of the docs does."""
-    lines = ["| row | epochs | seeds | test accuracy | weights, kB |", "|---|---|---|---|---|"]
+    lines = ["| network | epochs | seeds | test accuracy |", "|---|---|---|---|"]
     lines += [
         f"| {name} | {row['epochs']} | {row['seeds']} | "
-        f"{row['test_mean']:.2f} +- {row['test_spread']:.2f} % | {row['size_kB']:g} |"
+        f"{row['test_mean']:.2f} +- {row['test_spread']:.2f} % |"
         for name, row in results["summary"].items()
     ]
     return "\n".join(lines)
