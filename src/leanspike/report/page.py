@@ -15,6 +15,9 @@ from plotly.offline import get_plotlyjs
 
 from leanspike.report.findings import Answer, Finding
 
+#: The page's script, in the order its parts need one another.
+SCRIPTS = ("reading", "front", "charts", "controls")
+
 
 def render(
     view: Mapping[str, Any], findings: Sequence[Finding], answer: Answer | None = None
@@ -42,7 +45,8 @@ def render(
         view_json=_compressed(json.dumps(view, separators=(",", ":"), allow_nan=False)),
         plotly=_compressed(get_plotlyjs()),
         css=_asset("page.css"),
-        js=_asset("page.js"),
+        # One function's body, in files: they share what the first ones define.
+        js="\n".join(_asset(f"page/{name}.js") for name in SCRIPTS),
     )
 
 
