@@ -5,10 +5,11 @@ import torch
 from torch import Tensor, nn
 
 from leanspike.activity import measure, profile
-from leanspike.compress import CompressionConfig, prepare
+from leanspike.compress import CompressionConfig, StateConfig, prepare, prepare_state
 from leanspike.errors import InputError
 from leanspike.hardware.price import price
 from leanspike.hardware.workload import Workload
+from leanspike.nn import NetworkConfig, build_network
 
 
 class Threshold(nn.Module):
@@ -298,3 +299,11 @@ def test_a_3d_convolution_is_priced() -> None:
     activity = profile(Flattening(nn.Conv3d(1, 2, 3), Threshold()), [spikes(2, 1, 1, 4, 6, 6)])
     cost = price(activity.workload, "eyeriss_snn")
     assert cost.layers[0].energy_pj > 0
+
+
+def test_the_width_of_membranes_is_measured() -> None:
+    net = build_network(NetworkConfig(shape=(2, 16, 16), channels=4, hidden=8, T=2), seed=0)
+    x = torch.rand(2, 1, 2, 16, 16)
+    assert {layer.bits.state for layer in measure(net, [x]).layers} == {16}
+    prepare_state(net, StateConfig(membrane_bits=5))
+    assert {layer.bits.state for layer in measure(net, [x]).layers if layer.neurons} == {5}

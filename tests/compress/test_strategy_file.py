@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from leanspike.compress import (
     CompressionConfig,
     Phase,
+    StateConfig,
     Strategy,
     dump_strategy,
     gradual_strategy,
@@ -27,11 +28,18 @@ compressions = st.builds(
     scope=st.sampled_from(["global", "layerwise", "erk"]),
     layers=st.sampled_from([("*",), ("conv*", "dense1")]),
 )
+states = st.builds(
+    StateConfig,
+    membrane_bits=st.none() | st.integers(2, 32),
+    accumulator_bits=st.none() | st.integers(2, 32),
+    overflow=st.sampled_from(["saturate", "wrap"]),
+)
 phases = st.builds(
     Phase,
     epochs=st.integers(2, 50),
     lr=st.floats(1e-5, 1),
     compression=st.none() | compressions,
+    state=st.none() | states,
     rewind=st.booleans(),
     distillation=st.floats(0, 1),
 )

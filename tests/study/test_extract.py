@@ -20,6 +20,7 @@ TINY = StudyFile(
         "pruning": [0.5],
         "epochs": 2,
         "warmup_epochs": 0,
+        "membrane_bits": 6,
     },
     hardware={
         "architectures": ["event_driven"],
@@ -51,6 +52,18 @@ def test_the_network_is_the_one_that_was_measured(study, tmp_path, setting):
         weight = model.net.get_submodule(wanted.name).weight
         nonzero = float((weight != 0).double().mean())
         assert nonzero == pytest.approx(layer["density"]["weights"]["mean"])
+
+
+def test_membranes_are_as_narrow_as_the_study_asked(study, tmp_path):
+    for setting, bits in (("float", 16), ("quantize 2b", 6)):
+        point = next(p for p in Results.load(study).points if p.point.setting == setting)
+        layers = point.record["workload"]["layers"]
+        assert {layer["bits"]["state"] for layer in layers if layer["neurons"]} == {bits}
+    model = extract_network(study, "quantize 2b", out=tmp_path / "net")
+    limited = [
+        module.membrane.bits for module in model.net.modules() if hasattr(module, "membrane")
+    ]
+    assert set(limited) == {6}
 
 
 def test_the_first_seed_is_taken_unless_another_is_named(study, tmp_path):

@@ -91,3 +91,22 @@ def test_an_initializer_the_quantizer_has_no_use_for_is_refused(study):
     )
     with pytest.raises(InputError, match="twn sets its own range"):
         plan(study.model_copy(update={"compression": axes}), fingerprint="a")
+
+
+def test_narrow_membranes_make_other_trainings_of_all_but_the_float_network(study):
+    axes = study.compression.model_copy(update={"membrane_bits": 8})
+    narrow = study.model_copy(update={"compression": axes})
+    before, after = (
+        [task.key for task in plan(each, fingerprint="a") if task.kind == "train"]
+        for each in (study, narrow)
+    )
+    assert len(before) == len(after)
+    assert len(set(before) & set(after)) == len(study.seeds)
+    for phase in phases(narrow, Point("joint", 2, 0.5, 0))[1:]:
+        assert phase.state.membrane_bits == 8
+
+
+def test_what_came_later_does_not_change_the_keys_of_older_studies(study):
+    for task in plan(study, fingerprint="a"):
+        if task.kind == "train":
+            assert all("state" not in phase for phase in task.recipe["phases"])

@@ -249,6 +249,7 @@ def _record(
                 weights=_weight_bits(name, module, weight_bits),
                 inputs=seen.inputs.bits,
                 outputs=seen.outputs.bits,
+                **({} if probed.state_bits is None else {"state": probed.state_bits}),
             ),
             density=Densities(
                 weights=Density(mean=nonzero, max=nonzero),

@@ -27,6 +27,7 @@ from leanspike.activity.roles import (
     is_neuron,
     is_weight_layer,
     may_be_activation,
+    membrane_bits,
 )
 
 
@@ -83,6 +84,7 @@ class Probed:
     dense_operations: int = 0
     activation: str = ""
     neuron: bool = False
+    state_bits: int | None = None  # of the neuron's membrane, where it is limited
     input_shape: tuple[int, ...] = ()
     output_shape: tuple[int, ...] = ()
 
@@ -195,6 +197,7 @@ class Probe:
                 return
             seen.outputs.add(values, entries)
             seen.activation, seen.neuron = name, is_neuron(module)
+            seen.state_bits = membrane_bits(module)
             self._pending, self._last = None, (module, seen)
 
         return hook

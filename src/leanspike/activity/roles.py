@@ -46,6 +46,12 @@ def is_neuron(module: nn.Module) -> bool:
     )
 
 
+def membrane_bits(module: nn.Module) -> int | None:
+    """Return the width a neuron's membrane was limited to, None where it is not."""
+    bits = getattr(getattr(module, "membrane", None), "bits", None)
+    return bits if isinstance(bits, int) else None
+
+
 def is_barrier(module: nn.Module) -> bool:
     """Tell whether a module has synaptic weights: what follows it belongs to it."""
     return isinstance(module, _OTHER_WEIGHTS) or is_weight_layer(module)

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from leanspike.compress.batchnorm import fold_batchnorm
 from leanspike.compress.layers import latent_weight, weight_layers
 from leanspike.compress.preparing import prepare
+from leanspike.compress.state import prepare_state
 from leanspike.compress.strategy import Phase
 from leanspike.errors import InputError
 
@@ -18,7 +19,7 @@ from leanspike.errors import InputError
 def begin_phase(
     net: nn.Module, phase: Phase, *, start: Mapping[str, Tensor], example: Any = None
 ) -> nn.Module:
-    """Fold batch norms, compress, and rewind a network, each where a phase asks for it.
+    """Fold batch norms, compress, limit state, and rewind, each where a phase asks for it.
 
     The mask is drawn before the weights are rewound, so from the trained ones.
 
@@ -44,6 +45,8 @@ def begin_phase(
         fold_batchnorm(net, example)
     if phase.compression is not None:
         prepare(net, phase.compression)
+    if phase.state is not None:
+        prepare_state(net, phase.state)
     if phase.rewind:
         rewind(net, start)
     return net

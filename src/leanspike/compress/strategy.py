@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from leanspike.compress.config import CompressionConfig
+from leanspike.compress.state import StateConfig
 from leanspike.errors import InputError
 
 
@@ -23,6 +24,9 @@ class Phase:
         Epochs of linear warm-up, at most `epochs`.
     compression
         What is put on the network as the phase begins, on top of what is there; None adds
+        nothing.
+    state
+        How wide membranes and accumulators are from here on (see `prepare_state`); None changes
         nothing.
     rewind
         Whether the weights go back to where the strategy began before the phase is trained;
@@ -44,6 +48,7 @@ class Phase:
     lr: float
     warmup_epochs: int = 2
     compression: CompressionConfig | None = None
+    state: StateConfig | None = None
     rewind: bool = False
     fold_batchnorm: bool = False
     reestimate_batchnorm: bool = False

@@ -20,7 +20,7 @@ def load_strategy(path: str | Path) -> Strategy:
     ----------
     path
         A file with ``name`` and ``phases``, each with the fields of `Phase`; ``compression`` has
-        the fields of `CompressionConfig`.
+        the fields of `CompressionConfig`, ``state`` those of `StateConfig`.
 
     Raises
     ------

@@ -72,6 +72,8 @@ class CompressionSection(Spec):
     rounding: Literal["ewgs", "ste"] = "ewgs"
     initializer: Literal["max", "three-sigma", "percentile", "mse"] | None = None
     scope: Literal["global", "layerwise", "erk", "lamp"] = "global"
+    #: Bits of every compressed network's membrane potentials; None leaves them float.
+    membrane_bits: Annotated[int, Field(ge=2, le=32)] | None = None
 
     @field_validator("strategies", "bits", "pruning")
     @classmethod

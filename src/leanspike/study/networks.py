@@ -8,7 +8,13 @@ from typing import Any
 
 import torch
 
-from leanspike.compress import CompressionConfig, fold_batchnorm, prepare
+from leanspike.compress import (
+    CompressionConfig,
+    StateConfig,
+    fold_batchnorm,
+    prepare,
+    prepare_state,
+)
 from leanspike.errors import InputError
 from leanspike.events import FrameConfig, FrameData, FrameSplit, load_data
 from leanspike.nn import NetworkConfig, NeuronConfig, SpikingNetwork, build_network
@@ -75,11 +81,18 @@ def prepared_network(
     """
     net = build_network(config, seed=seed)
     for phase in phases:
-        if phase.get("fold_batchnorm"):
-            fold_batchnorm(net, torch.zeros(config.T, 1, *config.shape))
-        if phase["compression"] is not None:
-            prepare(net, compression_of(phase["compression"]))
+        put_on(net, phase, config)
     return net
+
+
+def put_on(net: SpikingNetwork, phase: Mapping[str, Any], config: NetworkConfig) -> None:
+    """Put on a network what a phase (plain data) begins with."""
+    if phase.get("fold_batchnorm"):
+        fold_batchnorm(net, torch.zeros(config.T, 1, *config.shape))
+    if phase["compression"] is not None:
+        prepare(net, compression_of(phase["compression"]))
+    if phase.get("state") is not None:
+        prepare_state(net, StateConfig(**phase["state"]))
 
 
 def compression_of(plain: Mapping[str, Any]) -> CompressionConfig:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import asdict, replace
 from typing import Any
 
-from leanspike.compress import CompressionConfig, Phase, paper_strategy
+from leanspike.compress import CompressionConfig, Phase, StateConfig, paper_strategy
 from leanspike.study.file import StudyFile
 from leanspike.study.points import Point, grid
 from leanspike.study.search.plan import search_plan
@@ -83,8 +83,10 @@ def phases(study: StudyFile, point: Point) -> tuple[Phase, ...]:
     )
     if point.strategy == "float":
         return (float_phase,)
+    bits = axes.membrane_bits
+    state = StateConfig(membrane_bits=bits) if bits is not None else None
     if point.layers:
-        return (float_phase, _layer_by_layer(study, point))
+        return (float_phase, replace(_layer_by_layer(study, point), state=state))
     strategy = paper_strategy(
         point.strategy,
         weight_bits=point.weight_bits,
@@ -94,13 +96,14 @@ def phases(study: StudyFile, point: Point) -> tuple[Phase, ...]:
         warmup_epochs=axes.warmup_epochs,
         compression=base_compression(study),
     )
-    return (float_phase, *strategy.phases)
+    return (float_phase, *(replace(phase, state=state) for phase in strategy.phases))
 
 
 def _plain(phase: Phase) -> dict[str, Any]:
     """Return a phase as plain data; what came later is left out where unused, so keys stay."""
     plain = asdict(phase)
-    return plain if phase.fold_batchnorm else {k: plain[k] for k in plain if k != "fold_batchnorm"}
+    unused = {name for name in ("fold_batchnorm", "state") if not plain[name]}
+    return {name: value for name, value in plain.items() if name not in unused}
 
 
 def base_compression(study: StudyFile) -> CompressionConfig:

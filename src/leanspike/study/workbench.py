@@ -13,16 +13,16 @@ import torch
 from safetensors.torch import load_file
 
 from leanspike.activity import measure
-from leanspike.compress import prepare, summary
+from leanspike.compress import summary
 from leanspike.events import FrameData
 from leanspike.hardware.workload import Workload
 from leanspike.nn import SpikingNetwork
 from leanspike.study.file import HardwareSection, StudyFile
 from leanspike.study.networks import (
-    compression_of,
     frame_batches,
     network_config,
     prepared_network,
+    put_on,
     right_by_recording,
 )
 from leanspike.study.plan import base_compression
@@ -104,8 +104,7 @@ class Workbench:
         net = prepared_network(self.network, task.recipe["seed"], earlier)
         if parent is not None:
             net.load_state_dict(self._checkpoint(parent))
-        if phase["compression"] is not None:
-            prepare(net, compression_of(phase["compression"]))
+        put_on(net, phase, self.network)
         shared = self.study.training
         config = TrainingConfig(
             epochs=phase["epochs"],

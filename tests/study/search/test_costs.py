@@ -7,7 +7,8 @@ from leanspike.study.search.costs import option_table
 from leanspike.study.search.table import Option
 
 
-def test_the_table_is_what_pricing_the_whole_network_gives():
+@pytest.mark.parametrize("membrane_bits", [None, 4])
+def test_the_table_is_what_pricing_the_whole_network_gives(membrane_bits):
     spikes = Densities(inputs=Density(mean=0.1, max=0.2), outputs=Density(mean=0.2, max=0.4))
     workload = Workload(
         name="two",
@@ -28,12 +29,12 @@ def test_the_table_is_what_pricing_the_whole_network_gives():
         ],
     }
     hardware = HardwareSection(architectures=("event_driven",), formats=("RLE",))
-    table = option_table(explored, options, hardware)
+    table = option_table(explored, options, hardware, membrane_bits=membrane_bits)
     assert table.layers == ("conv", "dense")
     for allocation in [(0, 0), (0, 1), (1, 0), (1, 1)]:
         layers = tuple(
             layer.replace(
-                bits=Bits(**{**dict(layer.bits), "weights": options[o].bits}),
+                bits=Bits(weights=options[o].bits, state=membrane_bits or 16),
                 density=Densities(
                     **{**dict(layer.density), "weights": Density(mean=1 - z[o], max=1 - z[o])}
                 ),

@@ -16,7 +16,11 @@ from leanspike.study.search.table import Option, OptionTable
 
 
 def option_table(
-    explored: Mapping[str, Any], options: Sequence[Option], hardware: HardwareSection
+    explored: Mapping[str, Any],
+    options: Sequence[Option],
+    hardware: HardwareSection,
+    *,
+    membrane_bits: int | None = None,
 ) -> OptionTable:
     """Price every option of every layer in the study's main reading.
 
@@ -31,6 +35,8 @@ def option_table(
         The options it was given.
     hardware
         The first architecture, format and statistic count.
+    membrane_bits
+        Width of the membranes that candidates are trained with; None leaves the workload's.
 
     Raises
     ------
@@ -42,7 +48,7 @@ def option_table(
     known = [by_name[layer.name] for layer in layers]
     variants = Workload(
         layers=tuple(
-            _variant(layer, o, option, each["zeros"][o])
+            _variant(layer, o, option, each["zeros"][o], membrane_bits)
             for layer, each in zip(layers, known, strict=True)
             for o, option in enumerate(options)
         )
@@ -71,10 +77,15 @@ def option_table(
     )
 
 
-def _variant(layer: Layer, number: int, option: Option, zeros: float) -> Layer:
+def _variant(
+    layer: Layer, number: int, option: Option, zeros: float, membrane_bits: int | None
+) -> Layer:
     density = Density(mean=1 - zeros, max=1 - zeros)
+    bits = {**dict(layer.bits), "weights": option.bits}
+    if membrane_bits is not None:
+        bits["state"] = membrane_bits
     return layer.replace(
         name=f"{layer.name} #{number}",
-        bits=Bits(**{**dict(layer.bits), "weights": option.bits}),
+        bits=Bits(**bits),
         density=Densities(**{**dict(layer.density), "weights": density}),
     )

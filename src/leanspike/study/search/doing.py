@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, replace
 from typing import Any
 
-from leanspike.study.file import HardwareSection, StudyFile
+from leanspike.study.file import StudyFile
 from leanspike.study.plan import chain
 from leanspike.study.point_result import LayerWeights
 from leanspike.study.points import LayerChoice, Point
@@ -46,7 +46,12 @@ def do_propose(
     assert task.needs is not None
     recipe = task.recipe
     section = SearchSection(**{**recipe["search"], "trainings": recipe["count"]})
-    table = table_of(result_of(recipe["explore"]), section, study.hardware)
+    table = option_table(
+        result_of(recipe["explore"]),
+        options_of(section),
+        study.hardware,
+        membrane_bits=study.compression.membrane_bits,
+    )
     before = [Trial.of(plain) for plain in result_of(task.needs).get("trials", ())]
     found = {
         trial.number: measured
@@ -81,13 +86,6 @@ def do_propose(
         "trials": [trial.plain() for trial in trials],
         "grown": grown,
     }
-
-
-def table_of(
-    explored: Mapping[str, Any], section: SearchSection, hardware: HardwareSection
-) -> OptionTable:
-    """Return the options of a search with what they cost and how much they harm."""
-    return option_table(explored, options_of(section), hardware)
 
 
 def values_of(trial: Trial, objective: Quantity, result_of: Lookup) -> Values | None:

@@ -77,6 +77,8 @@ def search_plan(study: StudyFile, section: SearchSection, *, start: Task) -> tup
         },
         "tuning": axes.model_dump(mode="json", include={"epochs", "lr", "warmup_epochs"}),
     }
+    if axes.membrane_bits is not None:
+        decides["membrane_bits"] = axes.membrane_bits
     first = 0
     for turn, count in enumerate(turns(section)):
         recipe = {**decides, "turn": turn, "count": count, "seed": seed}
