@@ -13,6 +13,9 @@ def extract(
     setting: Annotated[str, typer.Argument(help='As the report names it: "quantize 2b".')],
     out: Annotated[Path, typer.Option(help="Folder to make for the network.")],
     seed: Annotated[int | None, typer.Option(help="Which seed's; else the first.")] = None,
+    storage: Annotated[
+        str | None, typer.Option(help="postgresql://..., where the study was run with it.")
+    ] = None,
 ) -> None:
     """Copy the network you chose out of its study: weights and how to build it.
 
@@ -22,5 +25,5 @@ def extract(
     """
     from leanspike.study.extract import extract_network
 
-    extract_network(study, setting, out=out, seed=seed)
+    extract_network(study, setting, out=out, seed=seed, storage=storage)
     typer.echo(f"network: {out}")

@@ -14,7 +14,9 @@ from leanspike.study.point_result import PointResult
 from leanspike.study.results import Results
 
 
-def extract_network(study: Path, setting: str, *, out: Path, seed: int | None = None) -> Model:
+def extract_network(
+    study: Path, setting: str, *, out: Path, seed: int | None = None, storage: str | None = None
+) -> Model:
     """Copy the network of one setting into a folder that ``leanspike profile`` and others take.
 
     Parameters
@@ -27,6 +29,8 @@ def extract_network(study: Path, setting: str, *, out: Path, seed: int | None = 
         The folder to make; it may exist, without a model in it.
     seed
         Which seed's; by default the first that is done.
+    storage
+        Where the results are, if not in the folder: a PostgreSQL address.
 
     Raises
     ------
@@ -37,7 +41,7 @@ def extract_network(study: Path, setting: str, *, out: Path, seed: int | None = 
     """
     if not study.is_dir():
         raise InputError("expected a study's folder", where=str(study))
-    results = Results.load(study)
+    results = Results.load(storage or study)
     point = _find(results, setting, seed)
     weights = study / point.record["checkpoint"]
     if not weights.is_file():
