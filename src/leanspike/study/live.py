@@ -14,7 +14,7 @@ from rich.text import Text
 
 from leanspike.errors import InputError
 from leanspike.study.store import worker_name
-from leanspike.study.table import Row
+from leanspike.study.table import Row, digits
 from leanspike.study.watching import Running, Snapshot, Watcher
 
 #: Looked at so often.
@@ -145,8 +145,8 @@ def _front_table(front: tuple[Row, ...]) -> Table:
         table.add_row(
             row.setting.name,
             f"{100 * row.accuracy.mean:.2f}",
-            f"{row.energy_pj.mean * 1e-6:.4g}",
-            f"{row.stored_bits.mean / 8000:.3g}",
+            digits(row.energy_pj.mean * 1e-6, 4),
+            digits(row.stored_bits.mean / 8000),
         )
     if len(front) > MOST_ROWS:
         table.caption = f"and {len(front) - MOST_ROWS} less accurate ones"

@@ -11,6 +11,16 @@ from leanspike.study.results import Results
 from leanspike.study.settings import Setting, Spread, settings
 
 
+def digits(value: float, count: int = 3) -> str:
+    """Write a number to so many digits; a large one is written out.
+
+    >>> digits(0.12345), digits(84.04), digits(1197.3), digits(12345678.0)
+    ('0.123', '84', '1,200', '12,300,000')
+    """
+    rounded = float(f"{value:.{count}g}")
+    return f"{rounded:,.0f}" if abs(rounded) >= 10 ** (count - 1) else f"{rounded:g}"
+
+
 @dataclass(frozen=True)
 class MainReading:
     """The reading a study shows first: its first architecture, format and statistic."""

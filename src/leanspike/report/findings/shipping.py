@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from leanspike.report.findings.reader import COMPRESSED, Reader
 from leanspike.report.findings.wording import compared, in_words, microjoules, named, percent, whole
 from leanspike.study import Results, Setting, accuracy_noise
+from leanspike.study.table import digits
 
 
 @dataclass(frozen=True)
@@ -75,8 +76,8 @@ def _ship(study: Reader, base: Setting, best: Setting) -> Answer:
             ("test accuracy", percent(best)),
             ("energy per inference", microjoules(study.energy(best))),
             ("less energy", whole(saved)),
-            ("latency", f"{1e3 * latency:.3g} ms"),
-            ("weights", f"{size:.3g} kB, from {whole_size:.3g}"),
+            ("latency", f"{digits(1e3 * latency)} ms"),
+            ("weights", f"{digits(size)} kB, from {digits(whole_size)}"),
         ),
         reasons=tuple(reasons),
     )

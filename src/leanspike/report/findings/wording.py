@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from leanspike.study import Setting, accuracy_noise
+from leanspike.study.table import digits
 
 
 def named(setting: Setting) -> str:
@@ -58,7 +59,7 @@ def whole(fraction: float) -> str:
 
 def microjoules(picojoules: float) -> str:
     """Write an energy to three digits."""
-    return f"{picojoules * 1e-6:.3g} µJ"
+    return f"{digits(picojoules * 1e-6)} µJ"
 
 
 def compared(a: Setting, b: Setting) -> str:

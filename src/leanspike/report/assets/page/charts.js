@@ -11,6 +11,10 @@ function drawChoices() {
     }
   const single = visible().filter((s) => (s.strategy === "float" || s.strategy === "prune") && cost(s));
   const at = view.file.hardware.unquantized_bits;
+  // Room for a long legend below, three names to a row, so that the plots keep their height.
+  const rows = Math.ceil((lines.length + new Set(single.map((s) => s.strategy)).size) / 3);
+  for (const id of ["choice-accuracy", "choice-energy"])
+    byId(id).style.height = `${340 + 18 * Math.max(0, rows - 3)}px`;
   const panel = (id, of, spread, title) => {
     const traces = lines.map(({ strategy, fraction, group }) => ({
       x: group.map((s) => s.bits), y: group.map(of), mode: "lines+markers",
@@ -19,12 +23,13 @@ function drawChoices() {
       line: { color: color(strategy), dash: DASHES[fractions.indexOf(fraction) % DASHES.length] },
       marker: { symbol: SYMBOLS[strategy], size: 8 }, hovertemplate: "%{fullData.name}, %{x} bits: %{y:.4g}<extra></extra>",
     }));
-    for (const s of single)
+    single.forEach((s, i) =>
       traces.push({
-        x: [at], y: [of(s)], mode: "markers", name: s.name,
+        x: [at], y: [of(s)], mode: "markers", name: s.strategy, legendgroup: s.strategy,
+        showlegend: single.findIndex((other) => other.strategy === s.strategy) === i,
         marker: { symbol: SYMBOLS[s.strategy], size: 10, color: color(s.strategy) },
         hovertemplate: `${s.name}: %{y:.4g}<extra></extra>`,
-      });
+      }));
     draw(id, traces, {
       title: { text: title, font: { size: 14 } }, showlegend: id === "choice-energy",
       legend: { orientation: "h", y: -0.32, yanchor: "top", x: 0, font: { size: 11 } },
