@@ -14,7 +14,7 @@ function drawChoices() {
   // Room for a long legend below, three names to a row, so that the plots keep their height.
   const rows = Math.ceil((lines.length + new Set(single.map((s) => s.strategy)).size) / 3);
   for (const id of ["choice-accuracy", "choice-energy"])
-    byId(id).style.height = `${340 + 18 * Math.max(0, rows - 3)}px`;
+    byId(id).style.height = `${340 + 30 * Math.max(0, rows - 3)}px`;
   const panel = (id, of, spread, title) => {
     const traces = lines.map(({ strategy, fraction, group }) => ({
       x: group.map((s) => s.bits), y: group.map(of), mode: "lines+markers",
