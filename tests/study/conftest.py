@@ -89,8 +89,10 @@ def made_up_results(
         for statistic in ("mean", "max")
     )
     weights = LayerWeights("conv1", 100, 2, 0.5)
+    densities = {"mean": 0.1, "max": 0.3}
+    activity = {"conv1": {"inputs": densities, "outputs": densities}}
     point = PointResult(
-        Point("quantize", 2, 0.0, 0), right, 0.7, (weights,), {}, costs, {"sha256": sha}
+        Point("quantize", 2, 0.0, 0), right, 0.7, (weights,), activity, costs, {"sha256": sha}
     )
     main = {"architectures": ["chip"], "formats": ["RLE"], "statistics": ["mean", "max"]}
     return Results(

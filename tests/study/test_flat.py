@@ -3,7 +3,7 @@ import csv
 import pytest
 
 from leanspike.errors import InputError
-from leanspike.study.flat import flat_rows, write_rows
+from leanspike.study.flat import flat_rows, layer_rows, write_rows
 
 
 def test_a_row_per_point_and_reading(results):
@@ -11,6 +11,18 @@ def test_a_row_per_point_and_reading(results):
     assert [row["statistic"] for row in rows] == ["mean", "max"]
     assert rows[0]["accuracy"] == 0.75
     assert rows[0]["stored_bits"] == 200
+
+
+def test_a_row_per_point_reading_and_layer(results):
+    rows = layer_rows(results())
+    assert [(row["layer"], row["statistic"]) for row in rows] == [
+        ("conv1", "mean"),
+        ("conv1", "max"),
+    ]
+    one = rows[0]
+    assert (one["weights"], one["bits"], one["weight_zeros"]) == (100, 2, 0.5)
+    assert (one["inputs_mean"], one["outputs_max"]) == (0.1, 0.3)
+    assert (one["energy_pj"], one["cycles"], one["computes"]) == (4.0, 10, 5)
 
 
 def test_csv_gives_the_numbers_back(results, tmp_path):

@@ -15,17 +15,23 @@ def results(
     out: Annotated[
         Path | None, typer.Option(help="Write a row per point and reading: .csv or .parquet.")
     ] = None,
+    layers: Annotated[
+        bool, typer.Option("--layers", help="Rows by layer: weights, activity, cost.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the rows as JSON.")] = False,
 ) -> None:
     """Show a study's results, or write them for a spreadsheet or a data frame.
 
     Example: leanspike results runs/study --out points.csv
     """
+    from leanspike.errors import InputError
     from leanspike.study import Results, short_table
-    from leanspike.study.flat import flat_rows, write_rows
+    from leanspike.study.flat import flat_rows, layer_rows, write_rows
 
     loaded = Results.load(study)
-    rows = flat_rows(loaded)
+    if layers and out is None and not as_json:
+        raise InputError("it needs --out or --json", where="--layers")
+    rows = layer_rows(loaded) if layers else flat_rows(loaded)
     if out is not None:
         write_rows(rows, out)
     if as_json:

@@ -1,4 +1,4 @@
-"""A study's results as flat rows: one per point and reading, for spreadsheets and data frames."""
+"""A study's results as flat rows for spreadsheets and data frames: by reading, or by layer."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from leanspike.errors import InputError
+from leanspike.study.point_result import Cost, LayerCost, PointResult
 from leanspike.study.results import Results
 
 
@@ -16,19 +17,13 @@ def flat_rows(results: Results) -> list[dict[str, Any]]:
     """Return a row per priced point and reading; energies in pJ, times in s, sizes in bits."""
     return [
         {
-            "study": results.name,
-            "strategy": result.point.strategy,
-            "weight_bits": result.point.weight_bits,
-            "sparsity": result.point.sparsity,
-            "seed": result.point.seed,
+            **_point(results, result),
             "accuracy": result.accuracy,
             "validation_accuracy": result.validation_accuracy,
             "samples": result.samples,
             "weight_zeros": result.sparsity,
             "stored_bits": result.stored_bits,
-            "architecture": cost.architecture,
-            "format": cost.format,
-            "statistic": cost.statistic,
+            **_reading(cost),
             "assumption": cost.flipped,
             "energy_pj": cost.energy_pj,
             "cycles": cost.cycles,
@@ -39,6 +34,60 @@ def flat_rows(results: Results) -> list[dict[str, Any]]:
         for result in results.priced
         for cost in result.costs
     ]
+
+
+def layer_rows(results: Results) -> list[dict[str, Any]]:
+    """Return a row per priced point, reading and layer; switched assumptions are left out.
+
+    Activity is the fraction of values that are not zero, its mean and its maximum over test
+    recordings and time steps. Energies in pJ.
+    """
+    return [
+        {
+            **_point(results, result),
+            "layer": layer.name,
+            "weights": layer.weights,
+            "bits": layer.bits,
+            "weight_zeros": layer.sparsity,
+            **{
+                f"{tensor}_{statistic}": result.activity[layer.name][tensor][statistic]
+                for tensor in ("inputs", "outputs")
+                for statistic in ("mean", "max")
+            },
+            **_reading(cost),
+            "energy_pj": priced.energy_pj,
+            "cycles": priced.cycles,
+            "computes": priced.computes,
+        }
+        for result in results.priced
+        for cost in result.costs
+        if cost.flipped is None
+        for layer, priced in zip(result.layers, _in_order(result, cost), strict=True)
+    ]
+
+
+def _in_order(result: PointResult, cost: Cost) -> list[LayerCost]:
+    """Give the layers' costs in the order of the layers' weights."""
+    by_name = {layer.name: layer for layer in cost.layers}
+    return [by_name[layer.name] for layer in result.layers]
+
+
+def _point(results: Results, result: PointResult) -> dict[str, Any]:
+    return {
+        "study": results.name,
+        "strategy": result.point.strategy,
+        "weight_bits": result.point.weight_bits,
+        "sparsity": result.point.sparsity,
+        "seed": result.point.seed,
+    }
+
+
+def _reading(cost: Cost) -> dict[str, Any]:
+    return {
+        "architecture": cost.architecture,
+        "format": cost.format,
+        "statistic": cost.statistic,
+    }
 
 
 def write_rows(rows: Sequence[dict[str, Any]], path: Path) -> None:
