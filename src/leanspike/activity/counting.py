@@ -80,7 +80,7 @@ def _in_one_pass(values: Tensor, entries: int) -> Counts:
         largest = 0.0
     return Counts(
         torch.from_numpy(by_entry),
-        ordered.permute(back).reshape(-1) if back else ordered.reshape(-1),
+        ordered.permute(back).reshape(-1),
         largest if largest >= 0 else None,
     )
 
