@@ -123,6 +123,7 @@ def _slurm(
 def _dry_run(study: StudyFile, out: Path, *, as_json: bool) -> None:
     from leanspike.study import grid
     from leanspike.study.estimate import estimate
+    from leanspike.study.live import clock
 
     points = grid(study)
     found = estimate(study, out=out)
@@ -138,9 +139,12 @@ def _dry_run(study: StudyFile, out: Path, *, as_json: bool) -> None:
     typer.echo(f"{found.points} points; {kinds}; {found.epochs} epochs left")
     if study.search is not None:
         typer.echo(f"and up to {study.search.trainings} points that the search chooses")
-    typer.echo(f"about {found.seconds / 60:.1f} min and {found.disk_bytes / 1e6:.1f} MB of disk")
+    typer.echo(
+        f"about {clock(found.seconds)} in one process and {found.disk_bytes / 1e6:.1f} MB of disk"
+    )
     if found.timed_on < study.training.batch_size:
-        typer.echo(f"(from a training step on {found.timed_on} recordings, not a whole batch)")
+        part = f"{found.timed_on} of {study.training.batch_size} recordings of a batch"
+        typer.echo(f"(from a training step on {part})")
 
 
 def _as_plain(results: Results, page: Path) -> dict[str, Any]:

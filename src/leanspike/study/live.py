@@ -156,8 +156,8 @@ def _front_table(front: tuple[Row, ...]) -> Table:
 def clock(seconds: float) -> str:
     """Write a time as people say it.
 
-    >>> clock(42), clock(150), clock(7300)
-    ('42 s', '2 min 30 s', '2 h 1 min')
+    >>> clock(42), clock(150), clock(7300), clock(1e6)
+    ('42 s', '2 min 30 s', '2 h 1 min', '11 days 13 h')
     """
     whole = round(seconds)
     if whole < 60:
@@ -165,4 +165,5 @@ def clock(seconds: float) -> str:
     minutes, rest = divmod(whole, 60)
     if minutes < 60:
         return f"{minutes} min {rest} s"
-    return f"{minutes // 60} h {minutes % 60} min"
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes} min" if hours < 48 else f"{hours // 24} days {hours % 24} h"
