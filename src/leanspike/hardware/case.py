@@ -210,7 +210,14 @@ class _Shape:
         bits = layer.bits
         widths = (bits.weights, bits.inputs, bits.outputs, bits.partial_sums, bits.state)
         loops = tuple(getattr(layer, letter) for letter in DIMENSIONS)
-        return cls((loops, layer.stride, layer.dilation, layer.groups, widths), layer)
+        place = (
+            layer.padding,
+            layer.input_size,
+            layer.upsampling,
+            layer.neuron_maps,
+            layer.operand,
+        )
+        return cls((loops, layer.stride, layer.dilation, layer.groups, place, widths), layer)
 
 
 # A study prices the same shapes again and again with other densities.

@@ -5,6 +5,8 @@ from __future__ import annotations
 from math import prod
 from typing import Annotated, Any, Literal
 
+import numpy as np
+from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
 from leanspike.errors import InputError
@@ -12,6 +14,7 @@ from leanspike.hardware.spec import Spec
 
 Statistic = Literal["mean", "max"]
 Tensor = Literal["Weights", "Inputs", "Outputs", "State"]
+Operand = Literal["parameters", "activations"]
 #: The loop bounds: time steps, batch, input and output channels, output extents, kernel extents.
 DIMENSIONS = ("T", "N", "C", "M", "P", "Q", "R", "S")
 TENSORS: tuple[Tensor, ...] = ("Weights", "Inputs", "Outputs", "State")
@@ -111,10 +114,20 @@ class Layer(Spec):
     S: Count = 1
     stride: Pair = (1, 1)
     dilation: Pair = (1, 1)
+    #: Zeros before the input's first row and column.
     padding: tuple[Annotated[int, Field(ge=0)], Annotated[int, Field(ge=0)]] = (0, 0)
+    #: Rows and columns of the input without padding; by default as many zeros follow as precede.
+    input_size: Pair | None = None
+    #: Steps from one input value to the next on the padded grid, with zeros between: the stride of
+    #: a transposed convolution, which is a convolution of such an input.
+    upsampling: Pair = (1, 1)
     groups: Count = 1
-    #: Whether a spiking neuron follows, with a membrane state of one value per output.
+    #: Whether a spiking neuron follows, with a membrane state of its own.
     neurons: bool = True
+    #: Rows and columns of the neurons where pooling stands before them; by default P and Q.
+    neuron_size: Pair | None = None
+    #: What Weights holds: parameters, or activations that change with T and N (as in attention).
+    operand: Operand = "parameters"
     bits: Bits = Bits()
     density: Densities = Densities()
 
@@ -152,6 +165,29 @@ class Layer(Spec):
         width = (self.Q - 1) * self.stride[1] + (self.S - 1) * self.dilation[1] + 1
         return height, width
 
+    def input_mask(self, axis: Literal[0, 1]) -> NDArray[np.bool_]:
+        """Return which rows (axis 0) or columns (1) of the input that kernels touch hold values.
+
+        The others are padding, or zeros that a transposed convolution puts between values; bool
+        [extent]. A position holds a value where its row and its column do.
+
+        >>> Layer(name="c", C=1, M=1, P=2, R=3, padding=(1, 0)).input_mask(0)
+        array([False,  True,  True, False])
+        """
+        extent, before, step = self.input_extent[axis], self.padding[axis], self.upsampling[axis]
+        if self.input_size is None:
+            count = -(-max(1, extent - 2 * before) // step)
+        else:
+            count = self.input_size[axis]
+        mask = np.zeros(extent, np.bool_)
+        mask[before : before + (count - 1) * step + 1 : step] = True
+        return mask
+
+    @property
+    def neuron_maps(self) -> tuple[int, int]:
+        """Rows and columns of the neurons: the outputs' own, unless pooling stands between."""
+        return self.neuron_size or (self.P, self.Q)
+
     @property
     def accumulates(self) -> int:
         """Multiply-accumulates when nothing is skipped, over all T and N."""
@@ -165,15 +201,17 @@ class Layer(Spec):
     def volume(self, tensor: Tensor) -> int:
         """Return the number of values in a whole tensor, inputs with their padding.
 
-        State is one value per neuron whatever T is, and none without neurons.
+        State is one value per neuron whatever T is, and none without neurons. Weights that are
+        activations are there for every step and sample.
         """
         if tensor == "Weights":
-            return self.M * (self.C // self.groups) * self.R * self.S
+            changing = self.T * self.N if self.operand == "activations" else 1
+            return changing * self.M * (self.C // self.groups) * self.R * self.S
         if tensor == "Inputs":
             return self.T * self.N * self.C * prod(self.input_extent)
         if tensor == "Outputs":
             return self.T * self.N * self.M * self.P * self.Q
-        return self.N * self.M * self.P * self.Q if self.neurons else 0
+        return self.N * self.M * prod(self.neuron_maps) if self.neurons else 0
 
     def density_of(self, tensor: Tensor, statistic: Statistic = "mean") -> float:
         """Return a tensor's density; the state's is 1."""

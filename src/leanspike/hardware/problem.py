@@ -116,10 +116,11 @@ class Problem:
         rows = (("P", layer.stride[0]), ("R", layer.dilation[0]))
         columns = (("Q", layer.stride[1]), ("S", layer.dilation[1]))
         single = {letter: ((letter, 1),) for letter in bounds}
+        changing = (single["T"], single["N"]) if layer.operand == "activations" else ()
         return cls.build(
             bounds,
             {
-                "Weights": (*group, single["M"], single["C"], single["R"], single["S"]),
+                "Weights": (*changing, *group, single["M"], single["C"], single["R"], single["S"]),
                 "Inputs": (single["T"], single["N"], *group, single["C"], rows, columns),
                 "Outputs": (
                     single["T"], single["N"], *group, single["M"], single["P"], single["Q"],

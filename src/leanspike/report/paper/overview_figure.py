@@ -37,6 +37,7 @@ def _panel(axes: Axes, column: Column, cost: str) -> None:
         axes.text(0.5, 0.5, "not tried", ha="center", transform=axes.transAxes)
         return
     _scatter(axes, column, cost, size=12)
+    axes.locator_params(axis="x", nbins=5)
     best = max(mark.accuracy for mark in column.marks)
     axes.axhline(100 * best, color="#777777", linewidth=0.6, linestyle="--", zorder=0)
     good = [mark for mark in column.marks if 100 * (best - mark.accuracy) <= INSET_POINTS]
@@ -54,8 +55,11 @@ def _inset(axes: Axes, column: Column, cost: str, good: Sequence[Mark]) -> None:
     _scatter(inset, column, cost, size=8)
     for measure in ("cumulative", "joint"):
         _front_line(inset, [mark for mark in column.marks if mark.measure == measure], cost)
-    inset.set_xlim(low - room, middle + room)
-    inset.set_ylim(best - INSET_POINTS - 0.3, best + 0.5)
+    # Of a study whose settings lie close together, no more than there is.
+    (left, right), (bottom, top) = axes.get_xlim(), axes.get_ylim()
+    inset.set_xlim(max(left, low - room), min(right, middle + room))
+    inset.set_ylim(max(bottom, best - INSET_POINTS - 0.3), min(top, best + 0.5))
+    inset.locator_params(axis="x", nbins=4)
     inset.set_facecolor("#f2f2f2")
     inset.tick_params(labelsize=5.5, pad=1.5, length=2)
     for side in inset.spines.values():
