@@ -81,7 +81,10 @@ def linear_cells(
     for k in pairs:
         for number in range(lookup.first_cell[k], lookup.first_cell[k + 1]):
             stored |= lookup.words[lookup.cell_content[number]] != 0.0
-    rules = RowRules(False, exact.chained_metadata, exact.first_fill, exact.gating_keeps_cycles)
+    rules = RowRules(
+        exact.sparseloop, False, exact.chained_metadata, exact.first_fill,
+        exact.gating_keeps_cycles,
+    )  # fmt: skip
     # Many leader tiles are as good as never empty: equal chains are probed once.
     like = np.empty(len(probes), np.int64)
     for chain in range(len(probes)):

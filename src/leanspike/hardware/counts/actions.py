@@ -7,14 +7,11 @@ For every level and tensor the dense reads, fills and updates are thinned three 
    that the leader tile is empty. What is left alone there never reaches the levels inside;
 3. computes follow the operands that arrive, and the compute unit's own gating and skipping.
 
-Compiled, for one mapping and one configuration. With ``whole`` every thinning rounds to whole
-accesses as Timeloop v3.0.3 does (src/sparse-analysis/storage-optimization-combiner.cpp and
-compute-gs-analyzer.cpp); without it expectations stay fractions.
+Compiled, for one mapping and one configuration; expectations stay fractions. What Sparseloop
+does instead is :mod:`leanspike.hardware.sparseloop.actions`.
 """
 
 from __future__ import annotations
-
-from math import ceil, floor
 
 import numpy as np
 from numba import njit
@@ -31,16 +28,6 @@ ACTUAL, GATED, SKIPPED = 0, 3, 6
 NOTHING, GATES, SKIPS = 0, 1, 2
 
 
-@njit(cache=True, inline="always")
-def _down(value: float, whole: bool) -> float:
-    return floor(value) if whole else value
-
-
-@njit(cache=True, inline="always")
-def _up(value: float, whole: bool) -> float:
-    return ceil(value) if whole else value
-
-
 @njit(cache=True)
 def count_actions(
     written: int,
@@ -52,7 +39,6 @@ def count_actions(
     words: Reals,
     remedy: Ints,
     p_left: Reals,
-    whole: bool,
     chained: bool,
     computes: float,
     data: Reals,
@@ -77,8 +63,8 @@ def count_actions(
     remedy, p_left
         What a level does about reads (NOTHING, GATES, SKIPS), int64 [L, X], and the probability
         that the leader is empty, [L, X].
-    whole, chained
-        ``Semantics.whole_accesses`` and ``Semantics.chained_metadata``.
+    chained
+        ``Semantics.chained_metadata``.
     computes
         Dense computes of all units.
     data
@@ -96,42 +82,43 @@ def count_actions(
             for kind in range(3):
                 count = dense[level, x, kind]
                 if has_metadata[level, x]:
-                    data[level, x, kind] = count - _down(count * (1.0 - density[level, x]), whole)
+                    data[level, x, kind] = count - count * (1.0 - density[level, x])
                     for rank in range(ranks[level, x]):
                         for part in range(2):
                             per_tile = words[level, x, rank, part]
-                            metadata[level, x, kind, rank, part] = _up(
-                                per_tile * (count / tile[level, x]), whole
-                            )
+                            share = count / tile[level, x]
+                            metadata[level, x, kind, rank, part] = per_tile * share
                 else:
                     data[level, x, kind] = count
         level = 0
         while level < levels and remedy[level, x] == NOTHING:
             level += 1
         if level < levels:
-            _leave_alone(level, x, p_left[level, x], remedy[level, x], x == written, tile, ranks,
-                         whole, chained, data, metadata)  # fmt: skip
+            _leave_alone(
+                level, x, p_left[level, x], remedy[level, x], tile, ranks, chained, data, metadata
+            )
         while level < levels:
             p = p_left[level, x]
             inner = level + 1
             while inner < levels:
                 if tile[inner, x] > 0:
                     follow = chained or ranks[level, x] == 1
-                    _never_arrives(inner, x, p, follow, ranks, whole, chained, data, metadata)
+                    _never_arrives(inner, x, p, follow, ranks, chained, data, metadata)
                 if remedy[inner, x] != NOTHING:
                     break
                 inner += 1
             if inner == levels:
                 if x != written:
-                    computes -= _down(computes * p, whole)
+                    computes -= computes * p
             else:
                 # p counts from the whole tensor; of what still arrives, the inner level leaves
                 # this share.
                 share = 1.0 - (1.0 - p_left[inner, x]) / (1.0 - p) if p < 1.0 else 0.0
                 if not chained:
                     metadata[inner, x, READ] = metadata[inner, x, UPDATE]
-                _leave_alone(inner, x, share, remedy[inner, x], x == written, tile, ranks, whole,
-                             chained, data, metadata)  # fmt: skip
+                _leave_alone(
+                    inner, x, share, remedy[inner, x], tile, ranks, chained, data, metadata
+                )
             level = inner
     return computes
 
@@ -143,20 +130,19 @@ def _never_arrives(
     p: float,
     follow: bool,
     ranks: Ints,
-    whole: bool,
     chained: bool,
     data: Reals,
     metadata: Reals,
 ) -> None:
     """Take away what a level outside has left alone; ``follow``: its metadata goes with it."""
     for kind in range(3):
-        data[level, x, kind] -= _down(data[level, x, kind] * p, whole)
+        data[level, x, kind] -= data[level, x, kind] * p
         if not follow or (kind == UPDATE and not chained):
             continue
         for rank in range(ranks[level, x] if chained else min(1, ranks[level, x])):
             for part in range(2):
                 count = metadata[level, x, kind, rank, part]
-                metadata[level, x, kind, rank, part] -= _down(count * p, whole)
+                metadata[level, x, kind, rank, part] -= count * p
 
 
 @njit(cache=True)
@@ -165,10 +151,8 @@ def _leave_alone(
     x: int,
     p: float,
     remedy: int,
-    is_written: bool,
     tile: Ints,
     ranks: Ints,
-    whole: bool,
     chained: bool,
     data: Reals,
     metadata: Reals,
@@ -176,8 +160,7 @@ def _leave_alone(
     """Move the share ``p`` of a level's reads (and updates) to gated or skipped."""
     outcome = GATED if remedy == GATES else SKIPPED
     for kind in (READ, UPDATE):
-        count = data[level, x, kind]
-        left = _up(count * p, whole) if is_written and kind == READ else _down(count * p, whole)
+        left = data[level, x, kind] * p
         data[level, x, kind + outcome] += left
         data[level, x, kind] -= left
     # Only the ranks that the next level inside stores too are sent with a read.
@@ -190,8 +173,7 @@ def _leave_alone(
     for kind in (READ, UPDATE):
         for rank in range(sent):
             for part in range(2):
-                count = metadata[level, x, kind, rank, part]
-                left = _down(count * p, whole)
+                left = metadata[level, x, kind, rank, part] * p
                 metadata[level, x, kind + outcome, rank, part] += left
                 metadata[level, x, kind, rank, part] -= left
 
@@ -205,7 +187,6 @@ def count_computes(
     p_left: Reals,
     gates: bool,
     skips: bool,
-    whole: bool,
     outcome: Reals,
 ) -> None:
     """Split the computes of two operands into actual, gated and skipped, [3].
@@ -245,9 +226,9 @@ def count_computes(
                 gated += p
             else:
                 both += p
-    outcome[1] = _down(computes * gated, whole)
-    outcome[2] = _down(computes * skipped, whole)
-    outcome[0] = computes - outcome[1] - outcome[2] - _down(computes * absent, whole)
+    outcome[1] = computes * gated
+    outcome[2] = computes * skipped
+    outcome[0] = computes - outcome[1] - outcome[2] - computes * absent
 
 
 @njit(cache=True, inline="always")

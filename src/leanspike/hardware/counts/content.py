@@ -101,7 +101,7 @@ def physical_contents(
 
     Metadata is counted in bits, so ``words`` has one row whose first entry is bits. Sizes are
     those of :func:`~leanspike.hardware.formats.size.tile_sizes`; arguments as in
-    :func:`sparseloop_contents`.
+    :func:`~leanspike.hardware.sparseloop.content.sparseloop_contents`.
     """
     ones = np.ones(len(tiles))
     if layout is None:

@@ -168,6 +168,7 @@ def row_rules(semantics: Semantics) -> RowRules:
     """Return the switches that compiled rows depend on."""
     return RowRules(
         semantics.whole_accesses,
+        semantics.whole_accesses,
         semantics.chained_metadata,
         semantics.first_fill,
         semantics.gating_keeps_cycles,

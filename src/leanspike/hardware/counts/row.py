@@ -26,6 +26,7 @@ from leanspike.hardware.counts.actions import (
 )
 from leanspike.hardware.counts.imbalance import waiting_factor
 from leanspike.hardware.counts.totals import cycles_of, level_demand, storage_accesses
+from leanspike.hardware.sparseloop.actions import sparseloop_actions, sparseloop_computes
 
 Ints = NDArray[np.int64]
 Reals = NDArray[np.float64]
@@ -62,8 +63,13 @@ class RowPlan(NamedTuple):
 
 
 class RowRules(NamedTuple):
-    """The switches of :class:`~leanspike.hardware.semantics.Semantics` that rows depend on."""
+    """The switches of :class:`~leanspike.hardware.semantics.Semantics` that rows depend on.
 
+    ``sparseloop`` is whether accesses are thinned by Sparseloop's rules, ``whole_accesses``
+    whether these round: the search's bounds start from what is not rounded.
+    """
+
+    sparseloop: bool
     whole_accesses: bool
     chained_metadata: bool
     first_fill: bool
@@ -144,11 +150,18 @@ def evaluate_row(
     levels, tensors = nest.tile.shape
     whole = rules.whole_accesses
     dense_counts(plan.written, rules.first_fill, nest, row.dense)
-    let_through = count_actions(
-        plan.written, nest.tile, row.dense, content.has_metadata, content.ranks, content.density,
-        content.words, content.remedy, content.p_left, whole, rules.chained_metadata,
-        plan.computes, row.data, row.metadata,
-    )  # fmt: skip
+    if rules.sparseloop:
+        let_through = sparseloop_actions(
+            plan.written, nest.tile, row.dense, content.has_metadata, content.ranks,
+            content.density, content.words, content.remedy, content.p_left, whole,
+            rules.chained_metadata, plan.computes, row.data, row.metadata,
+        )  # fmt: skip
+    else:
+        let_through = count_actions(
+            plan.written, nest.tile, row.dense, content.has_metadata, content.ranks,
+            content.density, content.words, content.remedy, content.p_left,
+            rules.chained_metadata, plan.computes, row.data, row.metadata,
+        )  # fmt: skip
     _computes(plan, rules, content, let_through, row.computes)
     block = np.empty((levels, tensors, 3))
     packs = np.zeros((levels, tensors, 2))
@@ -257,10 +270,16 @@ def _computes(
                     not_skipped = min(not_skipped, 1.0 - content.p_left[level, x])
         if rules.whole_accesses:
             chances[k] = round(chances[k], 6)
-    count_computes(
-        let_through, content.operand_density, known, followed, chances, plan.gates, plan.skips,
-        rules.whole_accesses, outcome,
-    )  # fmt: skip
+    if rules.sparseloop:
+        sparseloop_computes(
+            let_through, content.operand_density, known, followed, chances, plan.gates,
+            plan.skips, rules.whole_accesses, outcome,
+        )  # fmt: skip
+    else:
+        count_computes(
+            let_through, content.operand_density, known, followed, chances, plan.gates,
+            plan.skips, outcome,
+        )  # fmt: skip
     if rules.gating_keeps_cycles and gated_away:
         # What gating takes away still passes through the unit, doing nothing.
         outcome[1] += max(0.0, plan.computes * not_skipped - let_through)

@@ -17,10 +17,10 @@ from leanspike.hardware.counts.content import Contents as TileContents
 from leanspike.hardware.counts.geometry import tile_geometry
 from leanspike.hardware.counts.plan import Plan
 from leanspike.hardware.counts.row import ContentArrays, NestArrays
-from leanspike.hardware.counts.sparseloop_content import sparseloop_contents
 from leanspike.hardware.density import DensityModel
 from leanspike.hardware.mapping import Mapping
 from leanspike.hardware.semantics import Semantics
+from leanspike.hardware.sparseloop.content import sparseloop_contents
 
 Ints = NDArray[np.int64]
 Reals = NDArray[np.float64]

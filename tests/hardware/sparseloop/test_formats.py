@@ -5,7 +5,7 @@ from math import ceil, floor
 import pytest
 
 from leanspike.hardware.density import FixedStructured
-from leanspike.hardware.formats.sparseloop import (
+from leanspike.hardware.sparseloop.formats import (
     CP,
     RLE,
     UBM,

@@ -13,8 +13,8 @@ from leanspike.hardware.architecture import Format
 from leanspike.hardware.counts.content import Contents
 from leanspike.hardware.density import DensityModel, FixedStructured, Uniform
 from leanspike.hardware.formats.rank import FORMAT_NAMES
-from leanspike.hardware.formats.sparseloop import metadata_words, payload_words
 from leanspike.hardware.identity import Same
+from leanspike.hardware.sparseloop.formats import metadata_words, payload_words
 
 Ints = NDArray[np.int64]
 Reals = NDArray[np.float64]
