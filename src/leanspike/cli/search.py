@@ -86,7 +86,7 @@ def _cases(
     statistic: str,
 ) -> list[Case]:
     from leanspike.hardware.architecture import Architecture
-    from leanspike.hardware.case import Case
+    from leanspike.hardware.case import network_cases
     from leanspike.hardware.semantics import Semantics
     from leanspike.hardware.spec import named
     from leanspike.hardware.workload import Workload
@@ -101,7 +101,9 @@ def _cases(
         names = ", ".join(one.name for one in network.layers)
         raise InputError(f"no layer {layer!r}", where="--layer", remedy=f"Layers: {names}")
     with named(architecture):
-        return [Case.of(one, chip, rules, statistic=cast(Any, statistic)) for one in layers]
+        # Of the whole network: what leaks is built for its widest layer.
+        cases = network_cases(network.layers, chip, rules, statistic=cast(Any, statistic))
+    return [case for one, case in zip(network.layers, cases, strict=True) if one in layers]
 
 
 def _record(result: SearchResult) -> dict[str, Any]:

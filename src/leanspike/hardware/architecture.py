@@ -66,6 +66,11 @@ class Level(Spec):
     area: Annotated[float, Field(ge=0)] | None = None
     leakage_uw: Annotated[float, Field(ge=0)] | None = None
 
+    @property
+    def row_bits(self) -> int | None:
+        """Bits of a row, where it does not depend on the values in it."""
+        return self.width or self.word_bits
+
     @field_validator("energy")
     @classmethod
     def _known_actions(cls, energy: dict[str, float]) -> dict[str, float]:
@@ -105,12 +110,15 @@ class Neuron(Spec):
     """The unit that updates the membrane: once per neuron and step, leak, threshold and reset.
 
     ``state`` names the levels that keep the membrane state, outermost first; the innermost of
-    them is read and written on every update.
+    them is read and written on every update. ``units`` is how many there are, for area and
+    leakage; left out, one beside every instance of that innermost level (one without a state).
+    ``energy`` (pJ per update), ``area`` and ``leakage_uw`` (of one unit) override the component's.
     """
 
     name: Annotated[str, Field(min_length=1)] = "neuron"
     component: dict[str, Any] | None = None
     state: tuple[str, ...] = ()
+    units: Count | None = None
     energy: Energy | None = None
     compare_energy: Energy | None = None
     area: Annotated[float, Field(ge=0)] | None = None
@@ -146,16 +154,24 @@ class Architecture(Spec):
 
     @model_validator(mode="after")
     def _names_fit(self) -> Architecture:
-        names = [level.name for level in self.levels] + [self.compute.name]
-        for name in names:
-            if names.count(name) > 1:
-                raise InputError(f"the name {name!r} twice", where="levels")
+        levels = [level.name for level in self.levels]
+        named = [("levels", name) for name in levels] + [("compute.name", self.compute.name)]
+        if self.neuron is not None:
+            named.append(("neuron.name", self.neuron.name))
+        seen: set[str] = set()
+        for where, name in named:
+            if name in seen:
+                raise InputError(
+                    f"the name {name!r} twice", where=where,
+                    remedy="Levels, the compute unit and the neuron need names of their own",
+                )  # fmt: skip
+            seen.add(name)
         for name in self.neuron.state if self.neuron else ():
-            if name not in names[:-1]:
+            if name not in levels:
                 raise InputError(
                     f"no level {name!r}",
                     where="neuron.state",
-                    remedy=f"Levels: {', '.join(names[:-1])}",
+                    remedy=f"Levels: {', '.join(levels)}",
                 )
         return self
 
@@ -200,6 +216,21 @@ class Architecture(Spec):
                 return i
         names = ", ".join(level.name for level in self.levels)
         raise InputError(f"no level {name!r}", remedy=f"Levels: {names}")
+
+    @property
+    def neuron_level(self) -> int | None:
+        """The level that neurons sit at: the innermost that keeps their state, if one does."""
+        if self.neuron is None or not self.neuron.state:
+            return None
+        return max(self.index(name) for name in self.neuron.state)
+
+    @property
+    def neuron_units(self) -> int:
+        """How many neuron units there are; see :class:`Neuron`."""
+        if self.neuron is None:
+            return 0
+        level = self.neuron_level
+        return self.neuron.units or (1 if level is None else self.instances(level))
 
     def instances(self, level: int) -> int:
         """Return how many instances of a level the hardware has; ``len(levels)``: compute units."""

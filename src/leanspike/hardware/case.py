@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from math import ceil, inf
@@ -16,6 +17,7 @@ from leanspike.hardware.counts.content import Content
 from leanspike.hardware.counts.evaluate import Evaluation, evaluate
 from leanspike.hardware.counts.plan import Bits, Plan
 from leanspike.hardware.density import DensityModel, FixedStructured, Uniform
+from leanspike.hardware.footprint import UnitBits
 from leanspike.hardware.identity import Same
 from leanspike.hardware.layer import DIMENSIONS, Layer, Statistic
 from leanspike.hardware.mapping import Mapping
@@ -62,13 +64,19 @@ class Case:
         *,
         statistic: Statistic = "mean",
         models: dict[str, DensityModel] | None = None,
+        built_for: UnitBits | None = None,
     ) -> Case:
         """Compile a layer for an architecture.
+
+        ``built_for`` are the widths of the architecture's units, which its area and leakage
+        follow: the layer's own when left out (see :func:`network_cases` for a whole network).
 
         Without ``models``, a density says where the non-zeros lie as the semantics' preset does:
         anywhere (uniform), or with ``whole_accesses`` evenly spread (fixed-structured).
         """
-        problem, plan, pricing = _compiled(Same(architecture), _Shape.of(layer), semantics)
+        problem, plan, pricing = _compiled(
+            Same(architecture), _Shape.of(layer), semantics, built_for or UnitBits.widest([layer])
+        )
         volumes = problem.volumes()
         chosen = []
         for name in problem.tensors:
@@ -198,6 +206,21 @@ class Case:
         return min(used, clusters) / used
 
 
+def network_cases(
+    layers: Sequence[Layer],
+    architecture: Architecture,
+    semantics: Semantics,
+    *,
+    statistic: Statistic = "mean",
+) -> list[Case]:
+    """Compile the layers of one network, for a chip whose units fit the widest of them."""
+    bits = UnitBits.widest(layers)
+    return [
+        Case.of(layer, architecture, semantics, statistic=statistic, built_for=bits)
+        for layer in layers
+    ]
+
+
 @dataclass(frozen=True)
 class _Shape:
     """A layer but for its name and densities: equal for layers that compile to the same plan."""
@@ -223,7 +246,7 @@ class _Shape:
 # A study prices the same shapes again and again with other densities.
 @lru_cache(maxsize=1024)
 def _compiled(
-    chip: Same[Architecture], shape: _Shape, semantics: Semantics
+    chip: Same[Architecture], shape: _Shape, semantics: Semantics, built_for: UnitBits
 ) -> tuple[Problem, Plan, Pricing]:
     """Return a layer's problem, plan and pricing on an architecture."""
     layer = shape.layer
@@ -242,6 +265,7 @@ def _compiled(
         state_bits=layer.bits.state,
         partial_bits=layer.bits.partial_sums,
         semantics=semantics,
+        built_for=built_for,
     )
     return problem, plan, pricing
 

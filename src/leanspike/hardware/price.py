@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from leanspike.hardware.architecture import Architecture
-from leanspike.hardware.case import Case
+from leanspike.hardware.case import network_cases
 from leanspike.hardware.cost import WorkloadCost
 from leanspike.hardware.layer import Layer, Statistic
 from leanspike.hardware.search import Objective, search_cases
@@ -79,7 +79,7 @@ def price_under(
     layers = [_with_bits(layer, weight_bits) for layer in work.layers]
     with named(architecture):
         cases = [
-            Case.of(layer, chip, one, statistic=statistic) for one in rules for layer in layers
+            case for one in rules for case in network_cases(layers, chip, one, statistic=statistic)
         ]
         found = iter(search_cases(cases, objective))
     costs = []

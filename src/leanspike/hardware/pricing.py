@@ -7,12 +7,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from leanspike.errors import InputError
 from leanspike.hardware.architecture import COMPUTE_ACTIONS, STORAGE_ACTIONS, Architecture, Level
-from leanspike.hardware.components import logic_prices, storage_prices
+from leanspike.hardware.components import logic_prices
 from leanspike.hardware.components.prices import Prices
-from leanspike.hardware.counts.plan import Plan
+from leanspike.hardware.counts.plan import Plan, values_per_row
+from leanspike.hardware.footprint import Footprint, UnitBits
 from leanspike.hardware.semantics import Semantics
+from leanspike.hardware.unit_prices import level_prices, unit_prices
 
 Reals = NDArray[np.float64]
 
@@ -47,8 +48,24 @@ class Pricing:
     leakage_uw: dict[str, float]
 
     @classmethod
-    def of(cls, plan: Plan, *, state_bits: int, partial_bits: int, semantics: Semantics) -> Pricing:
-        """Price an architecture.
+    def of(
+        cls,
+        plan: Plan,
+        *,
+        state_bits: int,
+        partial_bits: int,
+        semantics: Semantics,
+        built_for: UnitBits | None = None,
+    ) -> Pricing:
+        """Price an architecture for a layer.
+
+        Parameters
+        ----------
+        state_bits, partial_bits
+            Width of the layer's membrane state and partial sums.
+        built_for
+            Widths the units are built for, which area and leakage follow; the layer's own by
+            default.
 
         Raises
         ------
@@ -58,57 +75,33 @@ class Pricing:
         chip = plan.architecture
         levels, tensors = plan.keep.shape
         storage, state = np.zeros((levels, tensors, len(STORAGE_ACTIONS))), np.zeros((levels, 2))
-        area: dict[str, float] = {}
-        leakage: dict[str, float] = {}
         for i, level in enumerate(chip.levels):
             for x in range(tensors):
-                width = level.width or int(max(plan.value_bits[i, x], 1))
-                prices = _storage(chip, level, width)
+                prices = level_prices(
+                    chip, level, level.width or int(max(plan.value_bits[i, x], 1))
+                )
                 storage[i, x] = [_energy(level, prices, action) for action in STORAGE_ACTIONS]
-            width = level.width or state_bits
-            prices = _storage(chip, level, width)
-            accesses = -(-state_bits // width) if width < state_bits else 1 / (width // state_bits)
+            held = level.word_bits or state_bits
+            prices = level_prices(chip, level, level.width or held)
+            accesses = 1 / values_per_row(level.width, held)
             state[i] = [accesses * _energy(level, prices, action) for action in ("read", "write")]
-            area[level.name] = _area(level.area, prices) * chip.instances(i)
-            leakage[level.name] = _leakage(level.leakage_uw, prices) * chip.instances(i)
         unit = chip.compute
-        prices = _logic(chip, unit.component, partial_bits)
+        prices = unit_prices(chip, unit.component, partial_bits)
         compute = np.array(
             [unit.energy.get(a, prices.energy[a].value if prices else 0.0) for a in COMPUTE_ACTIONS]
         )
-        area[unit.name] = _area(unit.area, prices) * chip.instances(levels)
-        leakage[unit.name] = _leakage(unit.leakage_uw, prices) * chip.instances(levels)
-        compare = _compare(chip, partial_bits)
         neuron = 0.0
         if chip.neuron is not None:
-            prices = _logic(chip, chip.neuron.component, state_bits)
-            neuron = chip.neuron.energy or (prices.energy["compute"].value if prices else 0.0)
-            area[chip.neuron.name] = _area(chip.neuron.area, prices)
-            leakage[chip.neuron.name] = _leakage(chip.neuron.leakage_uw, prices)
+            prices = unit_prices(chip, chip.neuron.component, state_bits)
+            neuron = prices.energy["compute"].value if prices else 0.0
+            if chip.neuron.energy is not None:
+                neuron = chip.neuron.energy
             if not semantics.compare_per_step:
+                compare = _compare(chip, partial_bits)
                 neuron = max(0.0, neuron - compare)
                 compute[0] += compare
-        return cls(storage, compute, neuron, state, area, leakage)
-
-
-def _storage(chip: Architecture, level: Level, width: int) -> Prices | None:
-    if level.component is None:
-        return None
-    metadata = (level.metadata.width, level.metadata.depth) if level.metadata else None
-    try:
-        return storage_prices(
-            level.component, technology=chip.technology, width=width, depth=level.depth,
-            metadata=metadata,
-        )  # fmt: skip
-    except InputError as error:
-        where = f"{chip.name}, level {level.name}" + (f".{error.where}" if error.where else "")
-        raise InputError(error.what, where=where, remedy=error.remedy) from None
-
-
-def _logic(chip: Architecture, component: dict[str, object] | None, bits: int) -> Prices | None:
-    if component is None:
-        return None
-    return logic_prices(component, technology=chip.technology, bits=bits)
+        footprint = Footprint.of(chip, built_for or UnitBits(partial_bits, state_bits))
+        return cls(storage, compute, neuron, state, footprint.area, footprint.leakage_uw)
 
 
 def _compare(chip: Architecture, bits: int) -> float:
@@ -122,11 +115,3 @@ def _energy(level: Level, prices: Prices | None, action: str) -> float:
     if action in level.energy:
         return level.energy[action]
     return prices.energy[action].value if prices else 0.0
-
-
-def _area(given: float | None, prices: Prices | None) -> float:
-    return given if given is not None else prices.area.value if prices else 0.0
-
-
-def _leakage(given: float | None, prices: Prices | None) -> float:
-    return given if given is not None else prices.leakage.value if prices else 0.0

@@ -8,7 +8,7 @@ from typing import Any, cast, get_args
 
 from leanspike.errors import InputError
 from leanspike.hardware.architecture import Architecture
-from leanspike.hardware.case import Case
+from leanspike.hardware.case import Case, network_cases
 from leanspike.hardware.cost import LayerCost, WorkloadCost
 from leanspike.hardware.layer import Statistic
 from leanspike.hardware.search import SearchResult, search_each
@@ -75,11 +75,9 @@ def _points(sweep: Sweep) -> Iterator[_Point]:
         for workload in workloads:
             bits = given["weight_bits"]
             network = workload if bits is None else workload.with_weight_bits(bits)
-            cases = tuple(
-                Case.of(layer, chip, semantics, statistic=cast(Statistic, given["statistic"]))
-                for layer in network.layers
-            )
-            yield _Point(values, workload.name, chip, cases, given)
+            statistic = cast(Statistic, given["statistic"])
+            cases = network_cases(network.layers, chip, semantics, statistic=statistic)
+            yield _Point(values, workload.name, chip, tuple(cases), given)
 
 
 def _chip(name: str, values: Mapping[str, Any]) -> Architecture:

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 from leanspike.hardware.architecture import Architecture
-from leanspike.hardware.case import Case
+from leanspike.hardware.case import Case, network_cases
 from leanspike.hardware.cost import LayerCost
 from leanspike.hardware.search import search_cases
 from leanspike.hardware.semantics import Semantics
@@ -119,7 +119,7 @@ def cases_of(workload: Workload, reading: Reading, section: HardwareSection) -> 
     # The hardware room calls the uncompressed format U.
     innermost = "U" if reading.format == "none" else reading.format
     chip = Architecture.load(reading.architecture).with_formats(innermost)
-    return [Case.of(layer, chip, rules, statistic=reading.statistic) for layer in workload.layers]
+    return network_cases(workload.layers, chip, rules, statistic=reading.statistic)
 
 
 def _summary(layers: Sequence[LayerCost]) -> dict[str, Any]:

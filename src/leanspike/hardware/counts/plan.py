@@ -131,7 +131,9 @@ class Plan:
         word_bits = np.zeros((*shape, most, 2))
         value_bits, block = np.zeros(shape), np.ones(shape)
         finished_bits = np.zeros(len(levels))
-        inside = neuron_level(architecture)
+        neurons = architecture.neuron_level
+        # Without neurons outputs are finished when they reach the outermost level.
+        inside = 1 if neurons is None else neurons
         for i, level in enumerate(levels):
             partial = level.word_bits or bits.partial_sums
             finished = level.word_bits or bits.values[tensors[problem.written]]
@@ -189,16 +191,6 @@ class Plan:
             if self.keep[outer, x]:
                 return outer
         return -1
-
-
-def neuron_level(architecture: Architecture) -> int:
-    """Return the level the neurons sit at: the innermost that keeps their state.
-
-    Without neurons outputs are finished when they reach the outermost level.
-    """
-    if architecture.neuron is None or not architecture.neuron.state:
-        return 1
-    return max(architecture.index(name) for name in architecture.neuron.state)
 
 
 def values_per_row(width: int | None, value_bits: float) -> float:
@@ -272,7 +264,7 @@ def _metadata_width(level: Level) -> int:
 def _capacity(level: Level) -> float:
     if level.depth is None:
         return inf
-    return float(level.depth * (level.width or level.word_bits or 1))
+    return float(level.depth * (level.row_bits or 1))
 
 
 def _metadata_capacity(level: Level) -> float:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from leanspike.hardware.architecture import Architecture
-from leanspike.hardware.case import Case
+from leanspike.hardware.case import network_cases
 from leanspike.hardware.layer import Density, Statistic
 from leanspike.hardware.reference.published import LAYERS, published_accuracy
 from leanspike.hardware.reference.sparsity import published_setting
@@ -147,9 +147,7 @@ def _price(
     cases = []
     for run, workload in zip(chosen, workloads, strict=True):
         chip = architecture.with_formats(run.format)
-        cases += [
-            Case.of(layer, chip, semantics, statistic=run.statistic) for layer in workload.layers
-        ]
+        cases += network_cases(workload.layers, chip, semantics, statistic=run.statistic)
     found = iter(search_cases(cases, "edp"))
     priced = {}
     for run, workload in zip(chosen, workloads, strict=True):
