@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from leanspike.errors import InputError
 from leanspike.hardware.layer import DIMENSIONS, Bits, Densities, Density, Layer
+from leanspike.hardware.problem import Problem
 from leanspike.hardware.workload import Workload, workload_names
 from leanspike.hardware.workload_csv import COLUMNS
 
@@ -206,3 +207,28 @@ def test_unknown_names_and_missing_files_are_said(tmp_path: Path) -> None:
         Workload.load(tmp_path / "no.csv")
     with pytest.raises(InputError, match="cannot be written"):
         Workload.load("published").to_csv(tmp_path / "no" / "w.csv")
+
+
+BIG = 1 << 30
+
+
+@pytest.mark.parametrize(
+    ("sizes", "found"),
+    [
+        ({"C": BIG, "M": BIG}, "accumulates"),
+        ({"P": 1 << 20, "Q": 1 << 20, "stride": (1 << 15, 1 << 15)}, "values of Inputs"),
+        ({"S": 2, "R": 2, "dilation": (BIG, BIG), "T": 4}, "values of Inputs"),
+        ({"M": 1 << 10, "neuron_size": (BIG, BIG)}, "neuron updates"),
+    ],
+)
+def test_sizes_beyond_64_bits_are_refused(sizes, found) -> None:
+    with pytest.raises(InputError, match=rf"bounds: found \S+ {found}, expected fewer"):
+        Layer(**{"name": "l", "C": 1, "M": 1, **sizes})
+
+
+def test_traffic_beyond_64_bits_is_refused() -> None:
+    """Volumes fit, but whole inputs with wide gaps may be fetched at every step."""
+    layer = Layer(name="l", C=1, M=1 << 20, P=1 << 10, Q=1 << 10, stride=(1 << 15, 1 << 15))
+    assert layer.volume("Inputs") < 1 << 60
+    with pytest.raises(InputError, match=r"bounds: found bounds and strides that may move"):
+        Problem.of(layer)

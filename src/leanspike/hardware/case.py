@@ -51,7 +51,6 @@ class Case:
     pricing: Pricing
     semantics: Semantics
     cycle_ns: float
-    state_bits: int
     neurons: bool
     dense: bool = False
 
@@ -94,7 +93,6 @@ class Case:
             pricing=pricing,
             semantics=semantics,
             cycle_ns=architecture.cycle_ns,
-            state_bits=layer.bits.state,
             neurons=layer.neurons and semantics.membrane_state,
         )
 
@@ -144,9 +142,9 @@ class Case:
             for x, content in enumerate(found.contents[i]):
                 if content is None:
                     continue
-                held = content_bits(content, plan.value_bits[i, x], found.word_bits[i, x])
+                held = content_bits(content, plan.stored_bits[i, x], found.word_bits[i, x])
                 data, metadata = data + held[0], metadata + held[1]
-            data += membrane.tile[i] * self.state_bits
+            data += membrane.tile[i] * plan.stored_state_bits[i]
             shared = plan.metadata_capacity[i] < 0
             _check_room(level.name, "values", data + metadata * shared, plan.capacity[i])
             if not shared:
@@ -258,22 +256,16 @@ def _compiled(
             "Outputs": layer.bits.outputs,
         },
         partial_sums=layer.bits.partial_sums,
+        state=layer.bits.state,
     )
     plan = Plan.of(chip.it, problem, bits, semantics)
-    pricing = Pricing.of(
-        plan,
-        state_bits=layer.bits.state,
-        partial_bits=layer.bits.partial_sums,
-        semantics=semantics,
-        built_for=built_for,
-    )
-    return problem, plan, pricing
+    return problem, plan, Pricing.of(plan, semantics, built_for=built_for)
 
 
-def content_bits(content: Content, value_bits: float, word_bits: Reals) -> tuple[float, float]:
+def content_bits(content: Content, stored_bits: float, word_bits: Reals) -> tuple[float, float]:
     """Return the most bits of values and of metadata that a tile takes; word_bits is [R, 2]."""
     words = content.most_words * word_bits[: len(content.most_words)]
-    return content.values * value_bits, float(ceil(float(words.sum())))
+    return content.values * stored_bits, float(ceil(float(words.sum())))
 
 
 def _check_room(level: str, what: str, needed: float, room: float) -> None:

@@ -21,8 +21,8 @@ TENSORS: tuple[Tensor, ...] = ("Weights", "Inputs", "Outputs", "State")
 
 Count = Annotated[int, Field(ge=1, le=1 << 30)]
 Width = Annotated[int, Field(ge=1, le=64)]
-# Counts are 64-bit integers, and some are products of two.
-_MOST_ACCUMULATES = 1 << 60
+# Counts are 64-bit integers.
+_MOST = 1 << 60
 Fraction = Annotated[float, Field(ge=0, le=1)]
 Pair = tuple[Count, Count]
 
@@ -143,12 +143,13 @@ class Layer(Spec):
 
     @model_validator(mode="after")
     def _countable(self) -> Layer:
-        if self.accumulates >= _MOST_ACCUMULATES:
-            raise InputError(
-                f"found {self.accumulates:.3g} accumulates, expected fewer than "
-                f"{_MOST_ACCUMULATES:.3g}",
-                where="bounds",
-            )
+        counts = {"accumulates": self.accumulates, "neuron updates": self.neuron_updates}
+        counts |= {f"values of {tensor}": self.volume(tensor) for tensor in TENSORS}
+        for what, count in counts.items():
+            if count >= _MOST:
+                raise InputError(
+                    f"found {count:.3g} {what}, expected fewer than {_MOST:.3g}", where="bounds"
+                )
         return self
 
     @property

@@ -51,18 +51,14 @@ class Pricing:
     def of(
         cls,
         plan: Plan,
-        *,
-        state_bits: int,
-        partial_bits: int,
         semantics: Semantics,
+        *,
         built_for: UnitBits | None = None,
     ) -> Pricing:
         """Price an architecture for a layer.
 
         Parameters
         ----------
-        state_bits, partial_bits
-            Width of the layer's membrane state and partial sums.
         built_for
             Widths the units are built for, which area and leakage follow; the layer's own by
             default.
@@ -72,7 +68,7 @@ class Pricing:
         InputError
             When a component is not known or cannot be priced as described.
         """
-        chip = plan.architecture
+        chip, partial_bits = plan.architecture, plan.bits.partial_sums
         levels, tensors = plan.keep.shape
         storage, state = np.zeros((levels, tensors, len(STORAGE_ACTIONS))), np.zeros((levels, 2))
         for i, level in enumerate(chip.levels):
@@ -81,8 +77,8 @@ class Pricing:
                     chip, level, level.width or int(max(plan.value_bits[i, x], 1))
                 )
                 storage[i, x] = [_energy(level, prices, action) for action in STORAGE_ACTIONS]
-            held = level.word_bits or state_bits
-            prices = level_prices(chip, level, level.width or held)
+            held = plan.state_bits[i]
+            prices = level_prices(chip, level, level.width or int(held))
             accesses = 1 / values_per_row(level.width, held)
             state[i] = [accesses * _energy(level, prices, action) for action in ("read", "write")]
         unit = chip.compute
@@ -92,7 +88,7 @@ class Pricing:
         )
         neuron = 0.0
         if chip.neuron is not None:
-            prices = unit_prices(chip, chip.neuron.component, state_bits)
+            prices = unit_prices(chip, chip.neuron.component, plan.bits.state)
             neuron = prices.energy["compute"].value if prices else 0.0
             if chip.neuron.energy is not None:
                 neuron = chip.neuron.energy
@@ -100,7 +96,7 @@ class Pricing:
                 compare = _compare(chip, partial_bits)
                 neuron = max(0.0, neuron - compare)
                 compute[0] += compare
-        footprint = Footprint.of(chip, built_for or UnitBits(partial_bits, state_bits))
+        footprint = Footprint.of(chip, built_for or UnitBits(partial_bits, plan.bits.state))
         return cls(storage, compute, neuron, state, footprint.area, footprint.leakage_uw)
 
 

@@ -18,6 +18,9 @@ from leanspike.hardware.layer import Layer
 
 Ints = NDArray[np.int64]
 
+# Counts are 64-bit integers.
+_MOST = 1 << 62
+
 #: A tensor's ranks; each rank's index is a sum of (loop letter, coefficient) terms.
 Projection = tuple[tuple[tuple[str, int], ...], ...]
 
@@ -69,7 +72,7 @@ class Problem:
         ------
         InputError
             When a bound is below 1, a projection names an unknown loop, has a coefficient below
-            1, or no tensor is written.
+            1, no tensor is written, or counts may not fit 64-bit integers.
         """
         dims = tuple(bounds)
         for letter, bound in bounds.items():
@@ -94,6 +97,17 @@ class Problem:
                             where=tensor,
                         )
                     coefficients[x, r, dims.index(letter)] += coefficient
+            # No mapping moves more than a tile at every step, and a rank of a tile is no longer
+            # than its loops' product times their largest coefficient.
+            traffic = prod(max(1, int(largest)) for largest in coefficients[x].max(axis=1))
+            for d, ranks_of_loop in enumerate(np.count_nonzero(coefficients[x], axis=0)):
+                traffic *= int(bounds[dims[d]]) ** max(1, int(ranks_of_loop))
+            if traffic >= _MOST:
+                raise InputError(
+                    f"found bounds and strides that may move {traffic:.3g} values of {tensor}, "
+                    f"expected fewer than {_MOST:.3g}",
+                    where="bounds",
+                )
         return cls(
             dims=dims,
             bounds=np.array([bounds[d] for d in dims], np.int64),

@@ -59,8 +59,8 @@ class Lanes(NamedTuple):
 
     ``cells`` [cells, COLUMNS, 8]; per pace the cycles that computes need and their energy, each
     [paces, 8]. Room for values and for metadata (infinite where they share one) and whether they
-    share it, each [L, 8]; one over the bandwidths [L, 3, 8]; pJ of packing at each pair [K, 8];
-    pJ per cycle (leakage) and bits of a membrane value, each [8].
+    share it, and the room a membrane value takes, each [L, 8]; one over the bandwidths [L, 3, 8];
+    pJ of packing at each pair [K, 8]; pJ per cycle (leakage), [8].
     """
 
     cells: Reals
@@ -130,7 +130,7 @@ def bound(
         for i in range(levels):
             used, held = counted.used[n, i], counted.held[n, i]
             for v in range(LANES):
-                values[v] = held * lanes.state_bits[v]
+                values[v] = held * lanes.state_bits[i, v]
                 metadata[v] = 0.0
             if limited[i]:
                 for v in range(LANES):

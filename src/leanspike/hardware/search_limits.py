@@ -36,7 +36,7 @@ def capacity_limits(cases: Sequence[Case]) -> list[Limit]:
 def _fits(cases: Sequence[Case], level: int, room: float) -> Callable[[Nests], Bools]:
     plan = cases[0].plan
     kept = np.flatnonzero(plan.keep[level]).tolist()
-    bits = {x: min(float(case.plan.value_bits[level, x]) for case in cases) for x in kept}
+    bits = {x: min(float(case.plan.stored_bits[level, x]) for case in cases) for x in kept}
     # Cases of one structure store a tensor all with zeros or all without.
     with_zeros = [
         case.dense or case.plan.formats[level][x] is None for case in cases[:1] for x in kept

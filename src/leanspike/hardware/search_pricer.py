@@ -94,7 +94,7 @@ class Pricer:
             per_word=1.0 / np.stack([plan.bandwidth for plan in plans], axis=-1),
             packing_pj=np.stack([one.storage[level, tensor, 19] for one in prices], axis=-1),
             cycle_pj=np.array([one.cycle for one in prices]),
-            state_bits=np.array([float(self.cases[lane].state_bits) for lane in order]),
+            state_bits=np.stack([plan.stored_state_bits for plan in plans], axis=-1),
         )
 
     @cached_property

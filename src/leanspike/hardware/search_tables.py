@@ -161,7 +161,7 @@ class Tables:
         level, x = self.numbers.pairs[k]
         layout = case.plan.formats[level][x]
         key = (
-            k, _model_key(case.models[x]), layout and Same(layout), case.plan.value_bits[level, x],
+            k, _model_key(case.models[x]), layout and Same(layout), case.plan.stored_bits[level, x],
             case.plan.block[level, x], case.plan.word_bits[level, x].tobytes(), case.semantics,
         )  # fmt: skip
         known = self._known.get(key)
@@ -179,7 +179,7 @@ class Tables:
         return PairTable(
             np.stack((found.density, found.present, found.row_waste), axis=1),
             found.words,
-            found.bits(case.plan.value_bits[level, x], fixed.plan.word_bits[level, x]),
+            found.bits(case.plan.stored_bits[level, x], fixed.plan.word_bits[level, x]),
         )
 
 

@@ -4,7 +4,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from leanspike.errors import InputError
-from leanspike.hardware.formats import FORMAT_NAMES, Rank, decode, encode, ranks_of
+from leanspike.hardware.density import Uniform
+from leanspike.hardware.formats import (
+    FORMAT_NAMES,
+    Rank,
+    decode,
+    encode,
+    ranks_of,
+    tile_sizes,
+)
 
 
 @st.composite
@@ -54,9 +62,17 @@ def test_offsets_over_coordinates_are_csr() -> None:
     assert code.metadata_bits == 4 * 4 + 3 * 2
 
 
+@pytest.mark.parametrize(("given", "used"), [(None, 4), (3, 4), (4, 4), (7, 7)])
+def test_coordinates_too_narrow_for_their_range_are_widened(given, used) -> None:
+    ranks = [Rank(format="CP", word_bits=given)]
+    code = encode(np.eye(10)[9], ranks)
+    assert (code.streams[0].width, code.streams[0].words) == (used, (9,))
+    assert decode(code).tolist() == np.eye(10)[9].tolist()
+    # The entry's coordinate and the number of entries, 0 to 10.
+    assert tile_sizes(ranks, [10], Uniform(10, 1)).metadata_bits[0] == pytest.approx(used + 4)
+
+
 def test_what_cannot_be_written_is_refused() -> None:
-    with pytest.raises(InputError, match="CP: 9 does not fit 3 bits"):
-        encode(np.eye(1, 10, 9), [Rank(format="U"), Rank(format="CP", word_bits=3)])
     with pytest.raises(InputError, match="in 2 ranks"):
         encode(np.ones(3), ranks_of(["U", "U"]))
     with pytest.raises(InputError, match="format: found 'RLL'"):

@@ -17,7 +17,12 @@ def cases(draw: st.DrawFn) -> tuple[tuple[int, ...], tuple[Rank, ...], int, int]
         st.sampled_from([(1,), (2,), (5,), (9,), (10,), (2, 3), (3, 3), (4, 2), (2, 2, 2), (1, 7)])
     )
     ranks = tuple(
-        Rank(format=name, word_bits=draw(st.integers(1, 2)) if name == "RLE" else None)
+        Rank(
+            format=name,
+            word_bits=draw(
+                st.integers(1, 2) if name == "RLE" else st.sampled_from([None, 1, 2, 3, 9])
+            ),
+        )
         for name in (draw(st.sampled_from(FORMAT_NAMES)) for _ in shape)
     )
     size = int(np.prod(shape))

@@ -72,14 +72,15 @@ class Contents:
             self.most_words[k], float(self.row_waste[k]),
         )  # fmt: skip
 
-    def bits(self, value_bits: float, word_bits: Reals) -> Reals:
+    def bits(self, stored_bits: float, word_bits: Reals) -> Reals:
         """Return the most bits of values and of metadata a tile takes, [K, 2].
 
-        ``word_bits`` [R, 2] are the widths of metadata and payload words.
+        ``stored_bits`` is what a value takes of its rows, ``word_bits`` [R, 2] are the widths of
+        metadata and payload words.
         """
         ranks = self.most_words.shape[1]
         metadata = np.ceil((self.most_words * word_bits[:ranks]).sum(axis=(1, 2)))
-        return np.stack((self.values * value_bits, metadata), axis=-1)
+        return np.stack((self.values * stored_bits, metadata), axis=-1)
 
 
 def dense_contents(tiles: Ints) -> Contents:

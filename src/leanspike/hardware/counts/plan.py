@@ -31,10 +31,11 @@ class Follow:
 
 @dataclass(frozen=True)
 class Bits:
-    """Bits of a value of each tensor, and of an output while it is a partial sum."""
+    """Bits of a value of each tensor, of an output while it is a partial sum, of a membrane."""
 
     values: dict[str, int]
     partial_sums: int
+    state: int = 16
 
 
 @dataclass(frozen=True)
@@ -58,10 +59,12 @@ class Plan:
         Conditions, gating ones first, each group from the innermost level outward.
     value_bits
         Bits of a value, [L, X]; of an output while it is a partial sum.
-    finished_bits
-        Bits of an output that enters a level finished, [L].
+    finished_bits, state_bits
+        Bits of an output that enters a level finished, and of a membrane value, [L].
     block
         Values in a row, [L, X]: below 1 where a value takes several rows.
+    stored_bits, stored_state_bits
+        Bits of rows that a value takes, [L, X], and that a membrane value takes, [L].
     metadata_width
         Bits of a metadata row, int64 [L].
     capacity, metadata_capacity
@@ -75,6 +78,7 @@ class Plan:
 
     architecture: Architecture
     problem: Problem
+    bits: Bits
     keep: Bools
     formats: tuple[tuple[Format | None, ...], ...]
     ranks: Ints
@@ -85,7 +89,10 @@ class Plan:
     follows: tuple[Follow, ...]
     value_bits: Reals
     finished_bits: Reals
+    state_bits: Reals
     block: Reals
+    stored_bits: Reals
+    stored_state_bits: Reals
     metadata_width: Ints
     capacity: Reals
     metadata_capacity: Reals
@@ -129,8 +136,9 @@ class Plan:
         )  # fmt: skip
         flattens = np.zeros((len(tensors), len(levels), most, len(problem.dims)), np.bool_)
         word_bits = np.zeros((*shape, most, 2))
-        value_bits, block = np.zeros(shape), np.ones(shape)
+        value_bits, block, stored_bits = np.zeros(shape), np.ones(shape), np.zeros(shape)
         finished_bits = np.zeros(len(levels))
+        state_bits = np.array([float(level.word_bits or bits.state) for level in levels])
         neurons = architecture.neuron_level
         # Without neurons outputs are finished when they reach the outermost level.
         inside = 1 if neurons is None else neurons
@@ -142,6 +150,7 @@ class Plan:
                 is_output = x == problem.written
                 value_bits[i, x] = partial if is_output else level.word_bits or bits.values[name]
                 block[i, x] = values_per_row(level.width, value_bits[i, x])
+                stored_bits[i, x] = bits_in_rows(level.width, value_bits[i, x])
                 layout = formats[i][x]
                 if layout is None:
                     continue
@@ -157,6 +166,7 @@ class Plan:
         return cls(
             architecture=architecture,
             problem=problem,
+            bits=bits,
             keep=keep,
             formats=formats,
             ranks=ranks,
@@ -167,7 +177,12 @@ class Plan:
             follows=_follows(architecture, problem),
             value_bits=value_bits,
             finished_bits=finished_bits,
+            state_bits=state_bits,
             block=block,
+            stored_bits=stored_bits,
+            stored_state_bits=np.array(
+                [bits_in_rows(level.width, b) for level, b in zip(levels, state_bits, strict=True)]
+            ),
             metadata_width=np.array([_metadata_width(level) for level in levels], np.int64),
             capacity=np.array([_capacity(level) for level in levels]),
             metadata_capacity=np.array([_metadata_capacity(level) for level in levels]),
@@ -202,6 +217,15 @@ def values_per_row(width: int | None, value_bits: float) -> float:
     if width is None:
         return 1.0
     return float(width // value_bits) if width >= value_bits else 1.0 / ceil(value_bits / width)
+
+
+def bits_in_rows(width: int | None, value_bits: float) -> float:
+    """Return the bits of rows that a value takes: a row holds whole values, a value whole rows.
+
+    >>> bits_in_rows(16, 9), bits_in_rows(64, 3), bits_in_rows(8, 12), bits_in_rows(None, 5)
+    (16.0, 3.0476190476190474, 16.0, 5.0)
+    """
+    return float(value_bits) if width is None else width / values_per_row(width, value_bits)
 
 
 def _follows(architecture: Architecture, problem: Problem) -> tuple[Follow, ...]:

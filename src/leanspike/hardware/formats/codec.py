@@ -83,11 +83,6 @@ def encode(tile: Array, ranks: Sequence[Rank]) -> EncodedTile:
         if rank.format == "UOP":  # what an empty segment points to is not stored
             stored = [entry for entry in stored if np.any(entry)]
         fibers = stored
-    for rank, stream in zip(ranks, streams, strict=True):
-        if stream.words and max(stream.words) >> stream.width:
-            raise InputError(
-                f"{max(stream.words)} does not fit {stream.width} bits", where=rank.format
-            )
     values = np.array([entry[()] for entry in fibers], dtype=tile.dtype)
     return EncodedTile(tuple(ranks), tile.shape, tuple(streams), values)
 

@@ -27,9 +27,9 @@ class Rank(Spec):
     RLE     those with non-zeros        the run of empty coordinates before each
     ======  ==========================  =====================================================
 
-    ``word_bits`` is the width of an offset, a coordinate or a run; without it offsets and
-    coordinates are as narrow as their range allows and runs have 4 bits. A plain name stands for
-    a rank of that format.
+    ``word_bits`` is the width of an offset, a coordinate or a run; without it, or where it is too
+    narrow for their range, offsets and coordinates are as narrow as the range allows, and runs have
+    4 bits. A plain name stands for a rank of that format.
 
     >>> Rank.model_validate("RLE").run_bits
     4

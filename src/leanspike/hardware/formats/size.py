@@ -77,17 +77,20 @@ def _products(extents: list[Sizes]) -> tuple[list[Sizes], list[Sizes]]:
 
 
 def word_bits(ranks: Sequence[Rank], extents: Sequence[Sizes], place: int) -> Sizes:
-    """Width of one metadata word of a rank, shape [K]: as given, or as its range needs."""
+    """Width of one metadata word of a rank, shape [K].
+
+    Offsets and coordinates are as wide as given, or wider where their range needs it.
+    """
     rank = ranks[place]
     if rank.format == "RLE":
         return np.full_like(extents[place], rank.run_bits)
     if rank.format == "UBM":
         return np.ones_like(extents[place])
-    if rank.word_bits is not None:
-        return np.full_like(extents[place], rank.word_bits)
     if rank.format == "UOP":  # offsets into the next rank's entries, or into the values
-        return bit_length(np.prod(extents[: place + 2], axis=0))
-    return bit_length(np.maximum(extents[place] - 1, 0))
+        needed = bit_length(np.prod(extents[: place + 2], axis=0))
+    else:
+        needed = bit_length(np.maximum(extents[place] - 1, 0))
+    return np.maximum(needed, rank.word_bits or 0)
 
 
 def bit_length(largest: npt.ArrayLike) -> Sizes:

@@ -46,10 +46,9 @@ def timeloop_case(found: TimeloopInput, semantics: Semantics) -> Case:
         name=found.architecture.name,
         plan=plan,
         models=tuple(models),
-        pricing=Pricing.of(plan, state_bits=8, partial_bits=8, semantics=semantics),
+        pricing=Pricing.of(plan, semantics),
         semantics=semantics,
         cycle_ns=found.architecture.cycle_ns,
-        state_bits=8,
         neurons=False,
         dense=not found.optimizes_zeros,
     )
