@@ -81,8 +81,34 @@ def test_reestimated_statistics_are_the_average_over_batches() -> None:
     assert torch.allclose(net[1].running_var, sum(variances) / 2, rtol=1e-4)
     assert net[1].momentum == momentum
     assert all(torch.equal(weights[k], v) for k, v in net.named_parameters())
+
+
+def test_reestimating_fails_without_a_trace() -> None:
+    net = network().eval()
+    before = {k: v.clone() for k, v in net.state_dict().items()}
+    momentum = net[1].momentum
+
+    def unchanged() -> bool:
+        return all(torch.equal(v, before[k]) for k, v in net.state_dict().items())
+
     with pytest.raises(InputError, match="no batch"):
         reestimate_batchnorm(net, [])
+    assert unchanged()
+    with pytest.raises(RuntimeError):  # the second batch has a channel too many
+        reestimate_batchnorm(net, [torch.randn(6, 2, 8, 8), torch.randn(6, 3, 8, 8)])
+    assert unchanged()
+    assert net[1].momentum == momentum
+    assert not net[1].training
+
+
+def test_a_norm_that_meets_no_data_keeps_its_statistics() -> None:
+    net = network()
+    net.register_module("unused", nn.BatchNorm2d(3))
+    with torch.no_grad():
+        net.unused.running_var.fill_(2.5)
+    reestimate_batchnorm(net, [torch.randn(6, 2, 8, 8)], run=lambda m, x: m[:9](x))
+    assert torch.equal(net.unused.running_var, torch.full((3,), 2.5))
+    assert int(net.unused.num_batches_tracked) == 0
 
 
 def test_reestimating_leaves_modes_alone() -> None:

@@ -150,6 +150,48 @@ def test_convert_keeps_the_outputs_and_leaves_plain_modules() -> None:
     plain.load_state_dict(model.state_dict(), strict=True)
 
 
+def hooks(model: nn.Module) -> list[str]:
+    """Name every hook and every attribute that prepare could leave behind."""
+    return [
+        f"{name}.{key}"
+        for name, module in model.named_modules()
+        for key, value in module.__dict__.items()
+        if ("hooks" in key and value)
+    ] + [f"{n}.{k}" for n, m in model.named_modules() for k in set(m.__dict__) - PLAIN]
+
+
+PLAIN = set().union(*(m.__dict__ for m in (nn.Conv2d(1, 1, 1), nn.Linear(1, 1), nn.ReLU())))
+PLAIN |= set(nn.BatchNorm2d(1).__dict__) | set(nn.Flatten().__dict__)
+
+
+@pytest.mark.parametrize("copied", [False, True])
+def test_convert_leaves_no_hook_and_no_cache(copied: bool) -> None:
+    model = network()
+    assert hooks(model) == []
+    model = nn.Sequential(prepare(prepare(model, BOTH), BOTH))
+    prepare(model, CompressionConfig(weight_bits=3))  # a cache inside another's
+    model(batch())
+    if copied:
+        model = copy.deepcopy(model)
+    weights = [model[0][i].parametrizations.weight.original for i in (0, 4)]
+    convert(model)
+    assert hooks(model[0]) == []
+    assert set(model.__dict__) == set(nn.Sequential().__dict__)
+    assert not model._forward_hooks
+    assert not model._forward_pre_hooks
+    assert not model._forward_hooks_always_called
+    assert all(model[0][i].weight is weight for i, weight in zip((0, 4), weights, strict=True))
+
+
+def test_converting_a_copy_leaves_the_original_whole() -> None:
+    model = prepare(network(), BOTH).eval()
+    expected = model(batch())
+    twin = convert(copy.deepcopy(model))
+    assert torch.equal(twin(batch()), expected)
+    assert torch.equal(model(batch()), expected)
+    assert "0.weight_mask" in model.state_dict()
+
+
 def test_converted_model_can_be_prepared_again() -> None:
     model = convert(prepare(network(), BOTH))
     again = prepare(model, CompressionConfig(weight_bits=4)).state_dict()

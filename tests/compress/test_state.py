@@ -6,8 +6,16 @@ import torch
 from torch import Tensor, nn
 
 from leanspike.activity import profile
-from leanspike.compress import CompressionConfig, StateConfig, convert, prepare, prepare_state
+from leanspike.compress import (
+    CompressionConfig,
+    StateConfig,
+    convert,
+    fold_batchnorm,
+    prepare,
+    prepare_state,
+)
 from leanspike.compress.fixed_point import SharedScale
+from leanspike.compress.state import accumulator_of
 from leanspike.errors import InputError
 from leanspike.nn import NetworkConfig, Neuron, NeuronConfig, build_network
 
@@ -106,7 +114,8 @@ def mint(neuron: NeuronConfig) -> nn.Sequential:
         nn.init.zeros_(net[i].bias)
         nn.init.normal_(net[i].weight)
     prepare(net, CompressionConfig(weight_bits=2, quantizer="lsq", granularity="channel"))
-    return prepare_state(net, StateConfig(membrane_bits=2, shared_scale=True))  # type: ignore[return-value]
+    config = StateConfig(membrane_bits=2, shared_scale=True)
+    return prepare_state(net, config, example=torch.zeros(3, 1, 12))  # type: ignore[return-value]
 
 
 def test_a_shared_scale_is_the_weights() -> None:
@@ -145,13 +154,118 @@ def test_a_shared_scale_needs_one() -> None:
         StateConfig(membrane_bits=2, membrane_step=0.5, shared_scale=True)
     shared = StateConfig(membrane_bits=2, shared_scale=True)
     plain = nn.Sequential(nn.Linear(2, 2), Neuron())
-    with pytest.raises(InputError, match="neuron '1': the layer before it has no quantizer"):
+    x = torch.zeros(3, 1, 2)
+    with pytest.raises(InputError, match="Give an input"):
         prepare_state(plain, shared)
+    with pytest.raises(InputError, match="neuron '1': '0', which feeds it, has no quantizer"):
+        prepare_state(plain, shared, example=x)
     assert plain[1].membrane is None
-    normed = nn.Sequential(nn.Linear(2, 2), nn.BatchNorm1d(2), Neuron())
+    normed = nn.Sequential(nn.Linear(2, 2), nn.Unflatten(1, (2, 1)), nn.BatchNorm1d(2), Neuron())
     prepare(normed, CompressionConfig(weight_bits=2))
-    with pytest.raises(InputError, match="neuron '2': the batch norm '1' lies between"):
-        prepare_state(normed, shared)
+    with pytest.raises(InputError, match="neuron '3': the batch norm '2' lies between"):
+        prepare_state(normed, shared, example=torch.zeros(1, 2))
+    prepare(plain, CompressionConfig(weight_bits=2))
+    wide = StateConfig(membrane_bits=2, shared_scale=True, accumulator_bits=4)
+    with pytest.raises(InputError, match="Give an input"):
+        prepare_state(plain, wide)
+    assert accumulator_of(plain[0]) is None
+
+
+class Backwards(nn.Module):
+    """Modules defined in another order than the data passes them."""
+
+    def __init__(self, *, both: bool = False, skip: bool = False, recurrent: bool = False) -> None:
+        super().__init__()
+        self.both, self.skip = both, skip
+        self.neuron1 = Neuron(NeuronConfig(recurrent=recurrent), channels=6)
+        self.second = nn.Linear(6, 6, bias=False)
+        self.first = nn.Linear(4, 6, bias=False)
+        self.neuron2 = Neuron()
+        self.pool = nn.MaxPool1d(2)
+        with torch.no_grad():
+            self.first.weight.copy_(torch.linspace(-1, 1, 24).reshape(6, 4))
+            self.second.weight.copy_(torch.linspace(-8, 8, 36).reshape(6, 6))
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = torch.relu_(self.first(x))  # in place
+        s = self.neuron1(y)
+        z = self.second(s)
+        z = z + self.first(x) if self.both else z + s if self.skip else z
+        out: Tensor = self.neuron2(self.pool(z))
+        return out
+
+
+def test_a_shared_scale_is_that_of_the_layer_the_data_passed() -> None:
+    net = prepare(Backwards(), CompressionConfig(weight_bits=4, quantizer="uniform"))
+    shared = StateConfig(membrane_bits=4, shared_scale=True)
+    for parameter in net.parameters():
+        parameter.requires_grad_(False)
+    prepare_state(net, shared, example=torch.zeros(2, 1, 4))
+    assert net.neuron1.membrane.steps().item() == pytest.approx(1 / 7)
+    assert net.neuron2.membrane.steps().item() == pytest.approx(8 / 7)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"both": True}, "neuron 'neuron2': its input comes from 'first', 'second'; a scale"),
+        ({"skip": True}, "neuron 'neuron2': its input comes from 'neuron1', 'second'; a scale"),
+        ({"recurrent": True}, "neuron 'neuron1': its input comes from 'first' and from recurrent"),
+    ],
+)
+def test_no_scale_is_shared_with_several(options: dict[str, bool], message: str) -> None:
+    net = prepare(Backwards(**options), CompressionConfig(weight_bits=4))
+    shared = StateConfig(membrane_bits=4, shared_scale=True)
+    with pytest.raises(InputError, match=message):
+        prepare_state(net, shared, example=torch.zeros(2, 1, 4))
+    assert net.neuron1.membrane is None
+
+
+def test_a_shared_scale_in_a_network_of_ours() -> None:
+    net = build_network(NetworkConfig(shape=(2, 12, 12), channels=6, T=5), seed=0)
+    fold_batchnorm(net, frames())
+    prepare(net, CompressionConfig(weight_bits=4, quantizer="lsq"))
+    state = StateConfig(membrane_bits=4, shared_scale=True)
+    prepare_state(net, state, example=torch.zeros(5, 1, 2, 12, 12))
+    layers = ["conv1", "conv2", "conv3", "dense1", "dense2"]
+    for k, name in enumerate(layers, start=1):
+        step = net.get_submodule(name).parametrizations.weight[0].quantizer.step.detach().abs()
+        assert torch.equal(net.get_submodule(f"neuron{k}").membrane.steps(), step.flatten())
+
+
+@pytest.mark.parametrize("overflow", ["saturate", "wrap"])
+@pytest.mark.parametrize("granularity", ["tensor", "channel"])
+def test_convert_keeps_accumulators(overflow: str, granularity: str) -> None:
+    torch.manual_seed(0)
+    net = nn.Sequential(nn.Conv2d(3, 6, 3), nn.Flatten(), nn.Linear(54, 4))
+    config = CompressionConfig(weight_bits=4, sparsity=0.3, granularity=granularity)  # type: ignore[arg-type]
+    prepare(net, config)
+    x = torch.randint(0, 4, (5, 3, 5, 5), generator=torch.Generator().manual_seed(1)).float()
+    wide = net(x)
+    prepare_state(net, StateConfig(accumulator_bits=4, overflow=overflow))  # type: ignore[arg-type]
+    expected = net(x).detach()
+    assert not torch.allclose(wide, expected)
+    twin = copy.deepcopy(net)
+    convert(net)
+    assert torch.equal(net(x), expected)
+    assert torch.equal(copy.deepcopy(net)(x), expected)
+    with torch.no_grad():  # the copy's accumulator is of the copy's layer
+        twin[0].parametrizations.weight[0].quantizer.c.mul_(2)
+    assert not torch.equal(twin(x), expected)
+    assert torch.equal(net(x), expected)
+    prepare(net, config)  # again: the unit is the new quantizer's
+    quantizer = net[0].parametrizations.weight[0].quantizer
+    unit = quantizer.scale(net[0].weight).detach().flatten()
+    assert torch.equal(accumulator_of(net[0]).steps(), unit)
+
+
+def test_an_accumulator_takes_a_single_image() -> None:
+    torch.manual_seed(0)
+    net = nn.Sequential(nn.Conv2d(3, 6, 3))
+    prepare(net, CompressionConfig(weight_bits=4, granularity="channel"))
+    prepare_state(net, StateConfig(accumulator_bits=4))
+    x = torch.rand(3, 5, 5)
+    assert torch.allclose(net(x), net(x[None])[0])
 
 
 def test_bad_input() -> None:

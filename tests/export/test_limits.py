@@ -130,8 +130,8 @@ def test_files_hold_the_widths(tmp_path: Path) -> None:
 def test_a_scale_shared_by_weights_and_membrane(neuron: NeuronConfig, power_of_two: bool) -> None:
     net = Chain(neuron).double().eval()
     prepare(net, CompressionConfig(weight_bits=2, power_of_two_scale=power_of_two))
-    prepare_state(net, StateConfig(membrane_bits=3, shared_scale=True))
     x = counts(16, 5, 2, 6, 6)
+    prepare_state(net, StateConfig(membrane_bits=3, shared_scale=True), example=x)
     with torch.no_grad():
         expected = net(x)
     network = integer_network(net, x, fraction_bits=4)

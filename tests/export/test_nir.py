@@ -1,5 +1,6 @@
 """Through NIR and back: equal outputs, compression in the metadata."""
 
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -7,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from leanspike.compress import CompressionConfig, prepare, summary
+from leanspike.compress import CompressionConfig, StateConfig, prepare, prepare_state, summary
 from leanspike.errors import InputError
 from leanspike.export import from_nir, to_nir, write_nir
 from leanspike.nn import Neuron, NeuronConfig
@@ -88,6 +89,40 @@ def test_average_pooling() -> None:
     assert torch.equal(from_nir(to_nir(net, x))(x), net(x))
 
 
+@pytest.mark.parametrize("step_mode", ["m", "s"])
+@pytest.mark.parametrize("pool", ["MaxPool2d", "AvgPool2d"])
+def test_spikingjelly(tmp_path: Path, step_mode: str, pool: str) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        pytest.importorskip("spikingjelly", reason="needs spikingjelly")
+        from spikingjelly.activation_based import functional, layer, neuron
+
+        torch.manual_seed(0)
+        net = nn.Sequential(
+            layer.Conv2d(2, 6, 3, bias=False),
+            layer.BatchNorm2d(6),
+            neuron.LIFNode(v_threshold=0.3),
+            getattr(layer, pool)(2),
+            layer.Flatten(),
+            layer.Linear(54, 10),
+            neuron.IFNode(v_threshold=0.5),
+        )
+        net = net.double().eval()
+        functional.set_step_mode(net, step_mode)
+
+    def run(model: nn.Module, x: Tensor) -> Tensor:
+        functional.reset_net(model)
+        if step_mode == "m":
+            return torch.as_tensor(model(x))
+        return torch.stack([model(one) for one in x])
+
+    x = frames().double()
+    expected = run(net, x).detach()
+    assert 0.02 < expected.mean() < 0.98
+    file = write_nir(net, x, tmp_path / "net.nir", run=run)
+    assert torch.equal(from_nir(file)(x), expected)
+
+
 def test_maximum_of_spikes_is_the_sum_above_a_half() -> None:
     graph = to_nir(Net(), frames())
     kinds = [type(node).__name__ for node in graph.nodes.values()]
@@ -161,6 +196,23 @@ def test_sequence_of_tokens_flattens() -> None:
 
 
 # Bad input.
+
+
+def test_what_nir_cannot_say() -> None:
+    x = frames()
+    net = prepare(Net(), CompressionConfig(weight_bits=4))
+    prepare_state(net, StateConfig(accumulator_bits=6))
+    with pytest.raises(InputError, match="layer 'conv': its accumulator has few bits"):
+        to_nir(net, x)
+    net = Net()
+    net.conv.padding_mode = "reflect"
+    with pytest.raises(InputError, match="layer 'conv': it pads with padding_mode='reflect'"):
+        to_nir(net, x)
+    pool = nn.AvgPool2d(2, padding=1, count_include_pad=False)
+    net = Net(pool=pool)
+    net.dense = nn.Linear(150, 10)
+    with pytest.raises(InputError, match="NIR's average counts the padding"):
+        to_nir(net, x)
 
 
 def test_soft_reset_cannot_be_said() -> None:

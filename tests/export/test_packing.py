@@ -17,6 +17,20 @@ def test_pack_round_trip(bits: int, data: st.DataObject) -> None:
     assert unpack(packed, bits, len(values)).tolist() == values
 
 
+@given(st.integers(1, 32), st.booleans(), st.data())
+def test_what_fits_comes_back_and_nothing_else_is_taken(
+    bits: int, signed: bool, data: st.DataObject
+) -> None:
+    low, high = (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1) if signed else (0, 2**bits - 1)
+    values = data.draw(st.lists(st.integers(low - 1, high + 1), min_size=1, max_size=9))
+    if low <= min(values) and max(values) <= high:
+        packed = pack(values, bits, signed=signed)
+        assert unpack(packed, bits, len(values), signed=signed).tolist() == values
+    else:
+        with pytest.raises(InputError, match="do not fit"):
+            pack(values, bits, signed=signed)
+
+
 def test_bit_order_by_hand() -> None:
     # 3-bit values 1, -1, 2: 001, 111, 010, lowest first: bits 100 111 01 | 0
     assert pack([1, -1, 2], 3).tolist() == [0b10111001, 0b0]
@@ -80,5 +94,15 @@ def test_binary() -> None:
 def test_bad_input() -> None:
     with pytest.raises(InputError, match="unknown format 'CSR'"):
         pack_weights(np.ones((1, 1), np.int64), 2, "CSR")
-    with pytest.raises(InputError, match="values from 1 to 9 do not fit 3 bits"):
+    with pytest.raises(InputError, match=r"from 1 to 9 do not fit 3 signed bits \(-4 to 3\)"):
         pack([1, 9], 3)
+    with pytest.raises(InputError, match="values from -1 to 3 do not fit 2"):
+        pack([3, -1], 2)
+    with pytest.raises(InputError, match="not whole"):
+        pack([0.5], 2)
+    with pytest.raises(InputError, match="bits: 0 is not from 1 to 32"):
+        pack([0], 0)
+    with pytest.raises(InputError, match="1 bytes are fewer than 5 values of 2 bits"):
+        unpack(pack([1, 0, -1, 1], 2), 2, 5)
+    with pytest.raises(InputError, match="do not fit 2 signed bits"):
+        pack_weights(np.array([[2, 0]]), 2)

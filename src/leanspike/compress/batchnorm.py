@@ -122,7 +122,8 @@ def reestimate_batchnorm(
     Returns
     -------
     nn.Module
-        The same `model`.
+        The same `model`. A norm that meets no data keeps its statistics, and an error (its own or
+        one raised while a batch runs) leaves all of them as they were.
 
     Raises
     ------
@@ -134,6 +135,7 @@ def reestimate_batchnorm(
         for module in model.modules()
         if isinstance(module, _Norm) and module.track_running_stats
     ]
+    before = [{name: value.clone() for name, value in norm.named_buffers()} for norm in norms]
     momenta = [norm.momentum for norm in norms]
     modes = {module: module.training for module in model.modules()}
     model.eval()
@@ -146,11 +148,18 @@ def reestimate_batchnorm(
         for batch in batches:
             model(batch) if run is None else run(model, batch)
             ran += 1
+        if not ran:
+            raise InputError("no batch was given", where="reestimate_batchnorm")
+        met = [int(norm.num_batches_tracked or 0) > 0 for norm in norms]
+    except BaseException:
+        met = [False] * len(norms)
+        raise
     finally:
         for module, mode in modes.items():
             module.training = mode
-        for norm, momentum in zip(norms, momenta, strict=True):
+        for norm, momentum, values, was_met in zip(norms, momenta, before, met, strict=True):
             norm.momentum = momentum
-    if not ran:
-        raise InputError("no batch was given", where="reestimate_batchnorm")
+            if not was_met:
+                for name, value in values.items():
+                    norm.get_buffer(name).copy_(value)
     return model

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from leanspike.compress.layers import WeightLayer, latent_weight
 from leanspike.compress.parametrization import compressed
 from leanspike.compress.rounding import straight_through
+from leanspike.errors import InputError
 
 Overflow = Literal["saturate", "wrap"]
 
@@ -102,12 +103,16 @@ class SharedScale(FixedPoint):
     @torch.no_grad()
     def steps(self) -> Tensor:
         """Give the step, ``[1]`` or one per channel ``[M]``."""
-        if self.frozen is not None:
-            return self.frozen
         compression = compressed(self._layer[0])
-        assert compression is not None
-        assert compression.quantizer is not None
-        return compression.quantizer.unit(latent_weight(self._layer[0])).flatten()
+        if compression is not None and compression.quantizer is not None:
+            return compression.quantizer.unit(latent_weight(self._layer[0])).flatten()
+        if self.frozen is None:
+            raise InputError(
+                "the layer whose scale it shares has no quantizer any more",
+                where=type(self).__name__,
+                remedy="Convert the network as a whole",
+            )
+        return self.frozen
 
     def freeze(self) -> None:
         """Keep the step as it is now, for when the quantizer goes."""
@@ -121,3 +126,32 @@ class SharedScale(FixedPoint):
     def extra_repr(self) -> str:
         """Show the format in `repr`."""
         return f"bits={self.bits}, step of the weights, overflow={self.overflow!r}"
+
+
+class FixedPointSum(SharedScale):
+    """An accumulator of few bits: what is left of a layer's sums of weights.
+
+    It counts in what the layer's weights are whole multiples of, and what is left at the end of a
+    wrapping sum is what an adder of that width holds. A bias is added after it.
+
+    Parameters
+    ----------
+    bits
+        Width, sign included.
+    layer
+        The quantized layer, whose child this module is.
+    overflow
+        ``"saturate"`` or ``"wrap"``.
+    """
+
+    def forward(self, output: Tensor) -> Tensor:
+        """Limit a layer's output ``[..., M]`` (dense) or ``[..., M, *spatial]``."""
+        layer = self._layer[0]
+        spatial = 0 if isinstance(layer, nn.Linear) else layer.weight.dim() - 2
+        step = self.steps()
+        if len(step) > 1:
+            step = step.reshape(-1, *[1] * spatial)
+        if layer.bias is None:
+            return fixed_point(output, self.bits, step, self.overflow)
+        bias = layer.bias.reshape(-1, *[1] * spatial)
+        return fixed_point(output - bias, self.bits, step, self.overflow) + bias

@@ -6,6 +6,7 @@ from typing import Any
 
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
+from torch.utils.hooks import RemovableHandle
 
 from leanspike.compress import fused
 from leanspike.compress.quantizers import Quantizer
@@ -33,6 +34,7 @@ class CompressedWeight(nn.Module):
         super().__init__()
         self.quantizer: Quantizer | None = None
         self.register_buffer("mask", None)
+        self.handles: tuple[RemovableHandle, ...] = ()
 
     def forward(self, weight: Tensor) -> Tensor:
         """Give the weights the layer computes with, of the same shape."""
@@ -65,11 +67,27 @@ def attach(layer: nn.Module) -> CompressedWeight:
     if present is not None:
         return present
     parametrize.register_parametrization(layer, "weight", CompressedWeight(), unsafe=True)
-    layer.register_state_dict_post_hook(_plain_keys)
-    layer.register_load_state_dict_pre_hook(_torch_keys)
     attached = compressed(layer)
     assert attached is not None
+    attached.handles = (
+        layer.register_state_dict_post_hook(_plain_keys),
+        layer.register_load_state_dict_pre_hook(_torch_keys),
+    )
     return attached
+
+
+def bake(layer: nn.Module) -> None:
+    """Put the weights a compressed layer computes with in the place of its latent ones."""
+    attached = compressed(layer)
+    assert attached is not None
+    for handle in attached.handles:
+        handle.remove()
+    # Copies of a layer share the class that torch made for it, and removing takes the property
+    # `weight` off that class: a class of its own keeps the copies whole.
+    kind = type(layer)
+    own = {k: v for k, v in vars(kind).items() if k not in ("__dict__", "__weakref__")}
+    layer.__class__ = type(kind.__name__, kind.__bases__, own)
+    parametrize.remove_parametrizations(layer, "weight", leave_parametrized=True)
 
 
 def _plain_keys(layer: nn.Module, state: dict[str, Any], prefix: str, _: Any) -> None:

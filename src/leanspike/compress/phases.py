@@ -32,7 +32,7 @@ def begin_phase(
     start
         The state dict that the strategy began with, a copy.
     example
-        An input of the network, for a phase that folds batch norms.
+        An input of the network, for a phase that folds batch norms or shares scales.
 
     Returns
     -------
@@ -46,7 +46,7 @@ def begin_phase(
     if phase.compression is not None:
         prepare(net, phase.compression)
     if phase.state is not None:
-        prepare_state(net, phase.state)
+        prepare_state(net, phase.state, example=example)
     if phase.rewind:
         rewind(net, start)
     return net

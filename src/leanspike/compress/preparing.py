@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from contextlib import AbstractContextManager
 from fnmatch import fnmatchcase
 from typing import Any
 
@@ -14,7 +15,7 @@ from leanspike.compress.config import CompressionConfig
 from leanspike.compress.fixed_point import SharedScale
 from leanspike.compress.layers import WeightLayer, check_alive, latent_weight, weight_layers
 from leanspike.compress.masks import draw_masks
-from leanspike.compress.parametrization import attach, compressed
+from leanspike.compress.parametrization import attach, bake, compressed
 from leanspike.compress.quantizers import QUANTIZERS, Grid, Quantizer
 from leanspike.compress.rounding import rounding
 from leanspike.compress.scores import SCORES
@@ -71,7 +72,7 @@ def prepare(
             compression.quantizer = quantizers[name]
         if name in masks:
             compression.mask = masks[name]
-    _quantize_once_per_forward(model)
+    _OncePerForward.put_on(model)
     return model
 
 
@@ -168,29 +169,40 @@ def _same_grid(one: Quantizer, two: Quantizer) -> bool:
     )
 
 
-def _quantize_once_per_forward(model: nn.Module) -> None:
-    """Compute each compressed weight once per call of the model, however many time steps it runs.
+class _OncePerForward:
+    """Compute each compressed weight once per call of a model, however many steps it runs.
 
     torch computes a parametrized weight anew at every access; its cache, switched on for the
     length of one forward, makes that once.
     """
-    if "_weight_caches" in model.__dict__:
-        return
-    model.__dict__["_weight_caches"] = []
-    model.register_forward_pre_hook(_open_cache)
-    model.register_forward_hook(_close_cache, always_call=True)
 
+    def __init__(self, model: nn.Module) -> None:
+        self.open: list[AbstractContextManager[None]] = []
+        self.handles = (
+            model.register_forward_pre_hook(self.enter),
+            model.register_forward_hook(self.leave, always_call=True),
+        )
 
-def _open_cache(model: nn.Module, _: Any) -> None:
-    cache = parametrize.cached()
-    cache.__enter__()
-    model.__dict__["_weight_caches"].append(cache)
+    def enter(self, *_: Any) -> None:
+        cache = parametrize.cached()
+        cache.__enter__()
+        self.open.append(cache)
 
+    def leave(self, *_: Any) -> None:
+        if self.open:
+            self.open.pop().__exit__(None, None, None)
 
-def _close_cache(model: nn.Module, *_: Any) -> None:
-    caches = model.__dict__["_weight_caches"]
-    if caches:
-        caches.pop().__exit__(None, None, None)
+    @classmethod
+    def put_on(cls, model: nn.Module) -> None:
+        if "_once_per_forward" not in model.__dict__:
+            model.__dict__["_once_per_forward"] = cls(model)
+
+    @staticmethod
+    def take_off(model: nn.Module) -> None:
+        found = model.__dict__.pop("_once_per_forward", None)
+        if found is not None:
+            for handle in found.handles:
+                handle.remove()
 
 
 def convert(model: nn.Module) -> nn.Module:
@@ -204,7 +216,8 @@ def convert(model: nn.Module) -> nn.Module:
     Returns
     -------
     nn.Module
-        The same `model`, without any trace of the preparation; its outputs are unchanged.
+        The same `model` with unchanged outputs: its layers are plain ones again, with nothing
+        left of the preparation. Membranes and accumulators of few bits (`prepare_state`) stay.
 
     Raises
     ------
@@ -222,5 +235,7 @@ def convert(model: nn.Module) -> nn.Module:
         if isinstance(module, SharedScale):
             module.freeze()
     for layer in prepared:
-        parametrize.remove_parametrizations(layer, "weight", leave_parametrized=True)
+        bake(layer)
+    for module in model.modules():
+        _OncePerForward.take_off(module)
     return model

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-import torch
 from torch import Tensor, nn
 
-from leanspike.compress.fixed_point import FixedPoint, Overflow, SharedScale, fixed_point
-from leanspike.compress.layers import WeightLayer, latent_weight, weight_layers
+from leanspike.compress.feeding import feeding
+from leanspike.compress.fixed_point import FixedPoint, FixedPointSum, Overflow, SharedScale
+from leanspike.compress.layers import WeightLayer, weight_layers
 from leanspike.compress.parametrization import compressed
 from leanspike.errors import InputError
 
@@ -69,11 +70,17 @@ class StateConfig:
             )
 
 
-def prepare_state(model: nn.Module, config: StateConfig) -> nn.Module:
+def prepare_state(
+    model: nn.Module,
+    config: StateConfig,
+    *,
+    example: Any = None,
+    run: Callable[[nn.Module, Any], Any] | None = None,
+) -> nn.Module:
     """Limit the widths of membrane potentials and accumulators, in place.
 
     A neuron with a limited membrane runs step by step in plain torch, several times slower than
-    fused. State dicts keep their keys.
+    fused. State dicts keep their keys. Both limits stay when `convert` bakes the weights.
 
     Parameters
     ----------
@@ -82,6 +89,11 @@ def prepare_state(model: nn.Module, config: StateConfig) -> nn.Module:
         or membranes share the weights' scale: it is their unit.
     config
         The widths.
+    example
+        An input, for a shared scale: the model is run on it once, to see which layer feeds which
+        neuron.
+    run
+        How to call the model on it, ``model(example)`` by default.
 
     Returns
     -------
@@ -92,16 +104,25 @@ def prepare_state(model: nn.Module, config: StateConfig) -> nn.Module:
     ------
     InputError
         No such neuron, or no layer with a quantizer, where widths are asked for; with a shared
-        scale, a neuron that follows no quantized layer, or a batch norm between.
+        scale, no example, or a neuron that is not fed by one quantized layer alone, without a
+        batch norm between. Nothing is changed then.
     """
+    membranes: dict[str, FixedPoint] = {}
     if config.membrane_bits is not None:
-        _limit_membranes(model, config)
+        membranes = _membranes(model, config, example, run)
     if config.accumulator_bits is not None:
-        _limit_accumulators(model, config)
+        _limit_accumulators(model, config.accumulator_bits, config.overflow)
+    for name, membrane in membranes.items():
+        model.get_submodule(name).membrane = membrane
     return model
 
 
-def _limit_membranes(model: nn.Module, config: StateConfig) -> None:
+def _membranes(
+    model: nn.Module,
+    config: StateConfig,
+    example: Any,
+    run: Callable[[nn.Module, Any], Any] | None,
+) -> dict[str, FixedPoint]:
     neurons = {n: module for n, module in model.named_modules() if hasattr(module, "membrane")}
     if not neurons:
         raise InputError(
@@ -109,61 +130,72 @@ def _limit_membranes(model: nn.Module, config: StateConfig) -> None:
         )
     bits = config.membrane_bits
     assert bits is not None
-    if config.shared_scale:
-        feeding = {name: _feeding(model, name) for name in neurons}
+    if not config.shared_scale:
+        made = {}
         for name, neuron in neurons.items():
-            neuron.membrane = SharedScale(bits, feeding[name], config.overflow)
-        return
-    for neuron in neurons.values():
-        threshold = float(neuron.config.threshold)
-        step = config.membrane_step or threshold / 2 ** (bits - 1)
-        neuron.membrane = FixedPoint(bits, step, config.overflow)
-
-
-def _feeding(model: nn.Module, neuron: str) -> WeightLayer:
-    """Give the quantized layer that was defined last before a neuron."""
-    layer, norm = None, None
-    for name, module in model.named_modules():
-        if name == neuron:
-            break
-        if isinstance(module, WeightLayer):
-            layer, norm = module, None
-        elif isinstance(module, nn.modules.batchnorm._BatchNorm):
-            norm = name
-    compression = None if layer is None else compressed(layer)
-    if layer is None or compression is None or compression.quantizer is None:
+            threshold = float(neuron.config.threshold)
+            step = config.membrane_step or threshold / 2 ** (bits - 1)
+            made[name] = FixedPoint(bits, step, config.overflow)
+        return made
+    if example is None:
         raise InputError(
-            "the layer before it has no quantizer, whose scale it could share",
-            where=f"neuron {neuron!r}",
-            remedy="Prepare the model with weight_bits first",
+            "which layer feeds which neuron is seen by running the model",
+            where="shared_scale",
+            remedy="Give an input: prepare_state(model, config, example=frames)",
         )
-    if norm is not None:
+    fed = feeding(model, neurons, example, run=run)
+    return {
+        name: SharedScale(bits, _only_layer(model, name, fed[name]), config.overflow)
+        for name in neurons
+    }
+
+
+def _only_layer(model: nn.Module, neuron: str, sources: set[str]) -> WeightLayer:
+    """Give the one quantized layer that feeds a neuron."""
+    where = f"neuron {neuron!r}"
+    modules = {name: model.get_submodule(name) for name in sorted(sources)}
+    for name, module in modules.items():
+        if isinstance(module, nn.modules.batchnorm._BatchNorm):
+            raise InputError(
+                f"the batch norm {name!r} lies between it and the weights, whose scale it shares",
+                where=where,
+                remedy="Fold it into the weights with fold_batchnorm, then prepare",
+            )
+    inside = [m for m in model.get_submodule(neuron).modules() if isinstance(m, WeightLayer)]
+    if len(modules) != 1 or inside:
         raise InputError(
-            f"the batch norm {norm!r} lies between it and the weights, whose scale it shares",
-            where=f"neuron {neuron!r}",
-            remedy="Fold it into the weights with fold_batchnorm, then prepare",
+            f"its input comes from {', '.join(map(repr, modules)) or 'no layer that was seen'}"
+            f"{' and from recurrent weights' if inside else ''}; a scale is one layer's",
+            where=where,
+            remedy="Give membrane_step instead of shared_scale",
+        )
+    (layer,) = modules.values()
+    compression = compressed(layer)
+    if not isinstance(layer, WeightLayer) or compression is None or compression.quantizer is None:
+        raise InputError(
+            f"{next(iter(modules))!r}, which feeds it, has no quantizer, whose scale it could "
+            "share",
+            where=where,
+            remedy="Prepare the model with weight_bits first",
         )
     return layer
 
 
-def accumulator_of(layer: WeightLayer) -> tuple[int, Overflow] | None:
-    """Give the accumulator's bits and overflow that `prepare_state` gave a layer, None without."""
-    config: StateConfig | None = layer.__dict__.get("_accumulator")
-    if config is None or config.accumulator_bits is None:
-        return None
-    return config.accumulator_bits, config.overflow
+def accumulator_of(layer: WeightLayer) -> FixedPointSum | None:
+    """Give the accumulator that `prepare_state` gave a layer, None without."""
+    found = layer._modules.get("accumulator")
+    return found if isinstance(found, FixedPointSum) else None
 
 
-def _limit_accumulators(model: nn.Module, config: StateConfig) -> None:
+def _limit_accumulators(model: nn.Module, bits: int, overflow: Overflow) -> None:
     found = False
     for _, layer in weight_layers(model):
         compression = compressed(layer)
         if compression is not None and compression.quantizer is not None:
             found = True
-            known = "_accumulator" in layer.__dict__
-            layer.__dict__["_accumulator"] = config
-            if not known:
+            if accumulator_of(layer) is None:
                 layer.register_forward_hook(_accumulate)
+            layer.accumulator = FixedPointSum(bits, layer, overflow)
     if not found:
         raise InputError(
             "no layer has a quantizer, whose scale is an accumulator's unit",
@@ -173,19 +205,8 @@ def _limit_accumulators(model: nn.Module, config: StateConfig) -> None:
 
 
 def _accumulate(layer: nn.Module, _: Any, output: Tensor) -> Tensor:
-    """Limit a layer's sums; what an adder of that width has at the end of a wrapping sum."""
     assert isinstance(layer, WeightLayer)
-    compression = compressed(layer)
-    config: StateConfig = layer.__dict__["_accumulator"]
-    if compression is None or compression.quantizer is None:
-        return output
-    bits = config.accumulator_bits
-    assert bits is not None
-    with torch.no_grad():
-        scale = compression.quantizer.unit(latent_weight(layer)).flatten()
-    spatial = 0 if isinstance(layer, nn.Linear) else layer.weight.dim() - 2
-    unit = scale.reshape(-1, *[1] * spatial) if len(scale) > 1 else scale
-    if layer.bias is None:
-        return fixed_point(output, bits, unit, config.overflow)
-    bias = layer.bias.reshape(-1, *[1] * spatial)
-    return fixed_point(output - bias, bits, unit, config.overflow) + bias
+    accumulator = accumulator_of(layer)
+    assert accumulator is not None
+    limited: Tensor = accumulator(output)
+    return limited

@@ -117,7 +117,9 @@ def integer_layer(stage: Stage, *, fraction_bits: int, leak_bits: int = 16) -> I
         input_shape=stage.input_shape,
         pool=None if stage.pool is None else square_pool(stage.pool_name, stage.pool),
         membrane=None if neuron.membrane is None else _membrane(stage, neuron.membrane, unit),
-        accumulator=None if limit is None else Accumulator(*limit, sign=sign.numpy()),
+        accumulator=None
+        if limit is None
+        else Accumulator(limit.bits, limit.overflow, sign=sign.numpy()),
     )
 
 

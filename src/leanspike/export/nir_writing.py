@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from leanspike.compress.layers import latent_weight
 from leanspike.compress.parametrization import compressed
+from leanspike.compress.state import accumulator_of
 from leanspike.errors import InputError
 from leanspike.export.dynamics import Dynamics, read_dynamics
 from leanspike.export.integers import output_affine
@@ -60,8 +61,8 @@ def to_nir(
     Raises
     ------
     InputError
-        The network has other connections, or a neuron resets by subtraction or has a membrane of
-        few bits, which NIR cannot say.
+        The network has other connections, or a neuron resets by subtraction, or a membrane or an
+        accumulator has few bits, which NIR cannot say.
     """
     nir = import_nir()
     stages = trace_stages(model, example, run=run)
@@ -97,7 +98,7 @@ def _stage(
         dynamics = read_dynamics(stage.neuron_name, stage.neuron)
         nodes[stage.neuron_name] = _neuron(nir, stage, dynamics, dt)
     if stage.pool is not None:
-        shape = _pooled(shape, stage)
+        shape = stage.pooled_shape
         nodes |= _pool(nir, stage, shape)
     return nodes, shape
 
@@ -145,6 +146,10 @@ def import_nir() -> Any:
 
 def _weights(nir: Any, stage: Stage) -> Any:
     layer = stage.layer
+    if accumulator_of(layer) is not None:
+        raise InputError(
+            "its accumulator has few bits, which NIR cannot say", where=f"layer {stage.name!r}"
+        )
     gain, shift = output_affine(stage)
     with torch.no_grad():
         weight = layer.weight.detach().cpu().double()
@@ -206,12 +211,6 @@ def _neuron(nir: Any, stage: Stage, dynamics: Dynamics, dt: float) -> Any:
     return nir.LIF(tau=full(dynamics.tau * dt), r=full(1.0), v_leak=full(dynamics.v_reset), **ends)
 
 
-def _pooled(shape: tuple[int, ...], stage: Stage) -> tuple[int, ...]:
-    assert stage.pool is not None
-    with torch.no_grad():
-        return tuple(stage.pool(torch.zeros(1, *shape)).shape[1:])
-
-
 def _pool(nir: Any, stage: Stage, shape: tuple[int, ...]) -> dict[str, Any]:
     pool = stage.pool
     assert pool is not None
@@ -230,6 +229,12 @@ def _pool(nir: Any, stage: Stage, shape: tuple[int, ...]) -> dict[str, Any]:
             where=f"the pooling after layer {stage.name!r}",
         )
     if isinstance(pool, nn.AvgPool2d):
+        padded = not pool.count_include_pad and sizes["padding"].any()
+        if padded or pool.divisor_override is not None:
+            raise InputError(
+                "NIR's average counts the padding and divides by the size of the window",
+                where=f"the pooling after layer {stage.name!r}",
+            )
         return {f"{stage.name}.pool": nir.AvgPool2d(**sizes)}
     return {
         f"{stage.name}.pool": nir.SumPool2d(**sizes),

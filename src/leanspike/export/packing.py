@@ -13,28 +13,44 @@ Bytes = NDArray[np.uint8]
 FORMATS = ("dense", "UBM", "RLE", "CP", "UOP")
 
 
-def pack(values: ArrayLike, bits: int) -> Bytes:
-    """Pack whole numbers in two's complement, first value in the lowest bits of the first byte.
+def pack(values: ArrayLike, bits: int, *, signed: bool = True) -> Bytes:
+    """Pack whole numbers, first value in the lowest bits of the first byte.
 
     Parameters
     ----------
     values
-        Any shape; each from ``-2 ** (bits - 1)`` to ``2 ** (bits - 1) - 1``, or, unsigned, up to
-        ``2 ** bits - 1``.
+        Any shape; in two's complement each from ``-2 ** (bits - 1)`` to ``2 ** (bits - 1) - 1``,
+        unsigned from 0 to ``2 ** bits - 1``.
     bits
         1 to 32.
+    signed
+        Whether in two's complement; `unpack` needs the same.
 
     Returns
     -------
     Bytes
         uint8, the last byte filled with zeros.
 
+    Raises
+    ------
+    InputError
+        Bits out of range, or values that are not whole or do not fit.
+
     >>> pack([1, 0, -1, 1], 2).tolist()  # 01, 00, 11, 01, last value highest: 0b01110001
     [113]
     """
-    flat = np.asarray(values, np.int64).ravel()
-    if len(flat) and not (-(2 ** (bits - 1)) <= flat.min() and flat.max() < 2**bits):
-        raise InputError(f"values from {flat.min()} to {flat.max()} do not fit {bits} bits")
+    _check_bits(bits)
+    given = np.asarray(values).ravel()
+    flat = given.astype(np.int64)
+    if not np.array_equal(flat, given):
+        raise InputError("values are not whole numbers")
+    low, high = (-(1 << bits - 1), (1 << bits - 1) - 1) if signed else (0, (1 << bits) - 1)
+    if len(flat) and not (low <= flat.min() and flat.max() <= high):
+        raise InputError(
+            f"values from {flat.min()} to {flat.max()} do not fit {bits} "
+            f"{'signed' if signed else 'unsigned'} bits ({low} to {high})",
+            remedy="Give more bits, or signed=False where no value is negative",
+        )
     each = (flat[:, None] >> np.arange(bits)) & 1
     return np.packbits(each.astype(np.uint8).ravel(), bitorder="little")
 
@@ -42,15 +58,28 @@ def pack(values: ArrayLike, bits: int) -> Bytes:
 def unpack(packed: Bytes, bits: int, count: int, *, signed: bool = True) -> NDArray[np.int64]:
     """Undo `pack`: the first `count` values, as int64.
 
+    Raises
+    ------
+    InputError
+        Bits out of range, or fewer bytes than so many values take.
+
     >>> unpack(pack([1, 0, -1, 1], 2), 2, 4).tolist()
     [1, 0, -1, 1]
     """
+    _check_bits(bits)
+    if 8 * len(packed) < count * bits:
+        raise InputError(f"{len(packed)} bytes are fewer than {count} values of {bits} bits take")
     each = np.unpackbits(packed, count=count * bits, bitorder="little").reshape(count, bits)
     place = 1 << np.arange(bits, dtype=np.int64)
     if signed:
         place[-1] = -place[-1]
     values: NDArray[np.int64] = each.astype(np.int64) @ place
     return values
+
+
+def _check_bits(bits: int) -> None:
+    if not 1 <= bits <= 32:
+        raise InputError(f"{bits} is not from 1 to 32", where="bits")
 
 
 @dataclass(frozen=True, eq=False)
@@ -134,13 +163,14 @@ def pack_weights(weights: NDArray[np.int64], bits: int, format: str = "dense") -
     if format == "dense":
         values = (rows > 0).astype(np.int64) if binary else rows
         return Packed(
-            format, weights.shape, bits, empty, pack(values, bits), 0, rows.size, 0, not binary
-        )
+            format, weights.shape, bits, empty, pack(values, bits, signed=not binary), 0,
+            rows.size, 0, not binary,
+        )  # fmt: skip
     if format == "UBM":
         mask = rows != 0
         stored = rows[mask]
         return Packed(
-            format, weights.shape, bits, pack(mask, 1), pack(stored, bits), rows.size,
+            format, weights.shape, bits, pack(mask, 1, signed=False), pack(stored, bits), rows.size,
             len(stored), 0,
         )  # fmt: skip
     if format == "RLE":
@@ -196,8 +226,8 @@ def _run_lengths(weights: NDArray[np.int64], flat: NDArray[np.int64], bits: int)
         runs += [longest - 1] * more + [gap - more * longest]
         values += [0] * more + [value]
     return Packed(
-        "RLE", weights.shape, bits, pack(runs, width), pack(values, bits), len(runs) * width,
-        len(runs), width,
+        "RLE", weights.shape, bits, pack(runs, width, signed=False), pack(values, bits),
+        len(runs) * width, len(runs), width,
     )  # fmt: skip
 
 

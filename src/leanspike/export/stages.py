@@ -32,6 +32,8 @@ class Stage:
         Shape of one entry of its input, ``[C, H, W]``, ``[C, L]`` or ``[F]``.
     output_shape
         Shape of one entry of its output, before pooling.
+    pooled_shape
+        The same after pooling.
     norm, neuron, pool
         What follows, in this order; None where it is missing.
     neuron_name, pool_name
@@ -47,6 +49,7 @@ class Stage:
     norm: _Norm | None = None
     neuron: nn.Module | None = None
     pool: Pool | None = None
+    pooled_shape: tuple[int, ...] = ()
     neuron_name: str = ""
     pool_name: str = ""
     source: Source = INPUT
@@ -215,6 +218,12 @@ def _single(value: int | tuple[int, ...]) -> int | None:
 
 def _place(stages: list[Stage], name: str, module: nn.Module, given: Tensor, made: Tensor) -> None:
     if isinstance(module, WeightLayer):
+        mode = getattr(module, "padding_mode", "zeros")
+        if mode != "zeros":
+            raise InputError(
+                f"it pads with padding_mode={mode!r}; only zeros can be exported",
+                where=f"layer {name!r}",
+            )
         trailing = module.weight.dim() - 1
         stages.append(
             Stage(name, module, tuple(given.shape[-trailing:]), tuple(made.shape[-trailing:]))
@@ -228,6 +237,7 @@ def _place(stages: list[Stage], name: str, module: nn.Module, given: Tensor, mad
         stage.norm = module
     elif isinstance(module, Pool) and stage.pool is None and stage.neuron is not None:
         stage.pool, stage.pool_name = module, name
+        stage.pooled_shape = tuple(made.shape[-3:])
     elif is_neuron(module) and not late:
         stage.neuron, stage.neuron_name = module, name
     else:

@@ -87,12 +87,13 @@ def prepared_network(
 
 def put_on(net: SpikingNetwork, phase: Mapping[str, Any], config: NetworkConfig) -> None:
     """Put on a network what a phase (plain data) begins with."""
+    example = torch.zeros(config.T, 1, *config.shape)
     if phase.get("fold_batchnorm"):
-        fold_batchnorm(net, torch.zeros(config.T, 1, *config.shape))
+        fold_batchnorm(net, example)
     if phase["compression"] is not None:
         prepare(net, compression_of(phase["compression"]))
     if phase.get("state") is not None:
-        prepare_state(net, StateConfig(**phase["state"]))
+        prepare_state(net, StateConfig(**phase["state"]), example=example)
 
 
 def compression_of(plain: Mapping[str, Any]) -> CompressionConfig:
