@@ -25,8 +25,11 @@ def cost(
         str, typer.Option("--architecture", "-a", help="Architecture: a preset or a YAML file.")
     ] = "eyeriss_snn",
     semantics: Annotated[
-        str, typer.Option(help="What the model assumes: physical or sparseloop.")
-    ] = "physical",
+        str | None,
+        typer.Option(
+            help="What the model assumes: physical or sparseloop (the latter for --timeloop)."
+        ),
+    ] = None,
     objective: Annotated[
         str, typer.Option(help="What mappings minimize: edp, energy or latency.")
     ] = "edp",
@@ -48,11 +51,12 @@ def cost(
     Example: leanspike cost published -a eyeriss_snn --formats RLE
     """
     if timeloop is not None:
-        _timeloop_cost(timeloop, semantics, as_json=as_json)
+        _timeloop_cost(timeloop, semantics or "sparseloop", as_json=as_json)
         return
     from leanspike.hardware.explain import explain_switches
     from leanspike.hardware.price import price
 
+    semantics = semantics or "physical"
     _one_of("objective", objective, ("edp", "energy", "latency"))
     _one_of("statistic", statistic, ("mean", "max"))
     arguments = {

@@ -158,7 +158,7 @@ class Case:
         plan, prices = self.plan, self.pricing
         items: list[EnergyItem] = []
         for i, level in enumerate(plan.architecture.levels):
-            clusters = self._clustering(i, int(found.nest.instances[i]))
+            clusters = self.clustering(i, int(found.nest.instances[i]))
             for x, tensor in enumerate(plan.problem.tensors):
                 if not plan.keep[i, x]:
                     continue
@@ -197,7 +197,7 @@ class Case:
                 items.append(EnergyItem(name, "-", "leakage", 1.0, leakage * latency * 1e6))
         return tuple(items)
 
-    def _clustering(self, level: int, used: int) -> float:
+    def clustering(self, level: int, used: int) -> float:
         """Return the clusters used per instance used: instances of a cluster share an access."""
         chip = self.plan.architecture
         clusters = chip.instances(level) // chip.levels[level].cluster

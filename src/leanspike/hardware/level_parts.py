@@ -18,13 +18,32 @@ class Rank(Spec):
 
     ``metadata_bits`` is the width of a coordinate, a run length or a mask bit, ``payload_bits``
     that of an offset; left out, the format's own default holds. ``loops`` lists the loops this
-    rank may flatten (all of the tensor's when left out).
+    rank may flatten (all of the tensor's when left out): loops, or groups of loops of which it
+    flattens one. An empty list stands for one loop, whichever comes first.
     """
 
     format: FormatName
     metadata_bits: Annotated[int, Field(ge=0, le=64)] | None = None
     payload_bits: Annotated[int, Field(ge=0, le=64)] | None = None
-    loops: tuple[str, ...] | None = None
+    loops: tuple[str, ...] | tuple[tuple[str, ...], ...] | None = None
+
+    def group_of(self, dim: str) -> int:
+        """Return the number of the first group of ``loops`` that a loop is in, 0 without.
+
+        >>> Rank(format="UOP", loops=[["M"], ["C", "R"]]).group_of("R")
+        2
+        """
+        for number, group in enumerate(self.groups, start=1):
+            if dim in group:
+                return number
+        return 0
+
+    @property
+    def groups(self) -> tuple[tuple[str, ...], ...]:
+        """Return the loops that may be flattened together."""
+        loops = self.loops or ()
+        several = tuple(group for group in loops if not isinstance(group, str))
+        return several or ((tuple(str(dim) for dim in loops),) if loops else ())
 
 
 class Format(Spec):
@@ -36,6 +55,11 @@ class Format(Spec):
 
     ranks: Annotated[tuple[Rank, ...], Field(min_length=1)]
     from_inside: bool = False
+
+    @property
+    def leaves_out_zeros(self) -> bool:
+        """Return whether any rank stores what is not zero only."""
+        return any(rank.format != "UOP" for rank in self.ranks)
 
     @model_validator(mode="before")
     @classmethod

@@ -44,6 +44,10 @@ class Mapping:
         Steps of each loop in each slot, int64 [3 * levels, D].
     order
         Loop indices of each slot, outermost first, int64 [3 * levels, D].
+    split
+        How many of the innermost loops in each level's x slot count as loops along x, trivial
+        ones included, int64 [levels]; -1: those of more than one step. Only Sparseloop's rules
+        see the difference.
 
     >>> mapping = Mapping.from_text(("M", "K"), ["K=4 | | M=2", "M=3"])
     >>> mapping.to_text()
@@ -55,6 +59,12 @@ class Mapping:
     dims: tuple[str, ...]
     factors: Ints
     order: Ints
+    split: Ints | None = None
+
+    @property
+    def along_x(self) -> Ints:
+        """Return ``split``, or -1 for every level without."""
+        return np.full(self.levels, -1, np.int64) if self.split is None else self.split
 
     @property
     def levels(self) -> int:

@@ -97,7 +97,7 @@ def count_block(case: Case, block: Block) -> Counts:
     passes = np.zeros((n, PASS), np.int64)
     operands = [x for x in range(tensors) if x != plan.problem.written]
     _count(
-        plan.problem.coefficients, plan.keep, _leader_rows(case), bool(plan.mesh[-1].prod() > 1),
+        plan.problem.coefficients, plan.keep, _leader_rows(case), plan.fans_out,
         case.semantics.exact_overlap, case.semantics.exact_leader,
         np.array(block.nests.places, np.int64).reshape(-1, 2), block.nests.values, block.order,
         block.orders, np.array(operands, np.int64), plan.mesh, case.semantics.load_imbalance,
@@ -125,7 +125,7 @@ def _count(
     coefficients: Ints,
     keep: Bools,
     follows: Ints,
-    fans_out: bool,
+    fans_out: Bools,
     exact_overlap: bool,
     exact_leader: bool,
     places: Ints,
@@ -150,6 +150,7 @@ def _count(
     order = np.empty((groups, dims), np.int64)
     loops = np.empty((groups * dims, 3), np.int64)
     sizes = np.empty(dims, np.int64)
+    along_x = np.full(groups // 3, -1, np.int64)
     found = np.empty((4, *keep.shape), np.int64)
     last = -1
     for n in range(len(values)):
@@ -173,7 +174,8 @@ def _count(
             for f in range(len(follows)):
                 usable = leader_sizes(
                     exact_leader, coefficients, follows[f, 1], follows[f, 2], follows[f, 0],
-                    follows[f, 3], follows[f, 4], factors, order, loops, count, fans_out, sizes,
+                    follows[f, 3], follows[f, 4], factors, order, loops, count, fans_out,
+                    along_x, sizes,
                 )  # fmt: skip
                 if usable:
                     leader[n, f] = leader_values(exact_leader, coefficients, follows[f, 2], sizes)

@@ -141,7 +141,7 @@ def structure(case: Case) -> tuple[object, ...]:
     of formats, and switches.
     """
     plan, chip = case.plan, case.plan.architecture
-    arrays = (plan.ranks, plan.compressed, plan.from_inside, plan.flattens)
+    arrays = (plan.ranks, plan.compressed, plan.from_inside, plan.flattens, plan.passes, plan.mesh)
     return (
         count_key(case),
         tuple((array.shape, array.tobytes()) for array in arrays),

@@ -17,6 +17,7 @@ from leanspike.hardware.counts.geometry import tile_geometry
 from leanspike.hardware.mapspace_walk import Block
 from leanspike.hardware.search_counts import PASS, Counts, kept_pairs, leaders_of
 from leanspike.hardware.search_intern import Interner, first_of_equal
+from leanspike.hardware.sparseloop.geometry import FITS
 
 Ints = NDArray[np.int64]
 Numbers32 = NDArray[np.int32]
@@ -128,6 +129,7 @@ def _number_contents(
             not case.semantics.whole_accesses, plan.problem.coefficients, x, plan.keep,
             np.ascontiguousarray(plan.ranks[:, x]), np.ascontiguousarray(plan.compressed[:, x]),
             np.ascontiguousarray(plan.flattens[x]), np.ascontiguousarray(plan.from_inside[:, x]),
+            np.ascontiguousarray(plan.passes[:, x]), plan.fans_out,
             np.array(block.nests.places, np.int64).reshape(-1, 2), block.nests.values[first],
             block.order[first], block.orders, geometry, fits,
         )  # fmt: skip
@@ -149,8 +151,10 @@ def _divide(
     keep: Bools,
     ranks: Ints,
     compressed: Bools,
-    flattens: Bools,
+    flattens: Ints,
     from_inside: Bools,
+    passes: Bools,
+    fans_out: Bools,
     places: Ints,
     values: Numbers32,
     which: Numbers32,
@@ -163,14 +167,15 @@ def _divide(
     factors = np.ones(orders.shape[1:], np.int64)
     fiber = np.empty((levels, most), np.int64)
     under = np.empty((levels, most + 1), np.int64)
+    along_x = np.full(levels, -1, np.int64)
     for n in range(len(values)):
         for c in range(len(places)):
             factors[places[c, 0], places[c, 1]] = values[n, c]
         fiber[:] = 1
         under[:] = 1
         fits[n] = tile_geometry(
-            alone, coefficients, x, keep, ranks, compressed, flattens, from_inside, factors,
-            orders[which[n]].astype(np.int64), fiber, under,
-        )  # fmt: skip
+            alone, coefficients, x, keep, ranks, compressed, flattens, from_inside, passes,
+            fans_out, along_x, factors, orders[which[n]].astype(np.int64), fiber, under,
+        ) == FITS  # fmt: skip
         geometry[n, :, :most] = fiber
         geometry[n, :, most:] = under

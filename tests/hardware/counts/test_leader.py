@@ -16,10 +16,11 @@ def model_leader(problem, mapping, target, condition, level, child) -> int:
     loops = np.empty((mapping.factors.size, 3), np.int64)
     count = list_loops(mapping.factors, mapping.order, loops)
     sizes = np.ones(len(problem.dims), np.int64)
-    fans_out = bool((mapping.factors[-2:] > 1).any())
+    spread = mapping.factors.reshape(mapping.levels, 3, -1)[:, 1:]
+    fans_out = (spread > 1).any(axis=(1, 2))
     usable = leader_sizes(
         True, problem.coefficients, target, condition, level, child, 1, mapping.factors,
-        mapping.order, loops, count, fans_out, sizes,
+        mapping.order, loops, count, fans_out, mapping.along_x, sizes,
     )  # fmt: skip
     return leader_values(True, problem.coefficients, condition, sizes) if usable else 0
 

@@ -59,11 +59,12 @@ def conditions_met(
             met = 1.0 - models[leader].p_empty(np.maximum(sizes, 1))
             effective *= np.where(sizes > 0, met, 1.0)
             column += 1
-        left = 1.0 - effective
-        # Two conditions on the same reads: the more effective one holds.
+        # Equal chances are equal, whichever way they were added up.
+        left = np.round(1.0 - effective, 12)
+        # Two conditions on the same reads: the more effective one holds, the first of equal ones.
         better = (remedy[:, follow.level] == NOTHING) | (p_left[:, follow.level] < left)
         remedy[better, follow.level] = follow.remedy
-        p_left[better, follow.level] = np.round(left[better], 12)
+        p_left[better, follow.level] = left[better]
     return remedy, p_left
 
 
@@ -90,7 +91,6 @@ def _leaders(
     """Yield condition, leading tensor and the loop sizes of its tile, None where not usable."""
     loops = np.empty((mapping.factors.size, 3), np.int64)
     count = list_loops(mapping.factors, mapping.order, loops)
-    fans_out = bool(plan.mesh[-1].prod() > 1)
     for place, follow in enumerate(plan.follows):
         for leader in follow.leaders:
             sizes = np.ones(len(plan.problem.dims), np.int64)
@@ -98,6 +98,6 @@ def _leaders(
                 exact, plan.problem.coefficients, follow.target, leader, follow.level,
                 plan.child(follow.level, follow.target),
                 max(1, int(plan.block[follow.level, follow.target])), mapping.factors,
-                mapping.order, loops, count, fans_out, sizes,
+                mapping.order, loops, count, plan.fans_out, mapping.along_x, sizes,
             )  # fmt: skip
             yield place, leader, sizes if usable else None

@@ -7,7 +7,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from leanspike.hardware.counts.nest import tile_size
-from leanspike.hardware.sparseloop.geometry import rank_geometry
+from leanspike.hardware.sparseloop.geometry import FITS, rank_geometry
 
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
@@ -61,18 +61,21 @@ def tile_geometry(
     keep: Bools,
     ranks: Ints,
     compressed: Bools,
-    flattens: Bools,
+    flattens: Ints,
     from_inside: Bools,
+    passes: Bools,
+    fans_out: Bools,
+    along_x: Ints,
     factors: Ints,
     order: Ints,
     fiber: Ints,
     under: Ints,
-) -> bool:
+) -> int:
     """Divide tiles as :func:`own_geometry` (``alone``) or :func:`rank_geometry` does."""
     if alone:
         own_geometry(coefficients, x, keep, ranks, factors, fiber, under)
-        return True
+        return FITS
     return rank_geometry(
-        coefficients, x, keep, ranks, compressed, flattens, from_inside, factors, order, fiber,
-        under,
+        coefficients, x, keep, ranks, compressed, flattens, from_inside, passes, fans_out,
+        along_x, factors, order, fiber, under,
     )  # fmt: skip

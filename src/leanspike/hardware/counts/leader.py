@@ -18,6 +18,7 @@ from leanspike.hardware.counts.nest import tile_size
 from leanspike.hardware.sparseloop.leader import sparseloop_sizes
 
 Ints = NDArray[np.int64]
+Bools = NDArray[np.bool_]
 
 
 @njit(cache=True)
@@ -33,7 +34,8 @@ def leader_sizes(
     order: Ints,
     loops: Ints,
     count: int,
-    units_fan_out: bool,
+    fans_out: Bools,
+    along_x: Ints,
     sizes: Ints,
 ) -> bool:
     """Fill the loop sizes [D] of the leader tile; return whether the condition can be used.
@@ -45,8 +47,8 @@ def leader_sizes(
         waited_sizes(coefficients, target, level, child, factors, loops, count, sizes)
         return True
     return sparseloop_sizes(
-        coefficients, target, condition, level, child, block, factors, order, loops, count,
-        units_fan_out, sizes,
+        coefficients, target, condition, level, child, block, factors, order, fans_out, along_x,
+        sizes,
     )  # fmt: skip
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import ceil, inf
 
@@ -52,7 +53,10 @@ class Plan:
         Ranks of the formats, int64 [L, X]; whether one leaves out zeros and whether its innermost
         rank chooses first, bool [L, X].
     flattens
-        Loops each rank may flatten, bool [X, L, R, D], rank 0 the innermost.
+        Loops each rank may flatten, int64 [X, L, R, D], rank 0 the innermost: those of the same
+        number together, 0 not at all.
+    passes
+        Whether a level's innermost ranks have the formats of the next level inside, bool [L, X].
     word_bits
         Bits of metadata and payload words, [L, X, R, 2].
     follows
@@ -84,7 +88,8 @@ class Plan:
     ranks: Ints
     compressed: Bools
     from_inside: Bools
-    flattens: Bools
+    flattens: Ints
+    passes: Bools
     word_bits: Reals
     follows: tuple[Follow, ...]
     value_bits: Reals
@@ -134,7 +139,7 @@ class Plan:
         ranks, compressed, from_inside = (
             np.zeros(shape, np.int64), np.zeros(shape, np.bool_), np.zeros(shape, np.bool_),
         )  # fmt: skip
-        flattens = np.zeros((len(tensors), len(levels), most, len(problem.dims)), np.bool_)
+        flattens = np.zeros((len(tensors), len(levels), most, len(problem.dims)), np.int64)
         word_bits = np.zeros((*shape, most, 2))
         value_bits, block, stored_bits = np.zeros(shape), np.ones(shape), np.zeros(shape)
         finished_bits = np.zeros(len(levels))
@@ -155,14 +160,14 @@ class Plan:
                 if layout is None:
                     continue
                 ranks[i, x] = len(layout.ranks)
-                compressed[i, x] = any(rank.format != "UOP" for rank in layout.ranks)
+                compressed[i, x] = layout.leaves_out_zeros
                 from_inside[i, x] = layout.from_inside
                 for r, rank in enumerate(reversed(layout.ranks)):
                     word_bits[i, x, r] = _word_bits(rank, _metadata_width(level))
                     if rank.loops is not None:
-                        flattens[x, i, r] = [dim in rank.loops for dim in problem.dims]
+                        flattens[x, i, r] = [rank.group_of(dim) for dim in problem.dims]
                     elif not layout.from_inside:
-                        flattens[x, i, r] = True
+                        flattens[x, i, r] = 1
         return cls(
             architecture=architecture,
             problem=problem,
@@ -173,6 +178,7 @@ class Plan:
             compressed=compressed,
             from_inside=from_inside,
             flattens=flattens,
+            passes=_passes(formats, keep),
             word_bits=word_bits,
             follows=_follows(architecture, problem),
             value_bits=value_bits,
@@ -193,6 +199,11 @@ class Plan:
             mesh=np.array([[level.fanout.y, level.fanout.x] for level in levels], np.int64),
         )  # fmt: skip
 
+    @property
+    def fans_out(self) -> Bools:
+        """Return whether each level feeds several instances, bool [L]."""
+        return np.asarray(self.mesh.prod(axis=1) > 1)
+
     def child(self, level: int, x: int) -> int:
         """Return the next level inside that keeps a tensor; the number of levels if none does."""
         for inner in range(level + 1, len(self.keep)):
@@ -206,6 +217,21 @@ class Plan:
             if self.keep[outer, x]:
                 return outer
         return -1
+
+
+def _passes(formats: Sequence[Sequence[Format | None]], keep: Bools) -> Bools:
+    """Return whether each level's innermost ranks are those of the next level inside, [L, X]."""
+    passes = np.ones((len(formats), len(formats[0])), np.bool_)
+    inside: list[Format | None] = [None] * len(formats[0])
+    for i in range(len(formats) - 1, -1, -1):
+        for x, layout in enumerate(formats[i]):
+            child = inside[x]
+            if layout is not None and child is not None and child.leaves_out_zeros:
+                mine = [rank.format for rank in layout.ranks[-len(child.ranks) :]]
+                passes[i, x] = mine == [rank.format for rank in child.ranks]
+            if keep[i, x]:
+                inside[x] = layout
+    return passes
 
 
 def values_per_row(width: int | None, value_bits: float) -> float:

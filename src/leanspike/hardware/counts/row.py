@@ -27,6 +27,7 @@ from leanspike.hardware.counts.actions import (
 from leanspike.hardware.counts.imbalance import waiting_factor
 from leanspike.hardware.counts.totals import cycles_of, level_demand, storage_accesses
 from leanspike.hardware.sparseloop.actions import sparseloop_actions, sparseloop_computes
+from leanspike.hardware.sparseloop.cycles import sparseloop_cycles
 
 Ints = NDArray[np.int64]
 Reals = NDArray[np.float64]
@@ -195,6 +196,14 @@ def evaluate_row(
         cycles *= row_waiting(plan, content, nest.pass_shape)
     if whole:
         cycles = float(ceil(cycles))
+    if rules.sparseloop:
+        for level in range(levels):
+            row.level_cycles[level] = sparseloop_cycles(
+                level, nest.tile, row.data, row.metadata, plan.word_bits, plan.value_bits,
+                float(nest.instances[level]), content.present, plan.bandwidth[level], cycles,
+                whole, row.demand,
+            )  # fmt: skip
+        return cycles
     for level in range(levels):
         level_demand(
             level, nest.tile, row.data, row.metadata, plan.word_bits, plan.value_bits,

@@ -21,9 +21,17 @@ from leanspike.hardware.density import DensityModel
 from leanspike.hardware.mapping import Mapping
 from leanspike.hardware.semantics import Semantics
 from leanspike.hardware.sparseloop.content import sparseloop_contents
+from leanspike.hardware.sparseloop.geometry import FITS, OTHER_FORMAT, TOO_MANY_LOOPS
 
 Ints = NDArray[np.int64]
 Reals = NDArray[np.float64]
+
+# What keeps a tensor's formats from dividing its tiles (see ``rank_geometry``).
+_MISFITS = {
+    TOO_MANY_LOOPS: "the mapping has more loops over {} at a level than its format has ranks",
+    OTHER_FORMAT: "{} is compressed at a level whose innermost ranks are not those of the next "
+    "level inside, so its tiles cannot be passed on",
+}
 
 #: Contents by level and tensor; None where a level keeps nothing.
 Contents = tuple[tuple[Content | None, ...], ...]
@@ -46,17 +54,14 @@ def tile_contents(
         fiber = np.ones((levels, most), np.int64)
         under = np.ones((levels, most + 1), np.int64)
         if not dense and plan.ranks[:, x].any():
-            fits = tile_geometry(
+            found = tile_geometry(
                 not semantics.whole_accesses, plan.problem.coefficients, x, plan.keep,
                 plan.ranks[:, x], plan.compressed[:, x], plan.flattens[x],
-                plan.from_inside[:, x], mapping.factors, mapping.order, fiber, under,
+                plan.from_inside[:, x], plan.passes[:, x], plan.fans_out, mapping.along_x,
+                mapping.factors, mapping.order, fiber, under,
             )  # fmt: skip
-            if not fits:
-                raise InputError(
-                    f"the mapping has more loops over {plan.problem.tensors[x]} at a level than "
-                    "its format has ranks",
-                    where="mapping",
-                )
+            if found != FITS:
+                raise InputError(_MISFITS[found].format(plan.problem.tensors[x]), where="mapping")
         for i in range(levels):
             tile = int(nest.tile[i, x])
             if tile == 0:

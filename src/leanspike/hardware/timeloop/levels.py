@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import ceil
+from math import ceil, floor, inf
 
 from leanspike.errors import InputError
 from leanspike.hardware.timeloop.document import Node, parse_instances
@@ -43,9 +43,23 @@ class Part:
     block: int
     cluster: int
     words: int | None
+    buffers: float
     metadata_bits: int
     metadata_width: int
     metadata_depth: int
+    decompresses: bool
+    compresses: bool
+
+    @property
+    def room(self) -> tuple[float, float]:
+        """Bits of values and of metadata that fit when a tile is buffered so many times."""
+        if self.words is None:
+            return inf, inf
+        metadata = self.metadata_depth * self.metadata_width
+        return (
+            float(floor(self.words / self.buffers) * self.word_bits),
+            float(floor(metadata / self.buffers)),
+        )
 
     @property
     def mesh_y(self) -> int:
@@ -114,37 +128,52 @@ def _part(item: Node, copies: int) -> Part:
             f"found {mesh_x}, expected a divisor of {instances} instances",
             where=f"{attributes.where}.meshX",
         )
+    kind = str(item.need("class"))
+    is_compute = kind in _COMPUTE or kind.endswith("mac")
+    is_dram = "DRAM" in kind or attributes.get("technology") == "DRAM"
+    words = _words(attributes, word_bits, block)
+    if words is None and not (is_compute or is_dram):
+        raise InputError(
+            "missing: a size (Timeloop leaves it open for DRAM only)", where=attributes.where,
+            remedy="Write entries, depth or sizeKB",
+        )  # fmt: skip
+    if is_dram and cluster > 1:
+        raise InputError(
+            f"found clusters of {cluster}, expected 1: Timeloop's DRAM has none",
+            where=attributes.where,
+        )
+    if attributes.number("min-utilization"):
+        raise InputError("is not modelled", where=f"{attributes.where}.min-utilization")
     return Part(
         name=name,
         attributes=attributes,
-        is_compute=str(item.need("class")) in _COMPUTE or str(item.get("class")).endswith("mac"),
-        is_dram=str(item.get("class")) == "DRAM",
+        is_compute=is_compute,
+        is_dram=is_dram,
         instances=instances,
         mesh_x=mesh_x,
         word_bits=word_bits,
         block=block,
         cluster=cluster,
-        words=_words(attributes, word_bits, block),
+        words=words,
+        buffers=attributes.number("multiple-buffering", default=1.0, least=1) or 1.0,
         metadata_bits=attributes.whole("metadata_datawidth", "metadata_word_bits", default=0) or 0,
         metadata_width=attributes.whole("metadata_storage_width", default=0) or 0,
         metadata_depth=attributes.whole("metadata_storage_depth", default=0) or 0,
+        decompresses=bool(attributes.get("decompression_supported", default=False)),
+        compresses=bool(attributes.get("compression_supported", default=False)),
     )
 
 
 def _words(attributes: Node, word_bits: int, block: int) -> int | None:
-    """Return the words a component holds; None when nothing says so, or nothing is kept."""
+    """Return the words a component has room for; None when nothing says so."""
     entries = attributes.whole("entries")
     rows = attributes.whole("depth", "memory_depth", "data_storage_depth")
     kilobytes = attributes.whole("sizeKB")
-    words: int | None = None
     if entries is not None:
-        words = entries
-    elif rows is not None:
-        words = rows * block
-    elif kilobytes is not None:
-        words = kilobytes * 8192 // word_bits
-    buffers = attributes.number("multiple-buffering", default=1.0, least=1) or 1.0
-    return int(words // buffers) if words else None
+        return entries
+    if rows is not None:
+        return rows * block
+    return None if kilobytes is None else kilobytes * 8192 // word_bits
 
 
 def fitted_bits(asked: int | None, part: Part, where: str) -> int:

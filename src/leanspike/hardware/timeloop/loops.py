@@ -73,6 +73,7 @@ def read_mapping(document: Node, parts: list[Part], problem: Problem) -> Mapping
     levels, dims = len(parts) - 1, len(problem.dims)
     factors = np.ones((3 * levels, dims), np.int64)
     order = np.tile(np.arange(dims - 1, -1, -1), (3 * levels, 1))
+    split_at = np.full(levels, dims, np.int64)
     for target in targets:
         kind = str(target.need("type"))
         if kind in ("bypass", "datatype"):
@@ -84,7 +85,8 @@ def read_mapping(document: Node, parts: list[Part], problem: Problem) -> Mapping
         if kind == "temporal":
             slots = [(3 * level, inside_out)]
         elif kind == "spatial":
-            split = target.whole("split", default=dims)
+            split = min(dims, target.whole("split", default=dims) or 0)
+            split_at[level] = split
             slots = [
                 (3 * level + 1, inside_out[split:]),
                 (3 * level + 2, inside_out[:split]),
@@ -101,7 +103,7 @@ def read_mapping(document: Node, parts: list[Part], problem: Problem) -> Mapping
             rest = [d for d in range(dims) if d not in indices]
             order[slot] = [*rest, *reversed(indices)]
     _fill_rest(factors, problem, document.where)
-    mapping = Mapping(problem.dims, factors, order)
+    mapping = Mapping(problem.dims, factors, order, split_at)
     mapping.check(problem, levels)
     return mapping
 

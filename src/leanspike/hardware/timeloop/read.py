@@ -39,6 +39,7 @@ class TimeloopInput:
     the file has any sparse optimization (without one, Timeloop ignores densities).
     ``free`` are the (level, tensor) pairs of which the constraints leave open whether the level
     keeps the tensor; here it does. ``unread`` lists keys that were not understood and are ignored.
+    ``parts`` are the components as written, the levels' first, outermost first.
     """
 
     architecture: Architecture
@@ -48,6 +49,7 @@ class TimeloopInput:
     optimizes_zeros: bool
     free: tuple[tuple[str, str], ...]
     unread: tuple[str, ...]
+    parts: tuple[Part, ...]
 
 
 def read_timeloop(path: str | Path, *, bypassed: Collection[tuple[str, str]] = ()) -> TimeloopInput:
@@ -116,6 +118,7 @@ def read_timeloop(path: str | Path, *, bypassed: Collection[tuple[str, str]] = (
         optimizes_zeros=bool(sparsity),
         free=tuple(unsaid_keeps(about_keeps, parts, problem)),
         unread=tuple(unread),
+        parts=tuple(parts),
     )
 
 
@@ -141,6 +144,8 @@ def _level(
             where=inside.attributes.where,
         )
     attributes = part.attributes
+    whole = attributes.number("bandwidth")
+    half = None if whole is None else whole / 2
     entries = tables.get(part.name, {})
     level: dict[str, object] = {
         "name": part.name,
@@ -150,8 +155,9 @@ def _level(
         "cluster": part.cluster,
         "metadata": {"width": part.metadata_width, "depth": part.metadata_depth},
         "bandwidth": {
-            "read": attributes.number("read_bandwidth", "bandwidth"),
-            "write": attributes.number("write_bandwidth", "bandwidth"),
+            # Timeloop shares a plain bandwidth out evenly.
+            "read": attributes.number("read_bandwidth", default=half),
+            "write": attributes.number("write_bandwidth", default=half),
             "shared": attributes.number("shared_bandwidth"),
         },
         "fanout": {
@@ -164,6 +170,4 @@ def _level(
         "skips": sparsity.skips,
         "gates": sparsity.gates,
     }
-    if not part.words and attributes.get("entries", "depth") == 0:
-        level["depth"] = None
     return level

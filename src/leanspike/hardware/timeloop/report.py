@@ -11,6 +11,8 @@ from math import ceil, isqrt
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from leanspike.errors import InputError
 from leanspike.hardware.case import Case
 from leanspike.hardware.counts.actions import READ, UPDATE
@@ -23,6 +25,7 @@ from leanspike.hardware.semantics import Semantics
 from leanspike.hardware.spec import named
 from leanspike.hardware.timeloop.banded import banded_under
 from leanspike.hardware.timeloop.read import TimeloopInput, read_timeloop
+from leanspike.hardware.timeloop.sparse import check_compression
 
 _KINDS = ("reads", "fills", "updates")
 _OUTCOMES = ("actual", "gated", "skipped")
@@ -42,6 +45,15 @@ def timeloop_case(found: TimeloopInput, semantics: Semantics) -> Case:
     plan = Plan.of(
         found.architecture, problem, Bits(dict.fromkeys(problem.tensors, 8), 8), semantics
     )
+    # Rooms need not be whole rows.
+    rooms = [part.room for part in found.parts[:-1]]
+    plan = replace(
+        plan,
+        capacity=np.array([values for values, _ in rooms]),
+        metadata_capacity=np.array([metadata for _, metadata in rooms]),
+    )
+    if semantics.whole_accesses:
+        check_compression(plan, found.parts)
     return Case(
         name=found.architecture.name,
         plan=plan,
@@ -142,6 +154,7 @@ def _level(case: Case, result: Evaluation, i: int, x: int, found: TimeloopInput)
     if is_output and row.dense[i, x, UPDATE]:
         reductions = ceil(reductions * row.data[i, x, UPDATE] / row.dense[i, x, UPDATE])
     energy = float((row.accesses[i, x] * case.pricing.storage[i, x]).sum())
+    energy *= case.clustering(i, int(result.nest.instances[i]))
     dense = case.dense
     names = " ".join(rank.format.lower() for rank in layout.ranks) if layout else "none"
     counts: dict[str, Any] = {

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import chain, pairwise
 from typing import Any
 
 from leanspike.errors import InputError
+from leanspike.hardware.counts.plan import Plan
 from leanspike.hardware.problem import Problem
 from leanspike.hardware.timeloop.document import Node
 from leanspike.hardware.timeloop.levels import Part, fitted_bits
@@ -41,8 +44,15 @@ def read_sparsity(document: Node, parts: list[Part], problem: Problem) -> dict[s
         for space in target.child("representation-format").children("data-spaces"):
             tensor = _tensor(space.need("name"), problem, space.where)
             space.expect(("name", "ranks", "rank-application-order", "compression-rate"))
+            ranks = [_rank(rank, by_name[name], problem) for rank in space.children("ranks")]
+            kept = [rank["format"] != "UOP" for rank in ranks]
+            if any(outer and not inner for outer, inner in pairwise(kept)):
+                raise InputError(
+                    "found UOP inside a rank that leaves out zeros, which Timeloop refuses",
+                    where=f"{space.where}.ranks",
+                )
             sparsity.formats[tensor] = {
-                "ranks": [_rank(rank, by_name[name], problem) for rank in space.children("ranks")],
+                "ranks": ranks,
                 "from_inside": space.get("rank-application-order") == "inner-to-outer",
             }
         for action in target.children("action-optimization"):
@@ -58,6 +68,35 @@ def read_sparsity(document: Node, parts: list[Part], problem: Problem) -> dict[s
                     f"found {kind!r}, expected gating or skipping", where=f"{action.where}.type"
                 )
     return found
+
+
+def check_compression(plan: Plan, parts: Sequence[Part]) -> None:
+    """Raise InputError where Timeloop v3.0.3 refuses to pass tiles from level to level.
+
+    Facts from src/sparse-analysis/sparse-analysis.cpp, CheckFormatModelsAndMapping, and
+    storage-optimization-combiner.cpp, CalculateDecompressionCompressionCost.
+    """
+    if not plan.ranks.any():
+        return
+    for x, tensor in enumerate(plan.problem.tensors):
+        for i, part in enumerate(parts[:-1]):
+            outer = plan.parent(i, x)
+            if not plan.keep[i, x] or outer < 0:
+                continue
+            above, here = plan.compressed[outer, x], plan.compressed[i, x]
+            reason = ""
+            if here and not above:
+                reason = f"is compressed inside {parts[outer].name}, where it is not"
+            elif above and not here and not part.decompresses:
+                reason = f"arrives compressed from {parts[outer].name}: decompression_supported"
+            elif above and not here and x == plan.problem.written and not part.compresses:
+                reason = f"leaves compressed to {parts[outer].name}: compression_supported"
+            elif above and here and plan.ranks[outer, x] < plan.ranks[i, x]:
+                reason = f"has more ranks than in {parts[outer].name}"
+            if reason:
+                raise InputError(
+                    f"{tensor} {reason}, which Timeloop refuses", where=f"level {part.name}"
+                )
 
 
 def _read_action(action: Node, problem: Problem, sparsity: Sparsity) -> None:
@@ -94,8 +133,8 @@ def _rank(rank: Node, part: Part, problem: Problem) -> dict[str, Any]:
             f"found {name!r}, expected UOP, B, CP or RLE", where=f"{rank.where}.format"
         )
     default = 1 if format_name == "UBM" else None
-    loops = [str(dim) for group in rank.get("flattened-rankIDs", default=[]) for dim in group]
-    for dim in loops:
+    loops = [[str(dim) for dim in group] for group in rank.get("flattened-rankIDs", default=[])]
+    for dim in chain.from_iterable(loops):
         if dim not in problem.dims:
             raise InputError(f"no loop {dim!r}", where=f"{rank.where}.flattened-rankIDs")
     return {
@@ -103,7 +142,7 @@ def _rank(rank: Node, part: Part, problem: Problem) -> dict[str, Any]:
         "metadata_bits": fitted_bits(rank.whole("metadata-word-bits", default=default), part,
                                      rank.where),
         "payload_bits": fitted_bits(rank.whole("payload-word-bits"), part, rank.where),
-        "loops": loops or None,
+        "loops": loops,
     }  # fmt: skip
 
 

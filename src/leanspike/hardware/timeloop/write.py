@@ -8,6 +8,7 @@ every assumption of ``physical``.
 
 from __future__ import annotations
 
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -98,12 +99,15 @@ def _storage(plan: Plan, i: int) -> dict[str, Any]:
         "decompression_supported": True,
         "compression_supported": True,
     }
-    if level.depth is not None:
-        attributes["depth"] = level.depth
+    if isfinite(plan.capacity[i]):
+        attributes["entries"] = int(plan.capacity[i] // bits)
+    elif not level.keeps:
+        attributes["entries"] = 0
     if plan.metadata_width[i]:
         attributes["metadata_storage_width"] = int(plan.metadata_width[i])
-        depth = level.metadata.depth if level.metadata else level.depth
-        attributes["metadata_storage_depth"] = depth or 0
+        room = plan.metadata_capacity[i] if plan.metadata_capacity[i] >= 0 else plan.capacity[i]
+        rows = room // plan.metadata_width[i] if isfinite(room) else 0
+        attributes["metadata_storage_depth"] = int(rows)
     for way, key in (("read", "read_bandwidth"), ("write", "write_bandwidth")):
         if getattr(level.bandwidth, way) is not None:
             attributes[key] = getattr(level.bandwidth, way)
@@ -111,7 +115,7 @@ def _storage(plan: Plan, i: int) -> dict[str, Any]:
         attributes["shared_bandwidth"] = level.bandwidth.shared
     return {
         "name": _instances(plan.architecture, i, level.name),
-        "class": "storage" if level.depth is not None or not level.keeps else "DRAM",
+        "class": "storage" if "entries" in attributes else "DRAM",
         "attributes": attributes,
     }
 
@@ -196,7 +200,10 @@ def _mapping(plan: Plan, mapping: Mapping) -> list[dict[str, Any]]:
                     f"{both[0]} runs along x and y at once, which Timeloop cannot say",
                     where=f"mapping, level {level.name}",
                 )
+            k = mapping.along_x[i]
             along = [d for d in reversed(mapping.order[3 * i + 2]) if x[d] > 1]
+            if k >= 0:
+                along = list(reversed(mapping.order[3 * i + 2]))[:k]
             down = [d for d in reversed(mapping.order[3 * i + 1]) if d not in along]
             targets.append(
                 {

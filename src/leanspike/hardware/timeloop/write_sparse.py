@@ -46,8 +46,10 @@ def _space(plan: Plan, i: int, x: int, layout: Format) -> dict[str, Any]:
             "metadata-word-bits": metadata,
             "payload-word-bits": payload,
         }
-        if rank.loops is not None or not layout.from_inside:
-            written["flattened-rankIDs"] = [list(rank.loops or used)]
+        if rank.loops is None and not layout.from_inside:
+            written["flattened-rankIDs"] = [used]
+        elif rank.loops:
+            written["flattened-rankIDs"] = [list(group) for group in rank.groups]
         ranks.append(written)
     space: dict[str, Any] = {"name": plan.problem.tensors[x], "ranks": ranks}
     if layout.from_inside:

@@ -1,0 +1,85 @@
+"""Cycles a level's bandwidth needs, as Timeloop v3.0.3 counts them.
+
+Facts from src/model/buffer.cpp, ComputePerformance: accesses are rounded to whole words tensor by
+tensor, and it is rates per cycle that are summed and compared with the bandwidth.
+"""
+
+from __future__ import annotations
+
+from math import ceil, floor
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from leanspike.hardware.counts.actions import FILL, GATED, READ, UPDATE
+from leanspike.hardware.counts.totals import metadata_bits
+
+Ints = NDArray[np.int64]
+Reals = NDArray[np.float64]
+
+
+@njit(cache=True)
+def sparseloop_cycles(
+    level: int,
+    tile: Ints,
+    data: Reals,
+    metadata: Reals,
+    word_bits: Reals,
+    value_bits: Reals,
+    instances: float,
+    present: Reals,
+    bandwidth: Reals,
+    compute_cycles: float,
+    whole: bool,
+    demand: Reals,
+) -> float:
+    """Return the cycles one level needs: the compute's, or more where its bandwidth is short.
+
+    Parameters
+    ----------
+    data, metadata, word_bits, value_bits, present
+        As the rows have them, with axes [L, X]. Actual and gated accesses count.
+    instances
+        Instances used of the level; each holds a tile with probability ``present``.
+    bandwidth
+        Read, write and shared words per cycle of one instance, [3], infinite without a limit.
+    whole
+        Whether words and cycles are whole.
+    demand
+        Filled: words one instance of the level is read and written, [L, 2].
+    """
+    demand[level, 0] = demand[level, 1] = 0.0
+    read_rate = write_rate = 0.0
+    for x in range(tile.shape[1]):
+        if tile[level, x] == 0:
+            continue
+        reads = data[level, x, READ] + data[level, x, READ + GATED]
+        writes = read_bits = write_bits = 0.0
+        for outcome in (0, GATED):
+            read_bits += metadata_bits(metadata[level, x], word_bits[level, x], READ + outcome)
+            for kind in (FILL, UPDATE):
+                writes += data[level, x, kind + outcome]
+                write_bits += metadata_bits(metadata[level, x], word_bits[level, x], kind + outcome)
+        read_words = read_bits / value_bits[level, x]
+        write_words = write_bits / value_bits[level, x]
+        if whole:
+            crowd = instances / (instances * present[level, x]) if present[level, x] > 0 else np.inf
+            reads = ceil((reads + floor(read_words)) / crowd)
+            writes = ceil((writes + floor(write_words)) / crowd)
+        else:
+            reads = (reads + read_words) * present[level, x]
+            writes = (writes + write_words) * present[level, x]
+        demand[level, 0] += reads
+        demand[level, 1] += writes
+        if compute_cycles > 0:
+            read_rate += reads / compute_cycles
+            write_rate += writes / compute_cycles
+    speed = 1.0
+    if bandwidth[0] < read_rate:
+        speed = min(speed, bandwidth[0] / read_rate)
+    if bandwidth[1] < write_rate:
+        speed = min(speed, bandwidth[1] / write_rate)
+    if bandwidth[2] < write_rate + read_rate:
+        speed = min(speed, bandwidth[2] / (write_rate + read_rate))
+    return ceil(compute_cycles / speed) if whole else compute_cycles / speed
