@@ -38,25 +38,50 @@ def test_masks_by_n_of_m() -> None:
 
 
 @given(
-    st.lists(st.integers(2, 12), min_size=1, max_size=4),
-    st.floats(0, 0.9),
-    st.sampled_from(["global", "layerwise"]),
+    st.lists(st.integers(1, 12), min_size=1, max_size=4),
+    st.floats(0, 0.99),
+    st.sampled_from(["global", "layerwise", "erk", "lamp"]),
     st.integers(0, 50),
 )
 def test_whole_channels(channels: list[int], f: float, scope: str, seed: int) -> None:
     generator = torch.Generator().manual_seed(seed)
     scores = {str(i): torch.rand(c, 3, 2, generator=generator) for i, c in enumerate(channels)}
-    pruned = round(f * sum(channels))
-    if pruned > sum(c - 1 for c in channels):
-        return
+    pruned, most = round(f * sum(channels)), sum(channels) - len(channels)
+    if pruned > most:
+        with pytest.raises(InputError, match=f"{pruned} of {sum(channels)} channels"):
+            draw_masks(scores, f, scope=scope, structure="channel")
+        f = most / sum(channels)
+        pruned = most
     masks = draw_masks(scores, f, scope=scope, structure="channel")
     for mask in masks.values():
         flat = mask.flatten(1)
         assert torch.equal(flat.all(1), flat.any(1))
     gone = [int((~m.flatten(1).any(1)).sum()) for m in masks.values()]
-    if scope == "global":
-        assert sum(gone) == pruned
-        assert all(g < c for g, c in zip(gone, channels, strict=True))
+    assert sum(gone) == pruned
+    assert all(g < c for g, c in zip(gone, channels, strict=True))
+    for score, mask in zip(scores.values(), masks.values(), strict=True):
+        mean, kept = score.mean((1, 2)), mask[:, 0, 0]
+        assert not (~kept).any() or mean[~kept].max() < mean[kept].min()
+
+
+@pytest.mark.parametrize("scope", ["global", "layerwise", "erk", "lamp"])
+def test_a_layer_keeps_a_channel_though_all_are_low(scope: str) -> None:
+    scores = {"low": torch.full((2, 4), 1e-6), "wide": torch.rand(30, 4) + 1}
+    masks = draw_masks(scores, 30 / 32, scope=scope, structure="channel")
+    assert [int(mask.any(1).sum()) for mask in masks.values()] == [1, 1]
+
+
+def test_channels_after_single_weights() -> None:
+    score = torch.tensor([[1.0, 9.0], [2.0, 2.0], [3.0, 3.0]])
+    before = {"a": torch.tensor([[False, True], [True, True], [True, True]])}
+    # Channel 0 lost a weight and is still worth (0 + 9) / 2, the most.
+    mask = draw_masks({"a": score}, 1 / 3, structure="channel", before=before)["a"]
+    assert mask.tolist() == [[False, True], [False, False], [True, True]]
+
+
+def test_scores_that_are_nan() -> None:
+    with pytest.raises(InputError, match="layer 'a': a score is NaN"):
+        draw_masks({"a": torch.tensor([1.0, torch.nan])}, 0.5)
 
 
 def test_lowest_channels_go() -> None:

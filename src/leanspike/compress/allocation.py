@@ -1,20 +1,24 @@
-"""How much of each layer to prune: the same share, Erdos-Renyi kernel, or by LAMP's ranking."""
+"""How much of each layer to prune: the same share, Erdos-Renyi kernel, or a ranking of all."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from math import prod
 
-import torch
-from torch import Tensor
+import numpy as np
+from numpy.typing import NDArray
+
+_BLOCK = 1 << 20
 
 
-def uniform_shares(shapes: Sequence[tuple[int, ...]], sparsity: float) -> list[float]:
-    """Give each layer the same fraction of its weights to prune, in weights."""
-    return [sparsity * prod(shape) for shape in shapes]
+def uniform_shares(sizes: Sequence[int], sparsity: float) -> list[float]:
+    """Give each layer the same fraction of its weights (or channels) to prune."""
+    return [sparsity * size for size in sizes]
 
 
-def erk_shares(shapes: Sequence[tuple[int, ...]], sparsity: float) -> list[float]:
+def erk_shares(
+    shapes: Sequence[tuple[int, ...]], sparsity: float, *, sizes: Sequence[int] | None = None
+) -> list[float]:
     """Give each layer its share by the Erdos-Renyi kernel rule, in weights to prune.
 
     A layer's density is proportional to ``sum(shape) / prod(shape)`` (Evci et al., RigL,
@@ -26,13 +30,15 @@ def erk_shares(shapes: Sequence[tuple[int, ...]], sparsity: float) -> list[float
     shapes
         Shapes of the weights.
     sparsity
-        Fraction of all weights to prune.
+        Fraction of all to prune.
+    sizes
+        How many there are to prune of in each layer; all weights by default.
 
     >>> [round(share) for share in erk_shares([(10, 10), (100, 100)], 0.9)]
     [8, 9082]
     """
-    sizes = [prod(shape) for shape in shapes]
     raw = [sum(shape) / prod(shape) for shape in shapes]
+    sizes = [prod(shape) for shape in shapes] if sizes is None else sizes
     dense: set[int] = set()
     while True:
         keep = (1 - sparsity) * sum(sizes) - sum(sizes[i] for i in dense)
@@ -47,7 +53,7 @@ def erk_shares(shapes: Sequence[tuple[int, ...]], sparsity: float) -> list[float
     ]
 
 
-def layer_share(score: Tensor) -> Tensor:
+def lamp_shares(ordered: NDArray[np.float32]) -> NDArray[np.float64]:
     """Turn a layer's scores into ones that compare across layers (LAMP, arXiv 2010.07611).
 
     ``s ** 2 / sum(t ** 2)``, t going over the layer's scores that rank no lower, s among them
@@ -57,24 +63,67 @@ def layer_share(score: Tensor) -> Tensor:
 
     Parameters
     ----------
-    score
-        Worth of a layer's weights, ``[weights]``; those at minus infinity (pruned before) or
-        infinity (never to be) stay there, and negative ones count as 0.
+    ordered
+        Worth of a layer's weights in ascending order; those at minus infinity (pruned before)
+        or infinity (never to be) stay there, and negative ones count as 0.
 
     Returns
     -------
-    Tensor
-        ``[weights]``, in the same order by size.
+    float64
+        One each, in ascending order too.
 
-    >>> layer_share(torch.tensor([1.0, 3.0, 2.0])).tolist()  # 1/14, 9/9, 4/13
-    [0.0714285746216774, 1.0, 0.3076923191547394]
+    >>> lamp_shares(np.float32([1, 2, 3])).round(3).tolist()  # 1/14, 4/13, 9/9
+    [0.071, 0.308, 1.0]
     """
-    finite = torch.isfinite(score)
-    squares = score[finite].clamp(min=0).double().square()
-    order = squares.argsort(descending=True, stable=True)
-    kept = squares[order].cumsum(0).clamp(min=torch.finfo(torch.float64).tiny)
-    shares = torch.empty_like(squares)
-    shares[order] = squares[order] / kept
-    result = score.clone()
-    result[finite] = shares.to(score)
-    return result
+    shares = ordered.astype(np.float64)
+    first = int(np.searchsorted(ordered, -np.inf, "right"))
+    last = int(np.searchsorted(ordered, np.inf, "left"))
+    above = 0.0
+    # From the highest down, in blocks: a large layer's squares need not be there all at once.
+    for stop in range(last, first, -_BLOCK):
+        start = max(first, stop - _BLOCK)
+        squares = np.square(ordered[start:stop].clip(min=0), dtype=np.float64)
+        kept = squares[::-1].cumsum()[::-1] + above
+        above = float(kept[0])
+        shares[start:stop] = squares / np.maximum(kept, np.finfo(np.float64).tiny)
+    return shares
+
+
+def count_lowest(ordered: Sequence[NDArray[np.floating]], total: int) -> list[int]:
+    """Count how many of each layer are among the lowest of all; ties go to the first layer.
+
+    Parameters
+    ----------
+    ordered
+        Per layer, keys in ascending order.
+    total
+        How many there are among the lowest.
+
+    >>> count_lowest([np.array([1.0, 4.0]), np.array([2.0, 3.0, 9.0])], 3)
+    [1, 2]
+    """
+    # Bisect over the bits of a float64, which sort as integers do once negative ones are turned.
+    low, high = _rank(-np.inf), _rank(np.inf)
+    while low < high:
+        middle = (low + high) // 2
+        edge = _value(middle)
+        if sum(int(np.searchsorted(keys, edge, "right")) for keys in ordered) >= total:
+            high = middle
+        else:
+            low = middle + 1
+    edge = _value(low)
+    counts = [int(np.searchsorted(keys, edge, "left")) for keys in ordered]
+    for i, keys in enumerate(ordered):
+        ties = int(np.searchsorted(keys, edge, "right")) - counts[i]
+        counts[i] += min(ties, total - sum(counts))
+    return counts
+
+
+def _rank(value: float) -> int:
+    bits = int(np.float64(value).view(np.int64))
+    return bits if bits >= 0 else bits ^ 0x7FFFFFFFFFFFFFFF
+
+
+def _value(rank: int) -> float:
+    bits = rank if rank >= 0 else rank ^ 0x7FFFFFFFFFFFFFFF
+    return float(np.int64(bits).view(np.float64))

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
+import numpy as np
 import torch
 from torch import Tensor
 
-from leanspike.compress.allocation import erk_shares, layer_share, uniform_shares
+from leanspike.compress.allocation import (
+    count_lowest,
+    erk_shares,
+    lamp_shares,
+    uniform_shares,
+)
 from leanspike.compress.structure import channel_scores, draw_n_of_m, parse_structure
 from leanspike.errors import InputError
 
@@ -22,10 +28,10 @@ def draw_masks(
 ) -> dict[str, Tensor]:
     """Draw masks that keep the weights of highest score.
 
-    Exactly ``round(sparsity * weights)`` weights are pruned in total (``round(sparsity *
-    channels)`` channels with ``structure="channel"``, one at least left in every layer); ties go
-    to the weight that comes first. With ``scope="layerwise"`` each layer's own count is within
-    one of its share.
+    Exactly ``round(sparsity * weights)`` weights are pruned in total; with ``structure="channel"``
+    ``round(sparsity * channels)`` channels, and one at least is left in every layer. Ties go to
+    the weight that comes first. With ``scope="layerwise"`` each layer's own count is within one of
+    its share, unless that would leave it no channel.
 
     Parameters
     ----------
@@ -48,7 +54,8 @@ def draw_masks(
     Raises
     ------
     InputError
-        A layer was already pruned further than asked for now.
+        A layer was already pruned further than asked for now, a score is NaN, or more channels
+        were asked for than leave one in every layer.
 
     >>> draw_masks({"a": torch.tensor([3.0, 1.0]), "b": torch.tensor([2.0, 4.0])}, 0.5)
     {'a': tensor([ True, False]), 'b': tensor([False,  True])}
@@ -61,48 +68,100 @@ def draw_masks(
     if pattern is not None:
         drawn = {name: draw_n_of_m(score, *pattern) for name, score in ranked.items()}
         return {name: mask & torch.isfinite(ranked[name]) for name, mask in drawn.items()}
+    shapes = [tuple(score.shape) for score in scores.values()]
     if structure == "channel":
         worth = channel_scores(ranked)
-        safe = {name: _spare_the_best(score) for name, score in worth.items()}
-        kept = _draw_elements(safe, sparsity, scope)
+        kept = _draw(worth, sparsity, scope, shapes, spared=1)
         return {
             name: mask.reshape(-1, *[1] * (scores[name].dim() - 1))
             .expand(scores[name].shape)
             .logical_and(torch.isfinite(ranked[name]))
             for name, mask in kept.items()
         }
-    return _draw_elements(ranked, sparsity, scope)
+    return _draw(ranked, sparsity, scope, shapes)
 
 
-def _draw_elements(scores: Mapping[str, Tensor], sparsity: float, scope: str) -> dict[str, Tensor]:
-    shapes = [tuple(score.shape) for score in scores.values()]
-    sizes = [score.numel() for score in scores.values()]
-    total = round(sparsity * sum(sizes))
+def _draw(
+    scores: Mapping[str, Tensor],
+    sparsity: float,
+    scope: str,
+    shapes: Sequence[tuple[int, ...]],
+    *,
+    spared: int = 0,
+) -> dict[str, Tensor]:
+    """Draw masks of scores; with `spared` the best of every layer stays whatever the others'."""
     flat = [score.flatten() for score in scores.values()]
+    for name, score in zip(scores, flat, strict=True):
+        if bool(score.isnan().any()):
+            raise InputError("a score is NaN", where=f"layer {name!r}")
+    sizes = [len(score) for score in flat]
+    most = [size - spared for size in sizes]
+    total = round(sparsity * sum(sizes))
+    if total > sum(most):
+        raise InputError(
+            f"{total} of {sum(sizes)} channels in {len(sizes)} layers were asked for, and one "
+            "must be left in every layer",
+            where="sparsity",
+            remedy=f"Ask for at most {sum(most) / sum(sizes):.3g}",
+        )
     if scope == "lamp":
-        flat = [layer_share(score) for score in flat]
-    if scope in ("global", "lamp"):
+        _check_before(sum(map(_gone, flat)), total, sum(sizes), where="the network")
+        shares = [
+            lamp_shares(np.sort(score.cpu().numpy()))[:m]
+            for score, m in zip(flat, most, strict=True)
+        ]
+        counts = count_lowest(shares, total)
+    elif scope == "erk":
+        counts = share_out(erk_shares(shapes, sparsity, sizes=sizes), total, most=most)
+    elif scope == "layerwise":
+        counts = share_out(uniform_shares(sizes, sparsity), total, most=most)
+    if spared:
+        flat = [_spare_the_best(score) for score in flat]
+    if scope == "global":
         kept = _keep_highest(torch.cat(flat), total, where="the network").split(sizes)
     else:
-        shares = (erk_shares if scope == "erk" else uniform_shares)(shapes, sparsity)
-        counts = share_out(shares, total)
         kept = tuple(
             _keep_highest(score, count, where=f"layer {name!r}")
             for name, score, count in zip(scores, flat, counts, strict=True)
         )
     return {
-        name: piece.reshape(shape) for name, piece, shape in zip(scores, kept, shapes, strict=True)
+        name: piece.reshape(score.shape)
+        for (name, score), piece in zip(scores.items(), kept, strict=True)
     }
 
 
 def _spare_the_best(score: Tensor) -> Tensor:
-    """Make sure that one channel of a layer is kept whatever the others' scores."""
     best = score.clone()
     best[score.argmax()] = torch.inf
     return best
 
 
-def share_out(shares: list[float], total: int) -> list[int]:
+def _gone(score: Tensor) -> int:
+    return int((score == -torch.inf).sum())
+
+
+def _check_before(gone: int, pruned: int, of: int, *, where: str) -> None:
+    if gone > pruned:
+        raise InputError(
+            f"{gone} of {of} are pruned already, and {pruned} were asked for",
+            where=where,
+            remedy="A mask only ever tightens: ask for at least the sparsity it has",
+        )
+
+
+def _keep_highest(score: Tensor, pruned: int, *, where: str) -> Tensor:
+    """Mark all but the `pruned` lowest of a flat score."""
+    _check_before(_gone(score), pruned, len(score), where=where)
+    if not pruned:
+        return torch.ones_like(score, dtype=torch.bool)
+    edge = float(np.partition(score.cpu().numpy(), pruned - 1)[pruned - 1])
+    kept = score >= edge
+    ties = pruned - int((~kept).sum())
+    kept[(score == edge).nonzero().flatten()[:ties]] = False
+    return kept
+
+
+def share_out(shares: list[float], total: int, *, most: Sequence[int] | None = None) -> list[int]:
     """Round shares to whole numbers that add up to a total (largest remainder).
 
     Parameters
@@ -111,26 +170,16 @@ def share_out(shares: list[float], total: int) -> list[int]:
         What each should get; they add up to about `total`.
     total
         What the whole numbers add up to.
+    most
+        What each can get at most; no limit by default.
 
-    >>> share_out([1.5, 1.5, 1.0], 4)
-    [2, 1, 1]
+    >>> share_out([1.5, 1.5, 1.0], 4), share_out([1.5, 1.5, 1.0], 4, most=[1, 9, 9])
+    ([2, 1, 1], [1, 2, 1])
     """
     counts = [int(share) for share in shares]
-    by_remainder = sorted(range(len(shares)), key=lambda i: counts[i] - shares[i])
-    for i in by_remainder[: total - sum(counts)]:
-        counts[i] += 1
+    if most is not None:
+        counts = [min(count, limit) for count, limit in zip(counts, most, strict=True)]
+    for _ in range(total - sum(counts)):
+        free = [i for i in range(len(shares)) if most is None or counts[i] < most[i]]
+        counts[max(free, key=lambda i: shares[i] - counts[i])] += 1
     return counts
-
-
-def _keep_highest(score: Tensor, pruned: int, *, where: str) -> Tensor:
-    """Mark all but the `pruned` lowest of a flat score."""
-    gone = int((score == -torch.inf).sum())
-    if gone > pruned:
-        raise InputError(
-            f"{gone} of {score.numel()} are pruned already, and {pruned} were asked for",
-            where=where,
-            remedy="A mask only ever tightens: ask for at least the sparsity it has",
-        )
-    kept = torch.ones_like(score, dtype=torch.bool)
-    kept[score.argsort(stable=True)[:pruned]] = False
-    return kept

@@ -74,11 +74,14 @@ def channel_scores(scores: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Average scores over each output channel, ``[M, C, ...]`` to ``[M]``, comparable by layer.
 
     Each layer's channel averages are divided by their root mean square, so that a global ranking
-    compares channels within what is usual in their layer.
+    compares channels within what is usual in their layer. Weights at minus infinity (pruned
+    before) count as 0; a channel is there only where all of its weights are.
     """
     result = {}
     for name, score in scores.items():
-        mean = score.detach().flatten(1).mean(1)
+        rows = score.detach().flatten(1)
+        gone = rows == -torch.inf
+        mean = rows.masked_fill(gone, 0.0).mean(1).masked_fill(gone.all(1), -torch.inf)
         finite = mean[torch.isfinite(mean)]
         usual = finite.square().mean().sqrt() if len(finite) else mean.new_ones(())
         result[name] = mean / usual.clamp(min=torch.finfo(mean.dtype).tiny)
