@@ -23,10 +23,11 @@ def cases(draw: st.DrawFn) -> Case:
         P=4 if convolution else 1,
         R=3 if convolution else 1,
         density={
-            "weights": draw(st.sampled_from([0.1, 0.4, 1.0])),
+            "weights": draw(st.sampled_from([0.0, 0.1, 0.4, 1.0])),
             "inputs": draw(st.sampled_from([0.05, 0.3, 1.0])),
         },
         neurons=draw(st.booleans()),
+        neuron_size=draw(st.sampled_from([None, (2, 1), (3, 1)])) if convolution else None,
     )
     form = draw(st.sampled_from([None, "RLE", "UBM", "CP", "UOP"]))
     formats = {} if form is None else {"Inputs": [form], "Weights": [form]}
@@ -58,6 +59,7 @@ def cases(draw: st.DrawFn) -> Case:
                 "formats": {name: form for name, form in formats.items() if name in kept},
                 "energy": ENERGY, "fanout": {"y": 2, "x": draw(st.sampled_from([1, 2]))},
                 "time": {"outer": draw(st.sampled_from([[], ["T"], ["M", "C"]]))},
+                "bandwidth": draw(st.sampled_from([{}, {"write": 0.3}, {"shared": 1.0}])),
                 "y": {"dims": ["M", "C"]}, "x": {"dims": ["C"]},
                 **(follow if all(c["target"] in kept for c in follow[act]) else {}),
             },

@@ -106,9 +106,12 @@ def test_bandwidth_stretches_the_cycles():
     layer = Layer(name="l", C=8, M=1, neurons=False)
     found = cost(layer, slow, Semantics(), "C=8", "")
     assert found.compute_cycles == 8
-    # 8 weights and 8 inputs at half a word per cycle; the partial sum stays in the pad.
-    assert found.level_cycles["DRAM"] == pytest.approx(2 * 16)
-    assert found.cycles == pytest.approx(32)
+    # A row per weight and one of all 8 spikes at half a row per cycle; the partial sum stays in
+    # the pad, and leaves as a spike.
+    assert found.level_cycles["DRAM"] == pytest.approx(2 * (8 + 1))
+    assert found.cycles == pytest.approx(18)
+    # Timeloop counts values, of whatever width.
+    assert cost(layer, slow, Semantics.preset("sparseloop"), "C=8", "").cycles == 2 * 16
 
 
 def test_leakage_grows_with_time():

@@ -63,6 +63,58 @@ def test_steps_side_by_side_share_one_read():
     assert found.reads.tolist() == [NEURONS, 0]
 
 
+POOLED = Layer(name="p", T=5, C=3, M=4, P=8, Q=6, neuron_size=(4, 3))
+POOLED_NEURONS = 4 * 4 * 3
+
+
+def pooled_case(state, layer=POOLED):
+    return Case.of(layer, case_of(state).plan.architecture, Semantics())
+
+
+def test_neurons_behind_pooling_are_as_many_as_there_are():
+    case = pooled_case(["DRAM", "buffer"])
+    home = traffic(case, "M=4 P=8 Q=6 T=5 C=3", "")
+    assert home.updates == POOLED.neuron_updates == 5 * POOLED_NEURONS
+    assert home.reads.tolist() == home.writes.tolist() == [0, 5 * POOLED_NEURONS]
+    away = traffic(case, "T=5 M=4 P=8 Q=6 C=3", "")
+    assert away.reads.tolist() == [4 * POOLED_NEURONS, 9 * POOLED_NEURONS]
+
+
+@pytest.mark.parametrize(
+    ("inside", "held"),
+    # Rows times columns of neurons that some of 8 x 6 sums belong to, pooled 2 x 2.
+    [("P=8 Q=6", 4 * 3), ("P=8", 4 * 1), ("Q=6", 1 * 3), ("P=2 Q=3", 1 * 2), ("M=4 P=4", 4 * 2)],
+)
+def test_a_level_holds_the_membranes_of_its_neurons(inside, held):
+    left = {"P": 8, "Q": 6, "M": 4, "T": 5, "C": 3}
+    for loop in inside.split():
+        left[loop[0]] //= int(loop[2:])
+    outside = " ".join(f"{dim}={steps}" for dim, steps in left.items())
+    assert traffic(pooled_case(["DRAM", "buffer"]), outside, inside).tile.tolist() == [
+        POOLED_NEURONS,
+        held,
+    ]
+
+
+def test_pooled_spikes_leave_and_partial_sums_do_not_shrink():
+    def updates(layer, *lines):
+        case = pooled_case(["buffer"], layer)
+        cost = case.cost(Mapping.from_text(case.plan.problem.dims, list(lines)))
+        return {
+            item.component: item.count
+            for item in cost.energy
+            if (item.tensor, item.action) == ("Outputs", "update")
+        }
+
+    sums = 5 * 4 * 8 * 6
+    lines = ["T=5 M=4 P=8 Q=6", "C=3"]
+    assert updates(POOLED.replace(neuron_size=None), *lines) == {"DRAM": sums, "buffer": 3 * sums}
+    assert updates(POOLED, *lines) == {"DRAM": 5 * POOLED_NEURONS, "buffer": 3 * sums}
+    # Sums that go out before they are finished are not pooled yet.
+    split = ["C=3 T=5 M=4 P=8 Q=6", ""]
+    assert updates(POOLED, *split)["DRAM"] == 2 * sums + 5 * POOLED_NEURONS
+
+
 def test_neurons_cost_their_updates_and_flipping_the_switch_frees_them():
     lines = ["T=5 M=4 P=2 C=3", ""]
     case = case_of(["DRAM"])

@@ -80,6 +80,9 @@ def cost(
     console = Console()
     console.print(_layers(found))
     console.print(_components(found))
+    for layer in found.layers:
+        for note in layer.notes:
+            console.print(f"{layer.name}: {note}")
     if explain:
         console.print(_flips(found, flips))
 

@@ -104,11 +104,15 @@ class Case:
         InputError
             When the mapping does not fit the problem, the array, or a level's capacity.
         """
-        found = evaluate(self.plan, mapping, self.models, self.semantics, dense=self.dense)
         levels = self.plan.architecture.levels
+        mapping.check(self.plan.problem, len(levels))
         membrane = (
             membrane_traffic(self.plan, mapping) if self.neurons else no_membrane(len(levels))
         )
+        found = evaluate(
+            self.plan, mapping, self.models, self.semantics, dense=self.dense,
+            state=membrane.per_instance,
+        )  # fmt: skip
         stored = self.storage_bits(found, membrane)
         latency = found.cycles * self.cycle_ns * 1e-9
         return LayerCost(
@@ -131,6 +135,22 @@ class Case:
             neuron_updates=membrane.updates,
             storage_bits=stored,
             evaluation=found,
+            notes=self.notes,
+        )
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What is peculiar about the layer, a sentence each."""
+        empty = [
+            name.lower()
+            for x, name in enumerate(self.plan.problem.tensors)
+            if x != self.plan.problem.written and self.models[x].density == 0
+        ]
+        if not empty or self.dense:
+            return ()
+        return (
+            f"all {' and '.join(empty)} are zero: nothing is accumulated, and what is left is "
+            "the cost of moving zeros that are not skipped and of the neurons",
         )
 
     def storage_bits(self, found: Evaluation, membrane: Membrane) -> dict[str, float]:
@@ -231,11 +251,12 @@ class _Shape:
         bits = layer.bits
         widths = (bits.weights, bits.inputs, bits.outputs, bits.partial_sums, bits.state)
         loops = tuple(getattr(layer, letter) for letter in DIMENSIONS)
+        neuron_maps = layer.neuron_maps if layer.neurons else None
         place = (
             layer.padding,
             layer.input_size,
             layer.upsampling,
-            layer.neuron_maps,
+            neuron_maps,
             layer.operand,
         )
         return cls((loops, layer.stride, layer.dilation, layer.groups, place, widths), layer)
@@ -258,7 +279,10 @@ def _compiled(
         partial_sums=layer.bits.partial_sums,
         state=layer.bits.state,
     )
-    plan = Plan.of(chip.it, problem, bits, semantics)
+    pooled = layer.neurons and layer.neuron_maps != (layer.P, layer.Q)
+    plan = Plan.of(
+        chip.it, problem, bits, semantics, neuron_maps=layer.neuron_maps if pooled else None
+    )
     return problem, plan, Pricing.of(plan, semantics, built_for=built_for)
 
 

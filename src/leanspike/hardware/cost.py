@@ -45,6 +45,8 @@ class LayerCost:
         Bits each level's fullest instance holds, at most.
     evaluation
         All counts.
+    notes
+        What is peculiar about the layer, a sentence each.
     """
 
     name: str
@@ -58,6 +60,7 @@ class LayerCost:
     neuron_updates: float
     storage_bits: dict[str, float]
     evaluation: Evaluation
+    notes: tuple[str, ...] = ()
 
     @property
     def energy_pj(self) -> float:
@@ -87,6 +90,7 @@ class LayerCost:
             "computes": self.computes,
             "neuron_updates": self.neuron_updates,
             "storage_bits": self.storage_bits,
+            "notes": list(self.notes),
             "energy": [
                 {
                     "component": item.component,

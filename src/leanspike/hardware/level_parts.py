@@ -85,11 +85,16 @@ class Fanout(Spec):
 
 
 class Bandwidth(Spec):
-    """Words that one instance can deliver or take per cycle; unlimited where left out."""
+    """Words that one instance can deliver or take per cycle; unlimited where left out.
+
+    A word has ``word_bits`` bits: left out, the level's own ``word_bits``, else a row of the level,
+    else the widest value that it keeps. (Under Sparseloop's rules a word is a value of any width.)
+    """
 
     read: Annotated[float, Field(gt=0)] | None = None
     write: Annotated[float, Field(gt=0)] | None = None
     shared: Annotated[float, Field(gt=0)] | None = None
+    word_bits: Annotated[int, Field(ge=1, le=1 << 16)] | None = None
 
 
 class Condition(Spec):

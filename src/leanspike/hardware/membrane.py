@@ -2,16 +2,19 @@
 
 State[N, M, P, Q] has no index over time, and the loops over input channels and kernels do not
 touch it: a neuron is updated when its sum is finished. So its traffic is that of the layer's
-loop nest without those loops, with T as a loop that brings no other state.
+loop nest without those loops, with T as a loop that brings no other state. Where pooling stands
+before the neurons there are fewer of them than output positions, and their traffic is smaller in
+proportion.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import numpy as np
+from numba import njit
 from numpy.typing import NDArray
 
 from leanspike.hardware.counts.nest import nest_counts
@@ -24,27 +27,36 @@ Ints = NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Membrane:
-    """Traffic of the state, all instances together.
+    """Traffic of the state.
 
     Attributes
     ----------
     updates
         Neuron updates: neurons times steps.
     reads, writes
-        Values read and written at each level, [L].
+        Values read and written at each level, all instances together, [L].
     tile
-        Values each level holds at once, [L]; 0 where it keeps no state.
+        Values an instance of each level holds at once, [L]; 0 where it keeps no state.
+    instances
+        Instances of each level that hold different states, [L].
     """
 
     updates: float
     reads: Reals
     writes: Reals
     tile: Reals
+    instances: Ints
+
+    @property
+    def per_instance(self) -> Reals:
+        """Values read and written by one instance of each level, [L, 2]."""
+        return np.stack((self.reads, self.writes), axis=-1) / self.instances[:, None]
 
 
 def no_membrane(levels: int) -> Membrane:
     """Return the traffic of a layer without neurons."""
-    return Membrane(0.0, np.zeros(levels), np.zeros(levels), np.zeros(levels))
+    nothing = np.zeros(levels)
+    return Membrane(0.0, nothing, nothing, nothing, np.ones(levels, np.int64))
 
 
 def membrane_traffic(plan: Plan, mapping: Mapping) -> Membrane:
@@ -57,9 +69,8 @@ def membrane_traffic(plan: Plan, mapping: Mapping) -> Membrane:
     chip, problem = plan.architecture, plan.problem
     levels = len(chip.levels)
     outputs = problem.written
-    updates = float(problem.volumes()[problem.tensors[outputs]])
     if chip.neuron is None or not chip.neuron.state:
-        return Membrane(updates, np.zeros(levels), np.zeros(levels), np.zeros(levels))
+        return replace(no_membrane(levels), updates=plan.neuron_updates)
     carried = "T" in problem.dims
     coefficients = problem.coefficients[outputs : outputs + 1].copy()
     if carried:
@@ -77,7 +88,37 @@ def membrane_traffic(plan: Plan, mapping: Mapping) -> Membrane:
         [i for i in range(levels) if keep[i, 0]], arriving[:, 0], leaving[:, 0], partition[:, 0],
         instances,
     )  # fmt: skip
-    return Membrane(updates, reads, writes, tile[:, 0].astype(np.float64))
+    share = plan.neurons_per_output
+    pooled_tiles(pooling(plan), factors, tile[:, 0])
+    return Membrane(
+        plan.neuron_updates, reads * share, writes * share, tile[:, 0].astype(np.float64),
+        instances[:-1],
+    )  # fmt: skip
+
+
+def pooling(plan: Plan) -> Ints:
+    """Return where P and Q stand among the loops, their bounds, and the neurons' rows and columns.
+
+    int64 [3, 2]; nothing, [0, 2], where there is a neuron per output position.
+    """
+    if plan.neuron_maps is None:
+        return np.zeros((0, 2), np.int64)
+    places = [plan.problem.dims.index(letter) for letter in "PQ"]
+    return np.array([places, plan.problem.bounds[places], plan.neuron_maps], np.int64)
+
+
+@njit(cache=True, nogil=True)
+def pooled_tiles(pooled: Ints, factors: Ints, tile: Ints) -> None:
+    """Turn the output positions of tiles, [L], into neurons; a neuron of a part counts whole."""
+    if len(pooled) == 0:
+        return
+    for level in range(len(tile)):
+        for axis in range(2):
+            extent = 1
+            for slot in range(3 * level, len(factors)):
+                extent *= factors[slot, pooled[0, axis]]
+            neurons = -((-extent * pooled[2, axis]) // pooled[1, axis])
+            tile[level] = tile[level] // extent * neurons
 
 
 def state_traffic(

@@ -41,7 +41,7 @@ def undominated(bounds: Reals) -> NDArray[np.int64]:
 
 
 class Best:
-    """The best mapping so far: of equal scores the lower energy, then the first.
+    """The best mapping so far: of equal scores the lower energy, then the fewer cycles, the first.
 
     Attributes
     ----------
@@ -76,8 +76,9 @@ class Best:
         if not len(rows):
             return
         scores = score(energy, cycles, self._objective)
-        n = np.lexsort((energy, scores))[0]
-        if self.mapping is None or (scores[n], energy[n]) < (self.score, self.energy_pj):
+        n = np.lexsort((cycles, energy, scores))[0]
+        best = (self.score, self.energy_pj, self.cycles)
+        if self.mapping is None or (scores[n], energy[n], cycles[n]) < best:
             self.mapping = counted.mapping(self.space, int(rows[n]))
             self.energy_pj, self.cycles = float(energy[n]), float(cycles[n])
         if self._objective == "pareto":

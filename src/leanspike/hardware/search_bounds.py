@@ -59,7 +59,8 @@ class Lanes(NamedTuple):
 
     ``cells`` [cells, COLUMNS, 8]; per pace the cycles that computes need and their energy, each
     [paces, 8]. Room for values and for metadata (infinite where they share one) and whether they
-    share it, and the room a membrane value takes, each [L, 8]; one over the bandwidths [L, 3, 8];
+    share it, the room a membrane value takes and what moving it takes of a bandwidth, each [L, 8];
+    one over the bandwidths [L, 3, 8];
     pJ of packing at each pair [K, 8]; pJ per cycle (leakage), [8].
     """
 
@@ -73,6 +74,7 @@ class Lanes(NamedTuple):
     packing_pj: Reals
     cycle_pj: Reals
     state_bits: Reals
+    state_size: Reals
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -134,7 +136,9 @@ def bound(
                 metadata[v] = 0.0
             if limited[i]:
                 for v in range(LANES):
-                    reads[v] = writes[v] = loose_reads[v] = loose_writes[v] = 0.0
+                    reads[v] = counted.state[n, i, 0] * lanes.state_size[i, v]
+                    writes[v] = counted.state[n, i, 1] * lanes.state_size[i, v]
+                    loose_reads[v] = loose_writes[v] = 0.0
             while k < count and pairs.level[k] == i:
                 cell = pairs.first_cell[k] + counted.cell[n, k]
                 sent, first = float(counted.leaving[n, k]), float(counted.partition[n, k])
@@ -200,8 +204,12 @@ def bound(
                     slowest = max(
                         (reads[v] + loose_reads[v]) * a, (writes[v] + loose_writes[v]) * b
                     )
-                    low_cycles[v] = max(low_cycles[v], max(fastest, (both - loose) * c))
-                    high_cycles[v] = max(high_cycles[v], max(slowest, (both + loose) * c) + whole)
+                    fastest = max(fastest, (both - loose) * c)
+                    slowest = max(slowest, (both + loose) * c) + whole
+                    if whole and lanes.needed[pace, v] == 0.0:
+                        fastest = slowest = 0.0  # Timeloop: without computes nothing takes time
+                    low_cycles[v] = max(low_cycles[v], fastest)
+                    high_cycles[v] = max(high_cycles[v], slowest)
         for v in range(LANES):
             c_low = low_cycles[v] * (1.0 - _FLOAT)
             c_high = high_cycles[v] * (1.0 + _FLOAT)

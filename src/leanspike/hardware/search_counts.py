@@ -44,7 +44,9 @@ class Counts:
     passes
         What units do in a pass, int64 [n, 5].
     reads, writes, held
-        The membrane's values read, written and held at every level, [n, L].
+        The membrane's values read, written (all instances) and held at every level, [n, L].
+    spread
+        Instances of every level that hold different membranes, int64 [n, L].
     """
 
     tile: Ints
@@ -57,6 +59,7 @@ class Counts:
     reads: Reals
     writes: Reals
     held: Reals
+    spread: Ints
 
 
 def kept_pairs(case: Case) -> list[tuple[int, int]]:
@@ -77,7 +80,7 @@ def count_key(case: Case) -> tuple[object, ...]:
     plan, neuron = case.plan, case.plan.architecture.neuron
     return (
         _leader_rows(case).tobytes(),
-        neuron.state if case.neurons and neuron is not None else (),
+        (neuron.state, plan.neuron_maps) if case.neurons and neuron is not None else (),
         case.semantics.exact_overlap,
         case.semantics.exact_leader,
         case.semantics.load_imbalance,

@@ -58,7 +58,8 @@ class Counted(NamedTuple):
     """Counts of n mappings, as in :class:`~leanspike.hardware.search_group.CountedBlock`.
 
     ``fills`` [n, K] are the dense fills as the engine takes them; ``used`` [n, L] is how many
-    instances of a level pay for an access, ``held`` [n, L] the membrane values a level holds.
+    instances of a level pay for an access, ``held`` [n, L] the membrane values a level holds,
+    ``state`` [n, L, 2] those that one instance reads and writes.
     """
 
     tile: Ints
@@ -71,6 +72,7 @@ class Counted(NamedTuple):
     fills: Reals
     used: Reals
     held: Reals
+    state: Reals
 
 
 class Prices(NamedTuple):
@@ -100,6 +102,7 @@ def scratch(levels: int, tensors: int, ranks: int, row: Row) -> Scratch:
             partition=np.zeros(shape, np.int64),
             instances=np.zeros(levels + 1, np.int64),
             pass_shape=np.zeros(5, np.int64),
+            state=np.zeros((levels, 2)),
         ),
         ContentArrays(
             density=np.ones(shape),
@@ -168,6 +171,7 @@ def evaluate_exactly(
             cell = lookup.first_cell[k] + counted.cell[n, k]
             fill_content(lookup, k, x, lookup.cell_content[cell], content)
         nest.instances[:] = counted.instances[n]
+        nest.state[:] = counted.state[n]
         fill_pace(lookup, counted.pace[n], nest, content)
         needed = evaluate_row(plan, rules, nest, content, row)
         total = fixed[place]

@@ -33,7 +33,8 @@ class CountedBlock:
     each stands for. ``cell`` [n, K] and ``pace`` [n] are numbers (see :class:`Numbers`); ``tile``,
     ``arriving``, ``leaving``, ``partition`` and the dense ``fills`` [n, K], ``instances``
     [n, L + 1], the instances that pay for an access ``used`` [n, L], and the membrane's values
-    ``reads``, ``writes`` and ``held`` [n, L] are counts.
+    ``reads``, ``writes`` and ``held`` [n, L] are counts, ``state`` [n, L, 2] those that one
+    instance reads and writes.
     """
 
     block: Block
@@ -51,6 +52,7 @@ class CountedBlock:
     reads: Reals
     writes: Reals
     held: Reals
+    state: Reals
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -98,8 +100,8 @@ def _counted(case: Case, block: Block, counts: Counts, shapes: Shapes) -> Counte
     keys = (
         shapes.cell, shapes.pace[:, None], counts.arriving[shapes.rows],
         counts.leaving[shapes.rows], counts.partition[shapes.rows], counts.instances[shapes.rows],
-        counts.reads[shapes.rows].astype(np.int64), counts.writes[shapes.rows].astype(np.int64),
-        counts.held[shapes.rows].astype(np.int64),
+        counts.reads[shapes.rows].view(np.int64), counts.writes[shapes.rows].view(np.int64),
+        counts.held[shapes.rows].view(np.int64), counts.spread[shapes.rows],
     )  # fmt: skip
     first, which = first_of_equal(np.concatenate(keys, axis=1, dtype=np.int64))
     stands_for = np.bincount(which, block.stands_for[shapes.rows], len(first))
@@ -115,6 +117,7 @@ def _counted(case: Case, block: Block, counts: Counts, shapes: Shapes) -> Counte
         first_uses = np.where(fills[:, mine] > 0, partition[:, mine], 0)
         fills[:, mine] -= first_uses
     instances = counts.instances[rows]
+    moved = np.stack((counts.reads[rows], counts.writes[rows]), axis=-1)
     return CountedBlock(
         block=block,
         rows=rows,
@@ -131,6 +134,7 @@ def _counted(case: Case, block: Block, counts: Counts, shapes: Shapes) -> Counte
         reads=counts.reads[rows],
         writes=counts.writes[rows],
         held=counts.held[rows],
+        state=moved / counts.spread[rows, :, None],
     )
 
 

@@ -46,6 +46,7 @@ def alone(plan: RowPlan, prices: Prices, x: int) -> tuple[RowPlan, Prices]:
             parent=np.ascontiguousarray(plan.parent[:, only]),
             compressed=np.ascontiguousarray(plan.compressed[:, only]),
             block=np.ascontiguousarray(plan.block[:, only]),
+            row_bits=np.ascontiguousarray(plan.row_bits[:, only]),
             value_bits=np.ascontiguousarray(plan.value_bits[:, only]),
             word_bits=np.ascontiguousarray(plan.word_bits[:, only]),
             inside=-1,
@@ -106,7 +107,9 @@ def linear_cells(
             for unit in range(3):
                 full = probe[unit, 0, i]
                 pj = density * (full[_ROWS] * waste + full[_UNPACKING])
-                reads, writes = density * full[_READ], density * full[_WRITTEN]
+                # What moves is rows; Sparseloop's rules count values.
+                moved = density if exact.sparseloop else density * waste
+                reads, writes = moved * full[_READ], moved * full[_WRITTEN]
                 for rank in range(lookup.ranks[k]):
                     for part in range(2):
                         if not stored[rank, part]:

@@ -9,15 +9,15 @@ from numpy.typing import NDArray
 from leanspike.hardware.case import Case
 from leanspike.hardware.counts.nest import nest_counts
 from leanspike.hardware.mapspace_walk import Block
-from leanspike.hardware.membrane import state_traffic
+from leanspike.hardware.membrane import pooled_tiles, pooling, state_traffic
 
 Ints = NDArray[np.int64]
 Reals = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 
 
-def membrane_of_block(case: Case, block: Block) -> tuple[Reals, Reals, Reals]:
-    """Return values read and written, and values held at once, per level, each [mappings, L].
+def membrane_of_block(case: Case, block: Block) -> tuple[Reals, Reals, Reals, Ints]:
+    """Return values read, written and held at once, and instances, per level, [mappings, L].
 
     What :func:`~leanspike.hardware.membrane.membrane_traffic` counts, for many mappings.
     """
@@ -25,7 +25,7 @@ def membrane_of_block(case: Case, block: Block) -> tuple[Reals, Reals, Reals]:
     levels = len(chip.levels)
     nothing = np.zeros((len(block), levels))
     if not case.neurons or chip.neuron is None or not chip.neuron.state:
-        return nothing, nothing, nothing
+        return nothing, nothing, nothing, np.ones((len(block), levels), np.int64)
     outputs = problem.written
     coefficients = problem.coefficients[outputs : outputs + 1].copy()
     if "T" in problem.dims:
@@ -36,12 +36,13 @@ def membrane_of_block(case: Case, block: Block) -> tuple[Reals, Reals, Reals]:
     places = np.array(block.nests.places, np.int64).reshape(-1, 2)
     _count(
         coefficients, keep, problem.uses(outputs), places, block.nests.values,
-        block.order, block.orders, counts, instances,
+        block.order, block.orders, pooling(case.plan), counts, instances,
     )  # fmt: skip
     tile, arriving, leaving, partition = counts[..., 0]
     kept = [i for i in range(levels) if keep[i, 0]]
     reads, writes = state_traffic(kept, arriving, leaving, partition, instances)
-    return reads, writes, tile.astype(np.float64)
+    share = case.plan.neurons_per_output
+    return reads * share, writes * share, tile.astype(np.float64), instances[:, :-1]
 
 
 @njit(cache=True, nogil=True)
@@ -53,6 +54,7 @@ def _count(
     values: NDArray[np.int32],
     which: NDArray[np.int32],
     orders: NDArray[np.int8],
+    pooled: Ints,
     counts: Ints,
     instances: Ints,
 ) -> None:
@@ -65,3 +67,4 @@ def _count(
             coefficients, keep, factors, orders[which[n]].astype(np.int64), True,
             counts[0, n], counts[1, n], counts[2, n], counts[3, n], instances[n],
         )  # fmt: skip
+        pooled_tiles(pooled, factors, counts[0, n, :, 0])

@@ -95,6 +95,7 @@ class Pricer:
             packing_pj=np.stack([one.storage[level, tensor, 19] for one in prices], axis=-1),
             cycle_pj=np.array([one.cycle for one in prices]),
             state_bits=np.stack([plan.stored_state_bits for plan in plans], axis=-1),
+            state_size=np.stack([self._fixed[lane].plan.state_size for lane in order], axis=-1),
         )
 
     @cached_property
@@ -103,10 +104,8 @@ class Pricer:
         states, neurons = [], []
         for lane in range(LANES):
             case = self.cases[min(lane, len(self.cases) - 1)]
-            problem, neuron = case.plan.problem, case.plan.architecture.neuron
-            updates = problem.volumes()[problem.tensors[problem.written]]
-            there = case.neurons and neuron is not None
-            neurons.append(updates * case.pricing.neuron if there else 0.0)
+            there = case.neurons and case.plan.architecture.neuron is not None
+            neurons.append(case.plan.neuron_updates * case.pricing.neuron if there else 0.0)
             states.append(case.pricing.state)
         state = np.stack(states, axis=-1)
         return state[:, 0], state[:, 1], np.array(neurons)
@@ -171,5 +170,5 @@ class Pricer:
 def _as_arrays(counted: CountedBlock) -> Counted:
     return Counted(
         counted.tile, counted.arriving, counted.leaving, counted.partition, counted.instances,
-        counted.cell, counted.pace, counted.fills, counted.used, counted.held,
+        counted.cell, counted.pace, counted.fills, counted.used, counted.held, counted.state,
     )  # fmt: skip

@@ -33,7 +33,7 @@ class Semantics:
     membrane_state: bool = _switch(
         True,
         "the membrane potential is read and written once per neuron and step, and moved between "
-        "levels when it does not stay; off: it costs nothing",
+        "levels when it does not stay, in energy and in time; off: it costs nothing",
     )
     compare_per_step: bool = _switch(
         True,
@@ -47,8 +47,8 @@ class Semantics:
     )
     spikes_leave: bool = _switch(
         True,
-        "finished outputs leave the neurons with the layer's output bits (spikes: 1); off: they "
-        "keep the width of partial sums",
+        "finished outputs leave the neurons with the layer's output bits (spikes: 1), as many as "
+        "there are neurons; off: they keep the width and number of partial sums",
     )
     first_fill: bool = _switch(
         False,

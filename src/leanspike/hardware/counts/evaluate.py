@@ -66,6 +66,7 @@ def evaluate(
     semantics: Semantics,
     *,
     dense: bool = False,
+    state: Reals | None = None,
 ) -> Evaluation:
     """Count everything one mapping makes the hardware do.
 
@@ -76,6 +77,9 @@ def evaluate(
     dense
         Whether to ignore all zeros, as Timeloop does for an input without sparse optimizations.
 
+    state
+        Membrane values that one instance of each level reads and writes, [L, 2]; none by default.
+
     Raises
     ------
     InputError
@@ -85,6 +89,8 @@ def evaluate(
     mapping.check(plan.problem, levels)
     check_mesh(plan, mapping)
     nest = count_nest(plan, mapping, exact=semantics.exact_overlap)
+    if state is not None:
+        nest = nest._replace(state=state)
     contents = tile_contents(plan, mapping, nest, models, semantics, dense=dense)
     remedy, p_left = left_alone(plan, mapping, models, exact=semantics.exact_leader, dense=dense)
     arrays = content_arrays(plan, contents, models, remedy, p_left, semantics, dense=dense)
@@ -132,10 +138,15 @@ def row_plan(plan: Plan, semantics: Semantics, ranks: int) -> RowPlan:
     operands = [x for x in range(tensors) if x != plan.problem.written]
     if len(operands) != 2:
         raise InputError(f"found {len(operands)} operands, expected two", where="problem")
-    finished = [
-        values_per_row(level.width, bits)
-        for level, bits in zip(plan.architecture.levels, plan.finished_bits, strict=True)
-    ]
+    widths = [level.width for level in plan.architecture.levels]
+    finished = [values_per_row(w, bits) for w, bits in zip(widths, plan.finished_bits, strict=True)]
+    row_bits, finished_row_bits = plan.value_bits.copy(), plan.finished_bits.copy()
+    for i, width in enumerate(widths):
+        if width is not None:
+            row_bits[i], finished_row_bits[i] = width, width
+    leaving_share = np.ones(levels)
+    if semantics.spikes_leave:
+        leaving_share[: plan.finished_level] = plan.neurons_per_output
     word_bits = plan.word_bits[:, :, :ranks].copy()
     if not semantics.whole_accesses:
         word_bits = np.ones((levels, tensors, ranks, 2))
@@ -147,6 +158,10 @@ def row_plan(plan: Plan, semantics: Semantics, ranks: int) -> RowPlan:
         compressed=plan.compressed,
         block=plan.block,
         finished_block=np.array(finished),
+        row_bits=row_bits,
+        finished_row_bits=finished_row_bits,
+        state_size=np.ones(levels) if semantics.whole_accesses else plan.stored_state_bits,
+        leaving_share=leaving_share,
         value_bits=plan.value_bits,
         word_bits=word_bits,
         metadata_width=plan.metadata_width,

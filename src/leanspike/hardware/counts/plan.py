@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import ceil, inf
+from math import ceil, inf, prod
 
 import numpy as np
 from numpy.typing import NDArray
@@ -75,7 +75,10 @@ class Plan:
         Bits one instance holds, [L]; infinite where there is no limit. Metadata shares the data's
         rows where ``metadata_capacity`` is negative.
     bandwidth
-        Read, write and shared words per cycle, [L, 3], infinite without a limit.
+        Read, write and shared bits per cycle (under Sparseloop's rules: values), [L, 3], infinite
+        without a limit.
+    neuron_maps
+        Rows and columns of the neurons where these are not the outputs' own.
     mesh
         Instances below one instance along y and x, int64 [L, 2].
     """
@@ -103,12 +106,21 @@ class Plan:
     metadata_capacity: Reals
     bandwidth: Reals
     mesh: Ints
+    neuron_maps: tuple[int, int] | None = None
 
     @classmethod
     def of(
-        cls, architecture: Architecture, problem: Problem, bits: Bits, semantics: Semantics
+        cls,
+        architecture: Architecture,
+        problem: Problem,
+        bits: Bits,
+        semantics: Semantics,
+        *,
+        neuron_maps: tuple[int, int] | None = None,
     ) -> Plan:
         """Compile an architecture for a problem.
+
+        ``neuron_maps`` are the rows and columns of the neurons where pooling stands before them.
 
         Raises
         ------
@@ -144,9 +156,7 @@ class Plan:
         value_bits, block, stored_bits = np.zeros(shape), np.ones(shape), np.zeros(shape)
         finished_bits = np.zeros(len(levels))
         state_bits = np.array([float(level.word_bits or bits.state) for level in levels])
-        neurons = architecture.neuron_level
-        # Without neurons outputs are finished when they reach the outermost level.
-        inside = 1 if neurons is None else neurons
+        inside = _finished_level(architecture)
         for i, level in enumerate(levels):
             partial = level.word_bits or bits.partial_sums
             finished = level.word_bits or bits.values[tensors[problem.written]]
@@ -192,12 +202,29 @@ class Plan:
             metadata_width=np.array([_metadata_width(level) for level in levels], np.int64),
             capacity=np.array([_capacity(level) for level in levels]),
             metadata_capacity=np.array([_metadata_capacity(level) for level in levels]),
-            bandwidth=np.array(
-                [[getattr(level.bandwidth, way) or inf for way in ("read", "write", "shared")]
-                 for level in levels]
-            ),
+            bandwidth=_bandwidth(architecture, keep, value_bits, state_bits, semantics),
             mesh=np.array([[level.fanout.y, level.fanout.x] for level in levels], np.int64),
-        )  # fmt: skip
+            neuron_maps=neuron_maps,
+        )
+
+    @property
+    def finished_level(self) -> int:
+        """The first level that outputs do not enter finished: the neurons are there."""
+        return _finished_level(self.architecture)
+
+    @property
+    def neurons_per_output(self) -> float:
+        """Neurons over output positions: below 1 where pooling stands between them."""
+        if self.neuron_maps is None:
+            return 1.0
+        bounds = dict(zip(self.problem.dims, self.problem.bounds.tolist(), strict=True))
+        return prod(self.neuron_maps) / (bounds["P"] * bounds["Q"])
+
+    @property
+    def neuron_updates(self) -> float:
+        """Membrane updates: one per neuron and time step."""
+        outputs = self.problem.tensors[self.problem.written]
+        return self.problem.volumes()[outputs] * self.neurons_per_output
 
     @property
     def fans_out(self) -> Bools:
@@ -252,6 +279,33 @@ def bits_in_rows(width: int | None, value_bits: float) -> float:
     (16.0, 3.0476190476190474, 16.0, 5.0)
     """
     return float(value_bits) if width is None else width / values_per_row(width, value_bits)
+
+
+def _finished_level(architecture: Architecture) -> int:
+    # Without neurons outputs are finished when they reach the outermost level.
+    neurons = architecture.neuron_level
+    return 1 if neurons is None else neurons
+
+
+def _bandwidth(
+    architecture: Architecture,
+    keep: Bools,
+    value_bits: Reals,
+    state_bits: Reals,
+    semantics: Semantics,
+) -> Reals:
+    """Return read, write and shared bits (or values, as Timeloop does) per cycle, [L, 3]."""
+    found = np.full((len(keep), 3), inf)
+    state = architecture.neuron.state if architecture.neuron else ()
+    for i, level in enumerate(architecture.levels):
+        kept = value_bits[i, keep[i]].tolist() + [state_bits[i]] * (level.name in state)
+        word = level.bandwidth.word_bits or level.word_bits or level.width or max(kept, default=1.0)
+        for way, words in enumerate(
+            (level.bandwidth.read, level.bandwidth.write, level.bandwidth.shared)
+        ):
+            if words is not None:
+                found[i, way] = words if semantics.whole_accesses else words * word
+    return found
 
 
 def _follows(architecture: Architecture, problem: Problem) -> tuple[Follow, ...]:

@@ -25,7 +25,8 @@ from leanspike.hardware.counts.actions import (
     count_computes,
 )
 from leanspike.hardware.counts.imbalance import waiting_factor
-from leanspike.hardware.counts.totals import cycles_of, level_demand, storage_accesses
+from leanspike.hardware.counts.level_time import cycles_to_move, moved_bits
+from leanspike.hardware.counts.totals import storage_accesses
 from leanspike.hardware.sparseloop.actions import sparseloop_actions, sparseloop_computes
 from leanspike.hardware.sparseloop.cycles import sparseloop_cycles
 
@@ -35,6 +36,7 @@ Bools = NDArray[np.bool_]
 
 
 _NO_PASS = np.zeros(5, np.int64)
+_NO_STATE = np.zeros((0, 2))
 
 
 class RowPlan(NamedTuple):
@@ -42,7 +44,10 @@ class RowPlan(NamedTuple):
 
     ``operands`` are the two tensors a compute reads, ``innermost`` the levels they come from;
     ``parent`` [L, X] is the next level outside that keeps a tensor, or -1; ``finished_block`` [L]
-    is the outputs per row as they enter a level finished. ``inside`` is the first level inside the
+    is the outputs per row as they enter a level finished. ``row_bits`` [L, X] and
+    ``finished_row_bits`` [L] are the bits of an access, ``state_size`` [L] those of a membrane
+    value (1 under Sparseloop's rules). Of the outputs that enter a level finished only the share
+    ``leaving_share`` [L] leaves the neurons. ``inside`` is the first level inside the
     innermost fan-out, whose instances wait for each other; -1 where they share work evenly.
     """
 
@@ -53,6 +58,10 @@ class RowPlan(NamedTuple):
     compressed: Bools
     block: Reals
     finished_block: Reals
+    row_bits: Reals
+    finished_row_bits: Reals
+    state_size: Reals
+    leaving_share: Reals
     value_bits: Reals
     word_bits: Reals
     metadata_width: Ints
@@ -82,7 +91,8 @@ class NestArrays(NamedTuple):
 
     ``pass_shape`` [5] is what compute units do between two deliveries (see
     :func:`~leanspike.hardware.counts.imbalance.pass_shape`); zeros: units do not wait. ``slowest``
-    is the cycles of the slowest units of all passes where they are known, else negative.
+    is the cycles of the slowest units of all passes where they are known, else negative. ``state``
+    [L, 2] are the membrane values that one instance reads and writes; empty without neurons.
     """
 
     tile: Ints
@@ -92,6 +102,7 @@ class NestArrays(NamedTuple):
     instances: Ints
     pass_shape: Ints = _NO_PASS
     slowest: float = -1.0
+    state: Reals = _NO_STATE
 
 
 class ContentArrays(NamedTuple):
@@ -116,7 +127,8 @@ class ContentArrays(NamedTuple):
 class Row(NamedTuple):
     """What is filled: dense [L, X, 3], data [L, X, 9], metadata [L, X, 9, R, 2], accesses
     [L, X, 20], instances [L, X] (those that hold a tile), computes [3] (actual, gated, skipped),
-    demand [L, 2] (read and written words of one instance) and level_cycles [L].
+    demand [L, 2] (bits that one instance reads and writes; values under Sparseloop's rules) and
+    level_cycles [L].
     """
 
     dense: Reals
@@ -150,7 +162,7 @@ def evaluate_row(
     """Fill a row and return the cycles the compute units need."""
     levels, tensors = nest.tile.shape
     whole = rules.whole_accesses
-    dense_counts(plan.written, rules.first_fill, nest, row.dense)
+    dense_counts(plan.written, rules.first_fill, plan.leaving_share, nest, row.dense)
     if rules.sparseloop:
         let_through = sparseloop_actions(
             plan.written, nest.tile, row.dense, content.has_metadata, content.ranks,
@@ -164,12 +176,13 @@ def evaluate_row(
             rules.chained_metadata, plan.computes, row.data, row.metadata,
         )  # fmt: skip
     _computes(plan, rules, content, let_through, row.computes)
-    block = np.empty((levels, tensors, 3))
+    block, row_bits = np.empty((levels, tensors, 3)), np.empty((levels, tensors, 3))
     packs = np.zeros((levels, tensors, 2))
     for level in range(levels):
         for x in range(tensors):
             row.instances[level, x] = nest.instances[level] * content.present[level, x]
             block[level, x, :] = plan.block[level, x]
+            row_bits[level, x, :] = plan.row_bits[level, x]
             outer = plan.parent[level, x]
             if nest.tile[level, x] == 0 or outer < 0 or plan.compressed[level, x]:
                 continue
@@ -181,10 +194,13 @@ def evaluate_row(
         updates = row.dense[level, plan.written, UPDATE]
         if updates > 0:
             # Each output enters a level finished once; its other updates there are partial sums.
-            finished = nest.partition[level, plan.written]
-            rows = finished / plan.finished_block[level]
-            rows += (updates - finished) / plan.block[level, plan.written]
-            block[level, plan.written, UPDATE] = updates / rows
+            finished = nest.partition[level, plan.written] * plan.leaving_share[level]
+            full = finished / plan.finished_block[level]
+            partial = (updates - finished) / plan.block[level, plan.written]
+            block[level, plan.written, UPDATE] = updates / (full + partial)
+            bits = full * plan.finished_row_bits[level]
+            bits += partial * plan.row_bits[level, plan.written]
+            row_bits[level, plan.written, UPDATE] = bits / (full + partial)
     storage_accesses(
         nest.tile, row.data, row.metadata, block, content.row_waste, plan.word_bits,
         plan.metadata_width, packs, whole, row.accesses,
@@ -196,28 +212,35 @@ def evaluate_row(
         cycles *= row_waiting(plan, content, nest.pass_shape)
     if whole:
         cycles = float(ceil(cycles))
-    if rules.sparseloop:
-        for level in range(levels):
+    state = np.zeros((levels, 2))
+    for level in range(len(nest.state)):
+        state[level] = nest.state[level] * plan.state_size[level]
+    for level in range(levels):
+        if rules.sparseloop:
             row.level_cycles[level] = sparseloop_cycles(
                 level, nest.tile, row.data, row.metadata, plan.word_bits, plan.value_bits,
-                float(nest.instances[level]), content.present, plan.bandwidth[level], cycles,
-                whole, row.demand,
+                float(nest.instances[level]), content.present, state, plan.bandwidth[level],
+                cycles, whole, row.demand,
             )  # fmt: skip
-        return cycles
-    for level in range(levels):
-        level_demand(
-            level, nest.tile, row.data, row.metadata, plan.word_bits, plan.value_bits,
-            content.present, whole, row.demand,
-        )  # fmt: skip
-        row.level_cycles[level] = cycles_of(row.demand[level], plan.bandwidth[level], cycles, whole)
+        else:
+            moved_bits(
+                level, nest.tile, row.accesses, row_bits, plan.metadata_width, content.present,
+                state, row.demand,
+            )  # fmt: skip
+            row.level_cycles[level] = cycles_to_move(
+                row.demand[level], plan.bandwidth[level], cycles
+            )
     return cycles
 
 
 @njit(cache=True)
-def dense_counts(written: int, first_fill: bool, nest: NestArrays, dense: Reals) -> None:
+def dense_counts(
+    written: int, first_fill: bool, leaving_share: Reals, nest: NestArrays, dense: Reals
+) -> None:
     """Fill dense reads, fills and updates of one instance, [L, X, 3].
 
-    A partial sum's first use needs no read, and no fill unless ``first_fill``.
+    A partial sum's first use needs no read, and no fill unless ``first_fill``. Of outputs that
+    enter a level finished the share ``leaving_share`` [L] is left by the pooling before neurons.
     """
     for level in range(nest.tile.shape[0]):
         for x in range(nest.tile.shape[1]):
@@ -228,7 +251,7 @@ def dense_counts(written: int, first_fill: bool, nest: NestArrays, dense: Reals)
                 continue
             first = nest.partition[level, x]
             dense[level, x, READ] = leaving - first
-            dense[level, x, UPDATE] = leaving
+            dense[level, x, UPDATE] = leaving - first * (1.0 - leaving_share[level])
             skipped = 0 if first_fill or arriving == 0 else first
             dense[level, x, FILL] = arriving - skipped
 

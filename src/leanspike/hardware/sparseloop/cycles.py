@@ -29,6 +29,7 @@ def sparseloop_cycles(
     value_bits: Reals,
     instances: float,
     present: Reals,
+    state: Reals,
     bandwidth: Reals,
     compute_cycles: float,
     whole: bool,
@@ -42,6 +43,8 @@ def sparseloop_cycles(
         As the rows have them, with axes [L, X]. Actual and gated accesses count.
     instances
         Instances used of the level; each holds a tile with probability ``present``.
+    state
+        Membrane values read and written, [L, 2]: Timeloop has none.
     bandwidth
         Read, write and shared words per cycle of one instance, [3], infinite without a limit.
     whole
@@ -49,8 +52,10 @@ def sparseloop_cycles(
     demand
         Filled: words one instance of the level is read and written, [L, 2].
     """
-    demand[level, 0] = demand[level, 1] = 0.0
+    demand[level] = state[level]
     read_rate = write_rate = 0.0
+    if compute_cycles > 0:
+        read_rate, write_rate = state[level, 0] / compute_cycles, state[level, 1] / compute_cycles
     for x in range(tile.shape[1]):
         if tile[level, x] == 0:
             continue
