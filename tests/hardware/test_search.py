@@ -15,6 +15,7 @@ from small_cases import cases
 from leanspike.errors import InputError
 from leanspike.hardware.architecture import Architecture
 from leanspike.hardware.case import Case
+from leanspike.hardware.cost import LayerCost
 from leanspike.hardware.layer import Layer
 from leanspike.hardware.mapping import SLOTS, Loop, Mapping
 from leanspike.hardware.search import search, search_cases
@@ -38,6 +39,21 @@ def test_nothing_in_the_map_space_beats_what_is_found(case: Case, objective: Obj
     )
     assert found.mappings_legal == len(costs)
     assert found.mappings_total >= found.mappings_legal
+
+
+@settings(max_examples=15)
+@given(cases(), st.sampled_from(["edp", "energy", "latency"]))
+def test_ties_are_decided_by_energy_and_then_cycles(case: Case, objective: Objective) -> None:
+    assume(sum(1 for _ in every_mapping(case)) <= 1000)
+    costs = legal_costs(case)
+    assume(costs)
+
+    def ranks(cost: LayerCost) -> tuple[float, ...]:
+        scores = (best_of([cost], objective), cost.energy_pj, cost.cycles)
+        return tuple(float(f"{score:.9e}") for score in scores)
+
+    found = search_cases([case], objective)[0]
+    assert ranks(found.cost) == min(ranks(cost) for cost in costs)
 
 
 @settings(max_examples=8)

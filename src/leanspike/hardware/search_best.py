@@ -76,9 +76,11 @@ class Best:
         if not len(rows):
             return
         scores = score(energy, cycles, self._objective)
-        n = np.lexsort((cycles, energy, scores))[0]
-        best = (self.score, self.energy_pj, self.cycles)
-        if self.mapping is None or (scores[n], energy[n], cycles[n]) < best:
+        # Sums taken in another order do not decide between equal mappings.
+        keys = [_without_noise(values) for values in (scores, energy, cycles)]
+        n = np.lexsort(keys[::-1])[0]
+        best = _without_noise(np.array([self.score, self.energy_pj, self.cycles]))
+        if self.mapping is None or tuple(key[n] for key in keys) < tuple(best):
             self.mapping = counted.mapping(self.space, int(rows[n]))
             self.energy_pj, self.cycles = float(energy[n]), float(cycles[n])
         if self._objective == "pareto":

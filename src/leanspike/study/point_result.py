@@ -29,6 +29,8 @@ class LayerCost:
         How the layer runs, a line per level of the architecture, outermost first
         (``leanspike.hardware.mapping.Mapping.from_text`` reads it); empty where an older
         leanspike priced it.
+    notes
+        What is peculiar about the layer (``leanspike.hardware.cost.LayerCost.notes``).
     """
 
     name: str
@@ -37,6 +39,7 @@ class LayerCost:
     computes: float
     components: Mapping[str, float]
     mapping: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -225,7 +228,13 @@ def point_result(
 
 def _cost(plain: Mapping[str, Any]) -> Cost:
     layers = tuple(
-        LayerCost(**{**layer, "mapping": tuple(layer.get("mapping", ()))})
+        LayerCost(
+            **{
+                **layer,
+                "mapping": tuple(layer.get("mapping", ())),
+                "notes": tuple(layer.get("notes", ())),
+            }
+        )
         for layer in plain["layers"]
     )
     return Cost(**{**plain, "layers": layers})

@@ -138,6 +138,7 @@ def _summary(layers: Sequence[LayerCost]) -> dict[str, Any]:
                 "computes": layer.computes["actual"],
                 "components": layer.energy_by("component"),
                 "mapping": layer.mapping.to_text(),
+                **({"notes": list(layer.notes)} if layer.notes else {}),
             }
             for layer in layers
         ],

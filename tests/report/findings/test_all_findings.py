@@ -4,6 +4,7 @@ import pytest
 from made_up import BROKEN, EIGHT, FLOAT, PRUNED, TERNARY, study
 
 from leanspike.report.findings import findings
+from leanspike.study.point_result import LayerCost
 
 
 def told(results):
@@ -34,6 +35,14 @@ def test_encodings_and_statistics_are_compared():
     said = told(study(FLOAT, TERNARY))
     assert "RLE takes the least energy and CP the most, 100 % more" in said["Encodings"]
     assert "3.00 to 3.00 times" in said["Mean and maximum activity"]
+
+
+def test_layers_of_zeros_are_named():
+    assert "Layers without anything to add" not in told(study(FLOAT, TERNARY))
+    empty = LayerCost("conv3", 1.0, 1, 0, {}, notes=("all weights are zero: nothing moves",))
+    bare = replace(TERNARY, costs=tuple(replace(c, layers=(empty,)) for c in TERNARY.costs))
+    text = told(study(FLOAT, bare))["Layers without anything to add"]
+    assert text == "conv3, in 1 of 2 points: all weights are zero: nothing moves."
 
 
 def test_one_seed_and_missing_points_are_admitted():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from leanspike.report.findings.finding import Finding
-from leanspike.report.findings.hardware import assumptions, densities, encodings
+from leanspike.report.findings.hardware import assumptions, densities, empty_layers, encodings
 from leanspike.report.findings.reader import Reader
 from leanspike.report.findings.reliability import reliability
 from leanspike.report.findings.search import search
@@ -31,6 +31,7 @@ def findings(results: Results) -> tuple[Finding, ...]:
         search(study),
         encodings(study),
         densities(study),
+        empty_layers(study),
         assumptions(study),
         reliability(study),
     ]

@@ -42,6 +42,22 @@ def densities(study: Reader) -> Finding | None:
     )
 
 
+def empty_layers(study: Reader) -> Finding | None:
+    """Name the layers of which nothing is left to compute."""
+    seen: dict[tuple[str, str], int] = {}
+    for result in study.results.priced:
+        notes = {(layer.name, n) for c in result.costs for layer in c.layers for n in layer.notes}
+        for note in sorted(notes):
+            seen[note] = seen.get(note, 0) + 1
+    if not seen:
+        return None
+    points = len(study.results.priced)
+    text = "; ".join(
+        f"{layer}, in {count} of {points} points: {note}" for (layer, note), count in seen.items()
+    )
+    return Finding("Layers without anything to add", f"{text}.")
+
+
 def assumptions(study: Reader) -> Finding | None:
     """Say whether the model's assumptions decide."""
     pair = study.pair()
