@@ -8,9 +8,10 @@ from hypothesis import strategies as st
 
 from leanspike.errors import InputError
 from leanspike.hardware.layer import DIMENSIONS, Bits, Densities, Density, Layer
+from leanspike.hardware.price import price
 from leanspike.hardware.problem import Problem
 from leanspike.hardware.workload import Workload, workload_names
-from leanspike.hardware.workload_csv import COLUMNS
+from leanspike.hardware.workload_csv import COLUMNS, OPTIONAL
 
 densities = st.tuples(
     st.floats(0, 1, allow_subnormal=False), st.floats(0, 1, allow_subnormal=False)
@@ -75,24 +76,42 @@ def test_our_file_keeps_everything(tmp_path_factory, found: list[Layer]) -> None
 @given(
     st.lists(
         st.builds(
-            Layer,
+            lambda layer, **more: layer.replace(**more),
+            layers(),
             name=st.text("xyz,", min_size=1, max_size=4),
-            **{letter: small for letter in DIMENSIONS if letter != "N"},
-            stride=pairs,
+            input_size=st.none() | pairs,
+            upsampling=pairs,
+            neuron_size=st.none() | pairs,
+            operand=st.sampled_from(["parameters", "activations"]),
+            bits=st.builds(Bits, **{name: st.integers(1, 64) for name in Bits.model_fields}),
             density=st.builds(Densities, weights=densities, inputs=densities, outputs=densities),
         ),
         min_size=1,
         max_size=4,
         unique_by=lambda layer: layer.name,
     ),
-    st.sampled_from(["mean", "max"]),
+    st.sampled_from([None, "mean", "max"]),
 )
-def test_csv_keeps_bounds_strides_and_one_statistic(tmp_path_factory, found, statistic) -> None:
+def test_csv_keeps_everything(tmp_path_factory, found, statistic) -> None:
     path = tmp_path_factory.mktemp("workload") / "w.csv"
     workload = Workload(name="w", layers=tuple(found))
     workload.to_csv(path, statistic)
-    assert path.read_text().splitlines()[0] == ",".join(COLUMNS)
-    assert Workload.load(path) == workload.at(statistic)
+    assert path.read_text().splitlines()[0].startswith(",".join(COLUMNS))
+    assert Workload.load(path) == (workload.at(statistic) if statistic else workload)
+
+
+def test_a_cnn_costs_the_same_after_csv(tmp_path: Path) -> None:
+    layer = Layer(
+        name="c", T=2, C=2, M=4, P=4, Q=4, R=3, S=3, padding=(1, 1), bits=Bits(inputs=8, weights=4),
+        density=Densities(inputs=Density(mean=0.2, max=0.5)), neurons=False,
+    )  # fmt: skip
+    workload = Workload(name="w", layers=(layer,))
+    workload.to_csv(tmp_path / "w.csv")
+    before, after = (
+        price(which, "output_stationary").energy_pj
+        for which in (workload, Workload.load(tmp_path / "w.csv"))
+    )
+    assert before == after
 
 
 def test_published_rows_are_the_papers() -> None:
@@ -143,6 +162,13 @@ ROW = "c1,0.5,0.1,0.2,20,2,8,32,32,3,3,1,1"
         ("H" + ROW.replace("20", "2.5"), "w.csv, row 2, T: found '2.5', expected a whole"),
         ("H" + ROW + ",1", "w.csv, row 2: 14 cells, expected 13"),
         ("H" + ROW[2:], "w.csv, row 2, name: a layer needs a name"),
+        (
+            f"{','.join(COLUMNS)},padding_rows\n{ROW},1",
+            "w.csv, row 2: give both padding_rows and padding_columns",
+        ),
+        (f"{','.join(COLUMNS)},weights_bits\n{ROW},99", "w.csv, row 2, bits.weights: found 99"),
+        (f"{','.join(COLUMNS)},neurons\n{ROW},no", "w.csv, row 2, neurons: found 'no'"),
+        (f"{','.join(COLUMNS)},inputs_max\n{ROW},0.05", "row 2, density.inputs: the mean 0.1"),
         (f"H{ROW}\n{ROW}", "w.csv, layers: two layers are called 'c1'"),
     ],
 )
@@ -192,10 +218,35 @@ def test_bad_yaml_is_named_by_key(tmp_path: Path, change: dict, said: str) -> No
     assert said in str(caught.value)
 
 
+def test_csv_of_plain_layers_has_the_studys_columns_alone(tmp_path: Path) -> None:
+    (tmp_path / "w.csv").write_text(f"{','.join(COLUMNS)}\n{ROW}\n{ROW.replace('c1', 'c2')}\n")
+    Workload.load(tmp_path / "w.csv").to_csv(tmp_path / "again.csv")
+    assert (tmp_path / "again.csv").read_text() == (tmp_path / "w.csv").read_text()
+
+
+def test_csv_by_hand(tmp_path: Path) -> None:
+    path = tmp_path / "w.csv"
+    header = f"{','.join(COLUMNS)},padding_rows,padding_columns,weights_bits,neurons,inputs_max"
+    path.write_text(f"{header}\n{ROW},1,0,2,false,0.4\n{ROW.replace('c1', 'c2')},,,,,\n")
+    first, second = Workload.load(path).layers
+    assert (first.padding, first.bits.weights, first.neurons) == ((1, 0), 2, False)
+    assert first.density.inputs == Density(mean=0.1, max=0.4)
+    bare = tmp_path / "bare.csv"
+    bare.write_text(f"{','.join(COLUMNS)}\n{ROW.replace('c1', 'c2')}\n")
+    assert Workload.load(bare).layers == (second,)
+
+
 def test_csv_refuses_what_it_has_no_column_for(tmp_path: Path) -> None:
-    layer = Layer(name="a", C=2, M=2, N=2, groups=2)
-    with pytest.raises(InputError, match="N, groups of layer 'a' cannot be written"):
+    layer = Layer(name=" a", C=2, M=2)  # spaces around cells are not kept
+    with pytest.raises(InputError, match="name of layer ' a' cannot be written"):
         Workload(layers=(layer,)).to_csv(tmp_path / "w.csv")
+    assert not (tmp_path / "w.csv").exists()
+
+
+def test_every_field_of_a_layer_is_in_the_csv() -> None:
+    """A new field needs a column: without one every layer that uses it is refused."""
+    columns = {place[0] for place in OPTIONAL.values()} | {"name", "stride", "density", *"TCMPQRS"}
+    assert columns == set(Layer.model_fields)
 
 
 def test_unknown_names_and_missing_files_are_said(tmp_path: Path) -> None:

@@ -104,17 +104,22 @@ class Workload(Spec):
         layers = tuple(read_rows(Path(path)))
         return parse_spec(cls, {"name": Path(path).stem, "layers": layers}, where=str(path))
 
-    def to_csv(self, path: str | Path, statistic: Statistic = "mean") -> None:
-        """Write the study's CSV with one statistic of the densities.
+    def to_csv(self, path: str | Path, statistic: Statistic | None = None) -> None:
+        """Write the study's CSV, with further columns where a layer has more to say.
 
-        Bits and padding have no column there and are lost: :meth:`save` keeps them.
+        Parameters
+        ----------
+        path
+            File to write.
+        statistic
+            Whether to write one number per density, its mean or its maximum; both by default.
 
         Raises
         ------
         InputError
-            When a layer has a batch, groups or dilation, which would change its counts.
+            When the file cannot be written, or a layer has something without a column.
         """
-        write_rows(self.layers, Path(path), statistic)
+        write_rows((self if statistic is None else self.at(statistic)).layers, Path(path))
 
 
 def workload_names() -> list[str]:

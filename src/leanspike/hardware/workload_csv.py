@@ -3,20 +3,44 @@
 Columns ``name,weights,inputs,outputs,T,C,M,P,Q,R,S,HS,WS``: three densities, the loop bounds and
 the strides (Schaefer et al., IEEE TCAS-II 2023, arXiv 2302.04174, public workload file). As in
 its Timeloop problem, WS strides P and R, HS strides Q and S.
+
+What else a layer has stands in the columns of `OPTIONAL`, which are there only where a layer is
+not at the default; an empty cell is the default.
 """
 
 from __future__ import annotations
 
 import csv
-from collections.abc import Sequence
+import io
+from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
 from leanspike.errors import InputError
-from leanspike.hardware.layer import Densities, Layer, Statistic
+from leanspike.hardware.layer import Bits, Layer
+from leanspike.hardware.spec import parse_spec
 
 DENSITIES = ("weights", "inputs", "outputs")
 COUNTS = ("T", "C", "M", "P", "Q", "R", "S", "HS", "WS")
 COLUMNS = ("name", *DENSITIES, *COUNTS)
+_PAIRS = {
+    "dilation": "dilation",
+    "padding": "padding",
+    "input": "input_size",
+    "upsampling": "upsampling",
+    "neuron": "neuron_size",
+}
+#: Column by name: where its value stands in a layer.
+OPTIONAL: dict[str, tuple[str | int, ...]] = {
+    **{name: (name,) for name in ("N", "groups", "neurons", "operand")},
+    **{
+        f"{name}_{side}": (field, place)
+        for name, field in _PAIRS.items()
+        for place, side in enumerate(("rows", "columns"))
+    },
+    **{f"{name}_bits": ("bits", name) for name in Bits.model_fields},
+    **{f"{name}_max": ("density", name, "max") for name in DENSITIES},
+}
 
 
 def read_rows(path: Path) -> list[Layer]:
@@ -29,44 +53,83 @@ def read_rows(path: Path) -> list[Layer]:
     """
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
-            rows = [(reader.line_num, row) for reader in [csv.reader(file, strict=True)]
-                    for row in reader if any(cell.strip() for cell in row)]  # fmt: skip
+            return _read(file, path)
     except OSError as error:
         raise InputError(f"cannot be read ({error.strerror})", where=str(path)) from None
     except UnicodeDecodeError:
         raise InputError("not a text file in UTF-8", where=str(path)) from None
+
+
+def _read(lines: Iterable[str], path: Path) -> list[Layer]:
+    reader = csv.reader(lines, strict=True)
+    try:
+        rows = [(reader.line_num, row) for row in reader if any(cell.strip() for cell in row)]
     except csv.Error as error:
         raise InputError(f"not valid CSV: {error}", where=str(path)) from None
     if len(rows) < 2:
         raise InputError("has no layer", where=str(path), remedy=f"Header: {','.join(COLUMNS)}")
     header = [cell.strip() for cell in rows[0][1]]
     _check_header(header, path)
-    return [_layer(dict(zip(header, row, strict=False)), row, path, line) for line, row in rows[1:]]
+    return [_layer(header, row, f"{path}, row {line}") for line, row in rows[1:]]
 
 
 def _check_header(header: list[str], path: Path) -> None:
-    where, remedy = f"{path}, row 1", f"Columns: {','.join(COLUMNS)}"
+    where = f"{path}, row 1"
+    remedy = f"Columns: {','.join(COLUMNS)}; besides: {','.join(OPTIONAL)}"
     for column in COLUMNS:
         if column not in header:
             raise InputError(f"the column {column!r} is missing", where=where, remedy=remedy)
     for place, column in enumerate(header):
-        if column not in COLUMNS:
+        if column not in COLUMNS and column not in OPTIONAL:
             raise InputError(f"unknown column {column!r}", where=where, remedy=remedy)
         if column in header[:place]:
             raise InputError(f"the column {column!r} twice", where=where)
 
 
-def _layer(cells: dict[str, str], row: list[str], path: Path, line: int) -> Layer:
-    where = f"{path}, row {line}"
-    if len(row) != len(COLUMNS):
-        raise InputError(f"{len(row)} cells, expected {len(COLUMNS)}", where=where)
-    name = cells["name"].strip()
-    if not name:
+def _layer(header: list[str], row: list[str], where: str) -> Layer:
+    if len(row) != len(header):
+        raise InputError(f"{len(row)} cells, expected {len(header)}", where=where)
+    cells = dict(zip(header, map(str.strip, row), strict=True))
+    if not cells["name"]:
         raise InputError("a layer needs a name", where=f"{where}, name")
-    density = {column: _density(cells[column], f"{where}, {column}") for column in DENSITIES}
-    count = {column: _count(cells[column], f"{where}, {column}") for column in COUNTS}
-    stride = (count.pop("WS"), count.pop("HS"))
-    return Layer(name=name, **count, stride=stride, density=Densities(**density))
+    data: dict[str, Any] = {"name": cells["name"]}
+    for column in COUNTS:
+        data[column] = _count(cells[column], f"{where}, {column}", least=1)
+    data["stride"] = (data.pop("WS"), data.pop("HS"))
+    data["density"] = {}
+    for column in DENSITIES:
+        mean = _density(cells[column], f"{where}, {column}")
+        most = cells.get(f"{column}_max")
+        data["density"][column] = {
+            "mean": mean,
+            "max": _density(most, f"{where}, {column}_max") if most else mean,
+        }
+    for column, path in OPTIONAL.items():
+        if cells.get(column) and path[0] != "density":
+            _put(data, path, _value(column, cells[column], f"{where}, {column}"))
+    for name, field in _PAIRS.items():
+        if field in data and None in data[field]:
+            raise InputError(f"give both {name}_rows and {name}_columns, or neither", where=where)
+    return parse_spec(Layer, data, where=where)
+
+
+def _put(data: dict[str, Any], path: tuple[str | int, ...], value: Any) -> None:
+    if len(path) == 1:
+        data[str(path[0])] = value
+    elif isinstance(path[1], int):
+        data.setdefault(str(path[0]), [None, None])[path[1]] = value
+    else:
+        data.setdefault(str(path[0]), {})[path[1]] = value
+
+
+def _value(column: str, cell: str, where: str) -> Any:
+    if column == "operand":
+        return cell
+    if column == "neurons":
+        if cell.lower() not in ("true", "false"):
+            raise InputError(f"found {cell!r}, expected true or false", where=where)
+        return cell.lower() == "true"
+    return _count(cell, where, least=0 if column.startswith("padding") else 1)
 
 
 def _density(cell: str, where: str) -> float:
@@ -75,47 +138,71 @@ def _density(cell: str, where: str) -> float:
     except ValueError:
         raise InputError(f"found {cell!r}, expected a density", where=where) from None
     if not 0 <= value <= 1:  # catches NaN too
-        raise InputError(f"density {cell.strip()} is not between 0 and 1", where=where)
+        raise InputError(f"density {cell} is not between 0 and 1", where=where)
     return value
 
 
-def _count(cell: str, where: str) -> int:
+def _count(cell: str, where: str, *, least: int) -> int:
     try:
         value = int(cell)
     except ValueError:
         raise InputError(f"found {cell!r}, expected a whole number", where=where) from None
-    if value < 1:
-        raise InputError(f"found {value}, expected 1 or more", where=where)
+    if value < least:
+        raise InputError(f"found {value}, expected {least} or more", where=where)
     return value
 
 
-def write_rows(layers: Sequence[Layer], path: Path, statistic: Statistic) -> None:
-    """Write one row per layer with one statistic of its densities.
+def write_rows(layers: Sequence[Layer], path: Path) -> None:
+    """Write one row per layer, and read it back to see that nothing is lost.
 
     Raises
     ------
     InputError
-        When a layer has something that changes its counts and has no column.
+        When the file cannot be written, or a layer has something that has no column.
     """
+    plain = Layer(name="plain", C=1, M=1)
+    told = {
+        place if place[0] in ("bits", "density") else place[0]  # a pair has both its columns
+        for place in OPTIONAL.values()
+        if any(_cell(layer, place) != _default(layer, plain, place) for layer in layers)
+    }
+    used = [column for column, place in OPTIONAL.items() if {place, place[0]} & told]
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow([*COLUMNS, *used])
     for layer in layers:
-        kept = {
-            "N": layer.N == 1,
-            "groups": layer.groups == 1,
-            "dilation": max(layer.dilation) == 1,
-        }
-        lost = [field for field, same in kept.items() if not same]
+        densities = [_cell(layer, ("density", name, "mean")) for name in DENSITIES]
+        bounds = [_cell(layer, (letter,)) for letter in COUNTS[:-2]]
+        strides = [str(stride) for stride in reversed(layer.stride)]
+        extra = [_cell(layer, OPTIONAL[column]) for column in used]
+        writer.writerow([layer.name, *densities, *bounds, *strides, *extra])
+    for layer, back in zip(layers, _read(io.StringIO(text.getvalue()), path), strict=True):
+        lost = [
+            field for field in Layer.model_fields if getattr(layer, field) != getattr(back, field)
+        ]
         if lost:
             raise InputError(
                 f"{', '.join(lost)} of layer {layer.name!r} cannot be written as CSV",
-                where=str(path), remedy="Save it as YAML",
-            )  # fmt: skip
+                where=str(path),
+                remedy="Save it as YAML",
+            )
     try:
-        with path.open("w", newline="", encoding="utf-8") as file:
-            writer = csv.writer(file, lineterminator="\n")
-            writer.writerow(COLUMNS)
-            for layer in layers:
-                densities = [getattr(layer.density, name).at(statistic) for name in DENSITIES]
-                bounds = [getattr(layer, letter) for letter in COUNTS[:-2]]
-                writer.writerow([layer.name, *densities, *bounds, *reversed(layer.stride)])
+        path.write_text(text.getvalue(), encoding="utf-8", newline="")
     except OSError as error:
         raise InputError(f"cannot be written ({error.strerror})", where=str(path)) from None
+
+
+def _cell(layer: Layer, place: tuple[str | int, ...]) -> str:
+    value: Any = layer
+    for step in place:
+        if value is None:
+            return ""
+        value = value[step] if isinstance(step, int) else getattr(value, step)
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _default(layer: Layer, plain: Layer, place: tuple[str | int, ...]) -> str:
+    """Give what an empty cell stands for: a density's maximum is its mean."""
+    if place[0] == "density":
+        return _cell(layer, (*place[:-1], "mean"))
+    return _cell(plain, place)
