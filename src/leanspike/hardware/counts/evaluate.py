@@ -47,6 +47,10 @@ class Evaluation:
         Actual, gated and skipped accesses, computes of all units, and cycles per level.
     word_bits
         Bits of the metadata words, [L, X, R, 2].
+    bandwidth
+        Read, write and shared rates of one instance, [L, 3]: what ``row.demand`` counts, per cycle.
+    unit
+        What ``row.demand`` counts: ``"bits"``, or ``"values"`` under Sparseloop's rules.
     compute_cycles, cycles
         Cycles the compute units need, and the layer takes.
     """
@@ -55,6 +59,8 @@ class Evaluation:
     contents: Contents
     row: Row
     word_bits: Reals
+    bandwidth: Reals
+    unit: str
     compute_cycles: float
     cycles: float
 
@@ -110,6 +116,8 @@ def evaluate(
         contents=contents,
         row=row,
         word_bits=setup.word_bits,
+        bandwidth=plan.bandwidth,
+        unit="values" if semantics.whole_accesses else "bits",
         compute_cycles=float(compute_cycles),
         cycles=float(max(compute_cycles, row.level_cycles.max())),
     )

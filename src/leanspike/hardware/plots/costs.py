@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import numpy as np
 from matplotlib.figure import Figure
 
 from leanspike.errors import InputError
 from leanspike.hardware.architecture import Architecture
-from leanspike.hardware.cost import Key, LayerCost, WorkloadCost
+from leanspike.hardware.cost import Key, WorkloadCost
 from leanspike.hardware.plots.energy import energy_figure
 from leanspike.hardware.plots.roofline import RooflinePoint, roofline_figure
-
-_MOVES = ("read", "write", "update", "metadata_read", "metadata_write", "metadata_update")
 
 
 def plot_layers(cost: WorkloadCost, *, by: Key = "component") -> Figure:
@@ -30,39 +29,43 @@ def plot_costs(costs: Mapping[str, WorkloadCost], *, by: Key = "component") -> F
 def plot_roofline(cost: WorkloadCost, architecture: Architecture, *, level: str) -> Figure:
     """Draw the layers under the roofs of the compute units and of one level's bandwidth.
 
-    Only effectual accumulates count; the bits are the rows that the level reads and writes, data
-    and metadata. Bandwidth is given in values per cycle; a value is drawn as the level's
-    ``word_bits``, or 8 bits.
+    Only effectual accumulates count. What the level moves is what its cycles are counted from:
+    the bits of all rows (data, metadata and membranes; values under Sparseloop's rules) through
+    the port that keeps its fullest instance busy longest, times the instances in use. So a layer
+    that waits for all of the level's instances lies on the roof, and none above it. A layer that
+    accumulates nothing, or moves nothing there, is named in the title.
 
     Raises
     ------
     InputError
-        When the level has no bandwidth or no width.
+        When the level has no bandwidth, or no layer can be drawn.
     """
     place = architecture.index(level)
-    described = architecture.levels[place]
-    rates = [r for r in (described.bandwidth.read, described.bandwidth.shared) if r is not None]
-    if not rates or described.width is None:
-        raise InputError("has no bandwidth or width: no roof to draw", where=f"level {level}")
-    word = described.word_bits or 8
-    roof = min(rates) * word * architecture.instances(place)
-    points = [
-        RooflinePoint(
-            layer.name, layer.computes["actual"], moved_bits(layer, level, described.width),
-            layer.cycles,
-        )
-        for layer in cost.layers
-    ]  # fmt: skip
-    peak = architecture.instances(len(architecture.levels))
+    instances = architecture.instances(place)
+    points: list[RooflinePoint] = []
+    left_out: list[str] = []
+    roofs: dict[float, list[str]] = {}
+    for layer in cost.layers:
+        found = layer.evaluation
+        if not np.isfinite(found.bandwidth[place]).any():
+            raise InputError("has no bandwidth: no roof to draw", where=f"level {level}")
+        read, write = found.row.demand[place]
+        bits = np.array([read, write, read + write])
+        port = int((bits / found.bandwidth[place]).argmax())
+        moved = float(bits[port]) * int(found.nest.instances[place])
+        if min(layer.computes["actual"], moved) > 0:
+            points.append(RooflinePoint(layer.name, layer.computes["actual"], moved, layer.cycles))
+            roofs.setdefault(float(found.bandwidth[place, port]) * instances, []).append(layer.name)
+        else:
+            left_out.append(layer.name)
     title = f"{cost.workload} on {cost.architecture}"
-    return roofline_figure(points, peak=peak, bandwidth={level: roof}, title=title)
-
-
-def moved_bits(layer: LayerCost, level: str, width: int) -> float:
-    """Return the bits that a level with rows of ``width`` bits reads and writes for a layer."""
-    rows = sum(
-        item.count
-        for item in layer.energy
-        if item.component == level and item.action in _MOVES and item.tensor != "State"
-    )
-    return rows * width
+    if left_out:
+        title += f" (without {', '.join(left_out)}: nothing accumulated or moved)"
+    # Ports may differ, and a word may be as wide as a layer's widest value.
+    names = {
+        level if len(roofs) == 1 else f"{level} ({', '.join(layers)})": rate
+        for rate, layers in roofs.items()
+    }
+    peak = architecture.instances(len(architecture.levels))
+    unit = cost.layers[0].evaluation.unit
+    return roofline_figure(points, peak=peak, bandwidth=names, title=title, unit=unit)

@@ -14,17 +14,17 @@ from leanspike.hardware.plots.style import PALETTE, new_figure
 
 @dataclass(frozen=True)
 class RooflinePoint:
-    """One layer: the accumulates it does, the bits it moves at the level, the cycles it takes."""
+    """One layer: the accumulates it does, the bits the level moves for it, the cycles it takes."""
 
     name: str
     operations: float
-    bits: float
+    moved: float
     cycles: float
 
     @property
     def intensity(self) -> float:
         """Accumulates per bit moved."""
-        return self.operations / self.bits
+        return self.operations / self.moved
 
     @property
     def speed(self) -> float:
@@ -33,7 +33,12 @@ class RooflinePoint:
 
 
 def roofline_figure(
-    points: Sequence[RooflinePoint], *, peak: float, bandwidth: Mapping[str, float], title: str = ""
+    points: Sequence[RooflinePoint],
+    *,
+    peak: float,
+    bandwidth: Mapping[str, float],
+    title: str = "",
+    unit: str = "bits",
 ) -> Figure:
     """Draw layers under the roofs that compute and bandwidth set.
 
@@ -47,6 +52,8 @@ def roofline_figure(
         Bits per cycle, by the name of the slanted roof.
     title
         What the figure shows.
+    unit
+        What is moved, for the labels.
 
     Raises
     ------
@@ -56,8 +63,8 @@ def roofline_figure(
     if not points:
         raise InputError("nothing to draw: no points")
     for point in points:
-        if not min(point.operations, point.bits, point.cycles) > 0:
-            raise InputError(f"operations, bits and cycles must be positive: {point}")
+        if not min(point.operations, point.moved, point.cycles) > 0:
+            raise InputError(f"operations, what is moved and cycles must be positive: {point}")
     if not peak > 0 or not all(rate > 0 for rate in bandwidth.values()):
         raise InputError(f"peak {peak} and bandwidth {dict(bandwidth)} must be positive")
     figure, axes = new_figure()
@@ -71,7 +78,7 @@ def roofline_figure(
             np.minimum(peak, rate * x),
             color=colour,
             linewidth=1.5,
-            label=f"{name}: {rate:g} bits per cycle",
+            label=f"{name}: {rate:g} {unit} per cycle",
         )
     axes.axhline(
         peak, color="black", linewidth=1.0, linestyle="--", label=f"compute: {peak:g} per cycle"
@@ -86,7 +93,7 @@ def roofline_figure(
     axes.set_xscale("log")
     axes.set_yscale("log")
     axes.set_ylim(min(point.speed for point in points) / 4, peak * 2)
-    axes.set_xlabel("accumulates per bit moved")
+    axes.set_xlabel(f"accumulates per {unit.removesuffix('s')} moved")
     axes.set_ylabel("accumulates per cycle")
     axes.grid(color="#eeeeee", linewidth=0.6)
     axes.legend(loc="lower right", fontsize="small", frameon=False)
