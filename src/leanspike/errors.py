@@ -6,7 +6,8 @@ from __future__ import annotations
 class InputError(ValueError):
     """Something the user gave (a file, a key, an argument) cannot be used.
 
-    The command line prints it as one message without a traceback and exits with status 2.
+    The command line prints it as one message without a traceback and exits with status 2
+    (1 where the system is to blame: :class:`~leanspike.files.WriteError`).
 
     Parameters
     ----------

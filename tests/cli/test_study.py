@@ -124,7 +124,7 @@ def test_a_report_that_finds_no_room_names_its_file_and_leaves_the_old_one(tiny,
     assert status == 1
     assert err.splitlines()[-1].startswith(f"leanspike: {out / 'report.html'}: ")
     assert (out / "report.html").read_bytes() == before
-    assert not list(out.glob("*.part"))
+    assert not list(out.glob(".*"))
 
 
 @pytest.mark.parametrize(

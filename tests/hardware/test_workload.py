@@ -256,7 +256,7 @@ def test_unknown_names_and_missing_files_are_said(tmp_path: Path) -> None:
         Workload.load(tmp_path / "no.yaml")
     with pytest.raises(InputError, match=r"no\.csv: cannot be read"):
         Workload.load(tmp_path / "no.csv")
-    with pytest.raises(InputError, match="cannot be written"):
+    with pytest.raises(InputError, match="cannot write"):
         Workload.load("published").to_csv(tmp_path / "no" / "w.csv")
 
 

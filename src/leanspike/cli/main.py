@@ -122,7 +122,7 @@ def run(arguments: Sequence[str]) -> int:
 
 def _explain(error: Exception) -> int:
     if isinstance(error, InputError):
-        return _fail(str(error), 2)
+        return _fail(str(error), 1 if isinstance(error, OSError) else 2)
     if isinstance(error, ModuleNotFoundError) and error.name is not None:
         package = error.name.split(".")[0]
         if package in _EXTRAS:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from pathlib import Path
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
 from leanspike.errors import InputError
+from leanspike.files import write_whole
 
 # torch's zip archives, and bare pickles of protocols 2 to 5. A safetensors file starts with the
 # length of its header in 8 bytes, which may look like the latter, and then the header's brace.
@@ -19,7 +19,7 @@ _PICKLE_STARTS = (b"PK\x03\x04", b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x
 _ADDED = (".weight_mask", ".weight_quantizer.")
 
 
-def save_state(model: nn.Module, path: str | Path) -> Path:
+def save_state(model: nn.Module, path: str | Path, *, parents: bool = False) -> Path:
     """Write a model's state dict as safetensors, whole or not at all.
 
     Parameters
@@ -28,6 +28,8 @@ def save_state(model: nn.Module, path: str | Path) -> Path:
         Any model, prepared or not.
     path
         File to write.
+    parents
+        Whether to make folders that are not there.
 
     Returns
     -------
@@ -36,7 +38,7 @@ def save_state(model: nn.Module, path: str | Path) -> Path:
 
     Raises
     ------
-    InputError
+    WriteError
         The file cannot be written; an older one is then kept.
     """
     path = Path(path)
@@ -45,15 +47,7 @@ def save_state(model: nn.Module, path: str | Path) -> Path:
         key: value.detach().clone(memory_format=torch.contiguous_format)
         for key, value in model.state_dict().items()
     }
-    beside = path.with_name(path.name + ".part")
-    try:
-        save_file(state, beside)
-        os.replace(beside, path)
-    except (OSError, SafetensorError) as error:
-        beside.unlink(missing_ok=True)
-        raise InputError(
-            f"cannot be written: {error}", where=str(path), remedy="Name a folder that exists"
-        ) from error
+    write_whole(path, save(state), parents=parents)
     return path
 
 

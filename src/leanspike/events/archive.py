@@ -18,8 +18,6 @@ Other arrays are ignored. Nothing in the file is executed: pickled arrays are re
 
 from __future__ import annotations
 
-import contextlib
-import os
 import zipfile
 import zlib
 from pathlib import Path
@@ -30,6 +28,7 @@ from numpy.typing import NDArray
 
 from leanspike.errors import InputError
 from leanspike.events.recordings import Recordings
+from leanspike.files import replacing
 
 # Sizes that an archive without `sensor` may have: N-MNIST's crop of the ATIS (Orchard et al.
 # 2015), a 64x64 crop, DVS128 (Lichtsteiner et al. 2008), DAVIS240, DAVIS346, and
@@ -85,28 +84,19 @@ def write_archive(path: Path, recordings: Recordings) -> None:
     clocks = {1: "t_us", 1000: "t_ms"}
     if recordings.tick_us not in clocks:
         raise ValueError(f"an archive's tick is 1 or 1000 us, not {recordings.tick_us}")
-    partial = path.with_name(path.name + ".partial")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with partial.open("wb") as file:
-            np.savez_compressed(
-                file,
-                allow_pickle=False,
-                **{clocks[recordings.tick_us]: recordings.t},
-                x=recordings.x,
-                y=recordings.y,
-                p=recordings.p,
-                offsets=recordings.offsets,
-                label=recordings.labels,
-                sensor=np.array([recordings.width, recordings.height]),
-                classes=np.array(recordings.classes),
-            )
-        os.replace(partial, path)
-    except OSError as error:
-        raise InputError(f"cannot write: {error.strerror or error}", where=str(path)) from error
-    finally:
-        with contextlib.suppress(OSError):
-            partial.unlink()
+    with replacing(path, parents=True) as unfinished, unfinished.open("wb") as file:
+        np.savez_compressed(
+            file,
+            allow_pickle=False,
+            **{clocks[recordings.tick_us]: recordings.t},
+            x=recordings.x,
+            y=recordings.y,
+            p=recordings.p,
+            offsets=recordings.offsets,
+            label=recordings.labels,
+            sensor=np.array([recordings.width, recordings.height]),
+            classes=np.array(recordings.classes),
+        )
 
 
 def sensor_size(

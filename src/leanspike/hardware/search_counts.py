@@ -13,13 +13,8 @@ from numba import njit
 from numpy.typing import NDArray
 
 from leanspike.hardware.case import Case
-from leanspike.hardware.counts.conditions import (
-    condition_rows,
-    describe_leaders,
-    descriptions,
-)
 from leanspike.hardware.counts.imbalance import pass_shape
-from leanspike.hardware.counts.leader_tiles import Spreads
+from leanspike.hardware.counts.leader import leader_sizes, leader_values
 from leanspike.hardware.counts.nest import list_loops, nest_counts
 from leanspike.hardware.counts.row import NestArrays
 from leanspike.hardware.mapspace_walk import Block
@@ -41,12 +36,11 @@ class Counts:
     Attributes
     ----------
     tile, arriving, leaving, partition
-        As :func:`~leanspike.hardware.counts.nest.nest_counts` fills them, [n, K].
+        As :func:`~leanspike.hardware.counts.nest.nest_counts` fills them, int64 [n, K].
     instances
         Instances used of every level, the compute units last, int64 [n, L + 1].
     leader
-        Descriptions of all leader tiles (see :mod:`~leanspike.hardware.counts.leader_tiles`),
-        int64 [n, descriptions * (1 + groups)].
+        Leader tile of every condition and leader; 0 where it cannot be used, int64 [n, F].
     passes
         What units do in a pass, int64 [n, 5].
     reads, writes, held
@@ -56,8 +50,8 @@ class Counts:
     """
 
     tile: Ints
-    arriving: Reals
-    leaving: Reals
+    arriving: Ints
+    leaving: Ints
     partition: Ints
     instances: Ints
     leader: Ints
@@ -74,11 +68,18 @@ def kept_pairs(case: Case) -> list[tuple[int, int]]:
     return [(int(i), int(x)) for i, x in zip(*np.nonzero(keep), strict=True)]
 
 
+def leaders_of(case: Case) -> list[tuple[int, int]]:
+    """Return (condition, leading tensor) of everything that is left alone on a condition."""
+    if case.dense:
+        return []
+    return [(f, x) for f, one in enumerate(case.plan.follows) for x in one.leaders]
+
+
 def count_key(case: Case) -> tuple[object, ...]:
     """Return what two cases of one walk must share to have equal counts."""
     plan, neuron = case.plan, case.plan.architecture.neuron
     return (
-        _conditions(case).tobytes(),
+        _leader_rows(case).tobytes(),
         (neuron.state, plan.neuron_maps) if case.neurons and neuron is not None else (),
         case.semantics.exact_overlap,
         case.semantics.exact_leader,
@@ -87,63 +88,49 @@ def count_key(case: Case) -> tuple[object, ...]:
     )
 
 
-def count_block(case: Case, block: Block, spreads: Spreads) -> Counts:
-    """Count a block of mappings; of the case only what :func:`count_key` names matters.
-
-    ``spreads`` numbers what leader tiles vary by, for all blocks of a walk.
-    """
-    plan, problem = case.plan, case.plan.problem
+def count_block(case: Case, block: Block) -> Counts:
+    """Count a block of mappings; of the case only what :func:`count_key` names matters."""
+    plan = case.plan
     n, (levels, tensors) = len(block), plan.keep.shape
     pairs = kept_pairs(case)
     level_of, tensor_of = (np.array(part, np.int64) for part in zip(*pairs, strict=True))
-    tile, partition = np.zeros((n, len(pairs)), np.int64), np.zeros((n, len(pairs)), np.int64)
-    arriving, leaving = np.zeros((n, len(pairs))), np.zeros((n, len(pairs)))
+    tile, arriving, leaving, partition = (np.zeros((n, len(pairs)), np.int64) for _ in range(4))
     instances = np.zeros((n, levels + 1), np.int64)
-    conditions = _conditions(case)
-    count = descriptions(plan) if len(conditions) else 0
-    leader = np.full((n, count, 1 + spreads.groups), -1, np.int64)
+    leader = np.zeros((n, len(leaders_of(case))), np.int64)
     passes = np.zeros((n, PASS), np.int64)
-    operands = [x for x in range(tensors) if x != problem.written]
-    done = 0
-    while done < n:
-        # The walk goes on where the room for spreads ended.
-        spreads.room_for(64 + 2 * leader[0].size)
-        done, spreads.known = _count(
-            done, problem.coefficients, plan.keep, conditions, plan.fans_out,
-            case.semantics.exact_overlap, case.semantics.exact_leader, problem.masked,
-            problem.real, (problem.coefficients != 0).any(axis=1), spreads.group_of, spreads.keys,
-            spreads.slots, spreads.known, np.array(block.nests.places, np.int64).reshape(-1, 2),
-            block.nests.values, block.order, block.orders, np.array(operands, np.int64), plan.mesh,
-            case.semantics.load_imbalance, level_of, tensor_of, tile, arriving, leaving,
-            partition, instances, leader, passes,
-        )  # fmt: skip
+    operands = [x for x in range(tensors) if x != plan.problem.written]
+    _count(
+        plan.problem.coefficients, plan.keep, _leader_rows(case), plan.fans_out,
+        case.semantics.exact_overlap, case.semantics.exact_leader,
+        np.array(block.nests.places, np.int64).reshape(-1, 2), block.nests.values, block.order,
+        block.orders, np.array(operands, np.int64), plan.mesh, case.semantics.load_imbalance,
+        level_of, tensor_of, tile, arriving, leaving, partition, instances, leader, passes,
+    )  # fmt: skip
     return Counts(
-        tile, arriving, leaving, partition, instances, spreads.renumbered(leader).reshape(n, -1),
-        passes, *membrane_of_block(case, block),
+        tile, arriving, leaving, partition, instances, leader, passes,
+        *membrane_of_block(case, block),
     )  # fmt: skip
 
 
-def _conditions(case: Case) -> Ints:
-    """Return what leader tiles depend on; nothing where zeros are ignored."""
-    return condition_rows(case.plan)[: 0 if case.dense else None]
+def _leader_rows(case: Case) -> Ints:
+    """Return level, target, leader, child and block of every condition and leader, [F, 5]."""
+    plan = case.plan
+    rows = []
+    for f, x in leaders_of(case):
+        one = plan.follows[f]
+        block = max(1, int(plan.block[one.level, one.target]))
+        rows.append((one.level, one.target, x, plan.child(one.level, one.target), block))
+    return np.array(rows, np.int64).reshape(-1, 5)
 
 
 @njit(cache=True, nogil=True)
 def _count(
-    start: int,
     coefficients: Ints,
     keep: Bools,
-    conditions: Ints,
+    follows: Ints,
     fans_out: Bools,
     exact_overlap: bool,
     exact_leader: bool,
-    masked: int,
-    real: Ints,
-    uses: Bools,
-    group_of: Ints,
-    keys: Ints,
-    slots: Ints,
-    known: int,
     places: Ints,
     values: Numbers32,
     which: Numbers32,
@@ -154,44 +141,44 @@ def _count(
     level_of: Ints,
     tensor_of: Ints,
     tile: Ints,
-    arriving: Reals,
-    leaving: Reals,
+    arriving: Ints,
+    leaving: Ints,
     partition: Ints,
     instances: Ints,
     leader: Ints,
     passes: Ints,
-) -> tuple[int, int]:
-    """Count mappings from ``start`` on; return how far there was room, and the known spreads."""
+) -> None:
     groups, dims = orders.shape[1:]
     factors = np.ones((groups, dims), np.int64)
     order = np.empty((groups, dims), np.int64)
     loops = np.empty((groups * dims, 3), np.int64)
+    sizes = np.empty(dims, np.int64)
     along_x = np.full(groups // 3, -1, np.int64)
-    found = np.empty((2, *keep.shape), np.int64)
-    moved = np.empty((2, *keep.shape))
+    found = np.empty((4, *keep.shape), np.int64)
     last = -1
-    for n in range(start, len(values)):
-        if known + leader.shape[1] * leader.shape[2] > len(keys):
-            return n, known
+    for n in range(len(values)):
         for c in range(len(places)):
             factors[places[c, 0], places[c, 1]] = values[n, c]
         if which[n] != last:
             last = which[n]
             order[:] = orders[last]
         nest_counts(
-            coefficients, keep, factors, order, exact_overlap, masked, real,
-            found[0], moved[0], moved[1], found[1], instances[n],
+            coefficients, keep, factors, order, exact_overlap,
+            found[0], found[1], found[2], found[3], instances[n],
         )  # fmt: skip
         for k in range(len(level_of)):
             i, x = level_of[k], tensor_of[k]
-            tile[n, k], partition[n, k] = found[0, i, x], found[1, i, x]
-            arriving[n, k], leaving[n, k] = moved[0, i, x], moved[1, i, x]
+            tile[n, k], arriving[n, k] = found[0, i, x], found[1, i, x]
+            leaving[n, k], partition[n, k] = found[2, i, x], found[3, i, x]
         if units_wait:
             pass_shape(coefficients, operands, mesh, factors, passes[n])
-        if len(conditions):
+        if len(follows):
             count = list_loops(factors, order, loops)
-            known = describe_leaders(
-                exact_leader, coefficients, uses, group_of, masked, conditions, fans_out, along_x,
-                factors, order, loops, count, keys, slots, known, leader[n],
-            )  # fmt: skip
-    return len(values), known
+            for f in range(len(follows)):
+                usable = leader_sizes(
+                    exact_leader, coefficients, follows[f, 1], follows[f, 2], follows[f, 0],
+                    follows[f, 3], follows[f, 4], factors, order, loops, count, fans_out,
+                    along_x, sizes,
+                )  # fmt: skip
+                if usable:
+                    leader[n, f] = leader_values(exact_leader, coefficients, follows[f, 2], sizes)

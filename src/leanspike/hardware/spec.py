@@ -17,6 +17,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from leanspike.errors import InputError
+from leanspike.files import write_whole
 
 # A workload of a thousand layers is well under 1 MB; larger files are not descriptions.
 MAX_BYTES = 4 * 1024 * 1024
@@ -132,10 +133,7 @@ def named(source: object) -> Iterator[None]:
 
 def write_yaml(data: object, path: Path) -> None:
     """Write plain data as YAML, keys in the order given."""
-    try:
-        path.write_text(yaml.safe_dump(data, sort_keys=False, width=100), encoding="utf-8")
-    except OSError as error:
-        raise InputError(f"cannot be written ({error.strerror})", where=str(path)) from None
+    write_whole(path, yaml.safe_dump(data, sort_keys=False, width=100))
 
 
 def load_yaml(path: Path) -> object:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from leanspike.errors import InputError
+from leanspike.files import replacing
 from leanspike.hardware.cost import WorkloadCost
 from leanspike.hardware.search_front import pareto_front
 
@@ -84,12 +85,7 @@ class SweepTable:
     def to_csv(self, path: str | Path) -> None:
         """Write :meth:`records` as CSV; what is missing is left empty."""
         records = self.records()
-        try:
-            with Path(path).open("w", encoding="utf-8", newline="") as file:
-                writer = csv.DictWriter(
-                    file, ["workload", *self.keys, *METRICS, "on_front", "error"]
-                )
-                writer.writeheader()
-                writer.writerows(records)
-        except OSError as error:
-            raise InputError(f"cannot be written ({error.strerror})", where=str(path)) from None
+        with replacing(path) as whole, whole.open("w", encoding="utf-8", newline="") as file:
+            writer = csv.DictWriter(file, ["workload", *self.keys, *METRICS, "on_front", "error"])
+            writer.writeheader()
+            writer.writerows(records)

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from leanspike.errors import InputError
+from leanspike.files import write_whole
 from leanspike.hardware.layer import Bits, Layer
 from leanspike.hardware.spec import parse_spec
 
@@ -186,10 +187,7 @@ def write_rows(layers: Sequence[Layer], path: Path) -> None:
                 where=str(path),
                 remedy="Save it as YAML",
             )
-    try:
-        path.write_text(text.getvalue(), encoding="utf-8", newline="")
-    except OSError as error:
-        raise InputError(f"cannot be written ({error.strerror})", where=str(path)) from None
+    write_whole(path, text.getvalue())
 
 
 def _cell(layer: Layer, place: tuple[str | int, ...]) -> str:

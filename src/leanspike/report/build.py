@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
+from leanspike.files import write_whole
 from leanspike.report.figures import save_figures
 from leanspike.report.findings import findings, shipping
-from leanspike.report.naming import naming
 from leanspike.report.page import render
 from leanspike.report.view import view
 from leanspike.study import Results
@@ -30,25 +29,13 @@ def build_report(db: str | Path, out: Path) -> Path:
     ------
     InputError
         When there is no study.
-    OSError
+    WriteError
         When the folder cannot be written.
     """
     results = Results.load(db)
     shown = view(results)
     page = render(shown, findings(results), shipping(results))
-    out.mkdir(parents=True, exist_ok=True)
     path = out / "report.html"
-    with naming(path):
-        _write_whole(path, page)
+    write_whole(path, page, parents=True)
     save_figures(shown, out / "figures")
     return path
-
-
-def _write_whole(path: Path, text: str) -> None:
-    """Write a file so that a failure leaves what was there."""
-    unfinished = path.with_name(path.name + ".part")
-    try:
-        unfinished.write_text(text, encoding="utf-8")
-        os.replace(unfinished, path)
-    finally:
-        unfinished.unlink(missing_ok=True)

@@ -11,8 +11,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from leanspike.files import replacing
 from leanspike.report.choice_figures import assumptions, choices
-from leanspike.report.naming import naming
 from leanspike.report.style import (
     COLUMN,
     PART_COLORS,
@@ -45,10 +45,9 @@ def save_figures(view: View, folder: Path, *, suffixes: Sequence[str] = SUFFIXES
 
     Raises
     ------
-    OSError
+    WriteError
         When the folder cannot be written.
     """
-    folder.mkdir(parents=True, exist_ok=True)
     written = []
     for name, draw in _figures(view).items():
         with paper_style():
@@ -56,8 +55,8 @@ def save_figures(view: View, folder: Path, *, suffixes: Sequence[str] = SUFFIXES
             draw(figure)
             for suffix in suffixes:
                 path = folder / f"{name}.{suffix}"
-                with naming(path):
-                    figure.savefig(path, metadata=UNDATED.get(suffix))
+                with replacing(path, parents=True) as unfinished:
+                    figure.savefig(unfinished, metadata=UNDATED.get(suffix))
                 written.append(path)
     return written
 

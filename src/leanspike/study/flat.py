@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import csv
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from leanspike.errors import InputError
+from leanspike.files import replacing
 from leanspike.study.point_result import Cost, LayerCost, PointResult
 from leanspike.study.results import Results
 
@@ -99,22 +99,21 @@ def write_rows(rows: Sequence[dict[str, Any]], path: Path) -> None:
         When there are no rows or the name ends in neither ``.csv`` nor ``.parquet``.
     ModuleNotFoundError
         For Parquet without pyarrow.
-    OSError
+    WriteError
         When the file cannot be written.
     """
     if not rows:
         raise InputError("no point is priced yet: nothing to write", where=str(path))
-    beside = path.with_name(path.name + ".part")
-    if path.suffix == ".csv":
-        with beside.open("w", newline="", encoding="utf-8") as file:
-            writer = csv.DictWriter(file, fieldnames=list(rows[0]))
-            writer.writeheader()
-            writer.writerows(rows)
-    elif path.suffix == ".parquet":
-        import pyarrow
-        from pyarrow import parquet
-
-        parquet.write_table(pyarrow.Table.from_pylist(list(rows)), beside)
-    else:
+    if path.suffix not in (".csv", ".parquet"):
         raise InputError("expected a name ending in .csv or .parquet", where=str(path))
-    os.replace(beside, path)
+    with replacing(path) as unfinished:
+        if path.suffix == ".csv":
+            with unfinished.open("w", newline="", encoding="utf-8") as file:
+                writer = csv.DictWriter(file, fieldnames=list(rows[0]))
+                writer.writeheader()
+                writer.writerows(rows)
+        else:
+            import pyarrow
+            from pyarrow import parquet
+
+            parquet.write_table(pyarrow.Table.from_pylist(list(rows)), unfinished)

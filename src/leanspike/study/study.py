@@ -10,6 +10,7 @@ import yaml
 
 from leanspike.errors import InputError
 from leanspike.events import FrameData
+from leanspike.files import write_whole
 from leanspike.study.dashboard import show_in_optuna, shown_meanwhile
 from leanspike.study.database import shown
 from leanspike.study.file import StudyFile
@@ -85,7 +86,7 @@ def run_study(
     try:
         store.begin(study, tasks, data=_described(data), provenance=provenance())
         text = yaml.safe_dump(study.plain(), sort_keys=False, width=100)
-        (out / "study.yaml").write_text(text, encoding="utf-8")
+        write_whole(out / "study.yaml", text)
         check_folder(store, out)
         watch.follow(where)
         if ray is not None:

@@ -16,7 +16,7 @@ from leanspike.hardware.counts.content import (
 from leanspike.hardware.counts.content import Contents as TileContents
 from leanspike.hardware.counts.geometry import tile_geometry
 from leanspike.hardware.counts.plan import Plan
-from leanspike.hardware.counts.row import ContentArrays, NestArrays, RowConditions
+from leanspike.hardware.counts.row import ContentArrays, NestArrays
 from leanspike.hardware.density import DensityModel
 from leanspike.hardware.mapping import Mapping
 from leanspike.hardware.semantics import Semantics
@@ -109,7 +109,8 @@ def content_arrays(
     plan: Plan,
     contents: Contents,
     models: Sequence[DensityModel],
-    conditions: RowConditions,
+    remedy: Ints,
+    p_left: Reals,
     semantics: Semantics,
     *,
     dense: bool = False,
@@ -139,5 +140,6 @@ def content_arrays(
         operand_density=np.array(
             [1.0 if dense else round(float(model.density), digits) for model in operands]
         ),
-        **conditions._asdict(),
+        remedy=remedy,
+        p_left=p_left,
     )

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
+from leanspike.files import replacing, write_whole
 from leanspike.report.figures import UNDATED
-from leanspike.report.naming import naming
 from leanspike.report.paper.bar_figures import breakdown, sparsity
 from leanspike.report.paper.claims import Claim, claims
 from leanspike.report.paper.column import Column
@@ -95,7 +95,7 @@ def reproduce(
 
     Raises
     ------
-    OSError
+    WriteError
         When the folder cannot be written.
     """
     tell = say or (lambda _: None)
@@ -115,13 +115,11 @@ def reproduce(
         (out / "claims.md", as_markdown(judged)),
         (out / "reproduce.html", render(judged, drawn, own=[study.column.title for study in own])),
     ):
-        with naming(path):
-            path.write_text(text + "\n", encoding="utf-8")
+        write_whole(path, text + "\n", parents=True)
     return judged
 
 
 def _draw(columns: Sequence[Column], folder: Path) -> list[Drawn]:
-    folder.mkdir(parents=True, exist_ok=True)
     drawn = []
     with paper_style():
         for name, plan in FIGURES.items():
@@ -129,8 +127,8 @@ def _draw(columns: Sequence[Column], folder: Path) -> list[Drawn]:
             plan.draw(figure, columns)
             for suffix in ("png", "pdf", "svg"):
                 path = folder / f"{name}.{suffix}"
-                with naming(path):
-                    figure.savefig(path, metadata=UNDATED[suffix])
+                with replacing(path, parents=True) as unfinished:
+                    figure.savefig(unfinished, metadata=UNDATED[suffix])
             svg = (folder / f"{name}.svg").read_text("utf-8")
             drawn.append(Drawn(name, plan.heading, plan.caption, svg))
     return drawn
