@@ -1,9 +1,14 @@
 import io
+import os
+import signal
+import subprocess
+import sys
 
 import pytest
 
 from leanspike.study import StudyFile, run_study
 from leanspike.study.progress import PlainProgress
+from leanspike.study.together import run_ranks
 
 
 @pytest.mark.timeout(280)
@@ -31,3 +36,64 @@ def test_a_study_on_two_devices_records_every_point_once(tmp_path):
         assert (tmp_path / result.record["checkpoint"]).is_file()
     assert not list(tmp_path.glob("trainings/*/together.json"))
     assert not list(tmp_path.glob("trainings/*/resume.ckpt"))
+
+
+FAILS = """
+import os, time
+from torch.distributed.elastic.multiprocessing.errors import record
+
+@record
+def work():
+    time.sleep(1000 * (os.environ["RANK"] == "1"))
+    print("rank", os.environ["RANK"], flush=True)
+    raise ValueError("too bad")
+
+work()
+"""
+
+
+def test_what_fails_in_one_is_said_and_the_others_are_ended():
+    lines = []
+    with pytest.raises(RuntimeError, match=r"^ValueError: too bad$"):
+        run_ranks([sys.executable, "-c", FAILS], 2, on_line=lines.append)
+    assert lines == ["rank 0"]
+
+
+def test_a_process_that_is_killed_is_said():
+    line = [sys.executable, "-c", "import os; os.kill(os.getpid(), 9)"]
+    with pytest.raises(RuntimeError, match="SIGKILL"):
+        run_ranks(line, 2)
+
+
+SLEEPS = "import os, time; print(os.getpid(), flush=True); time.sleep(1000)"
+CALLS = f"""
+import sys
+from leanspike.study.together import run_ranks
+run_ranks([sys.executable, "-c", {SLEEPS!r}], 2, on_line=lambda line: print(line, flush=True))
+"""
+
+
+def alive(pid):
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+@pytest.mark.parametrize("everyone", [False, True])
+def test_ctrl_c_leaves_no_process_behind(everyone):
+    """Whether only the caller is interrupted, or all of the terminal's processes at once."""
+    caller = subprocess.Popen(
+        [sys.executable, "-c", CALLS],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        start_new_session=True,
+    )
+    ranks = [int(caller.stdout.readline()) for _ in range(2)]
+    assert all(alive(pid) for pid in ranks)
+    (os.killpg if everyone else os.kill)(caller.pid, signal.SIGINT)
+    caller.wait()
+    caller.stdout.close()
+    assert not any(alive(pid) for pid in ranks)

@@ -6,8 +6,9 @@ import json
 import os
 import resource
 import signal
+import subprocess
+import sys
 import threading
-import warnings
 from pathlib import Path
 
 import pytest
@@ -17,8 +18,8 @@ from small import small_data, small_net
 from leanspike.compress import load_state
 from leanspike.errors import InputError
 from leanspike.events import FrameData
+from leanspike.files import WriteError
 from leanspike.training import EpochRecord, TrainingConfig, evaluate, fit
-from leanspike.training import fit as fit_function
 from leanspike.training.weights import weights_digest
 
 CONFIG = TrainingConfig(epochs=4, lr=2e-2, warmup_epochs=1, batch_size=16, accelerator="cpu")
@@ -129,6 +130,31 @@ def test_resumed_training_equals_an_uninterrupted_one(epoch: int, tmp_path: Path
 
     assert without_times(result.history) == without_times(expected.history)
     assert result.best_epoch == expected.best_epoch
+
+
+def test_checkpoint_of_an_earlier_version_is_named(tmp_path: Path) -> None:
+    with pytest.raises(StoppedError):
+        fit(
+            small_net(),
+            small_data(),
+            CONFIG,
+            out=tmp_path,
+            seed=1,
+            progress=stop_after(1, StoppedError()),
+        )
+    torch.save({"state_dict": {}, "history": []}, tmp_path / "resume.ckpt")
+    with pytest.raises(InputError, match=r"resume.ckpt: not a readable checkpoint.*resume=False"):
+        fit(small_net(), small_data(), CONFIG, out=tmp_path, seed=1)
+
+
+@pytest.mark.parametrize("mode", [True, False])
+def test_modes_that_layers_had_are_kept(mode: bool, tmp_path: Path) -> None:
+    """A batch norm put into evaluation mode is frozen: training leaves its statistics."""
+    net = small_net().train()
+    net.norm.train(mode)
+    fit(net, small_data(), CONFIG, out=tmp_path, seed=1)
+    assert (net.training, net.norm.training) == (True, mode)
+    assert bool(net.norm.num_batches_tracked) == mode
 
 
 def test_ctrl_c_stops_and_the_epochs_done_are_kept(tmp_path: Path) -> None:
@@ -259,25 +285,28 @@ def test_unwritable_folder_is_named(tmp_path: Path) -> None:
         fit(small_net(), small_data(), CONFIG, out=tmp_path / "file" / "run", seed=1)
 
 
+@pytest.mark.parametrize("lost", ["best.safetensors", "resume.ckpt", "history.json"])
 def test_full_disk_in_the_middle_keeps_what_was_there(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    lost: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    write = Path.write_bytes
+    replace = os.replace
 
-    def full(path: Path, content: bytes) -> int:
-        if "best" in path.name:
-            write(path, content[: len(content) // 2])
+    def full(old: Path, new: Path) -> None:
+        if new.name == lost:
             raise OSError(errno.ENOSPC, "No space left on device")
-        return write(path, content)
+        replace(old, new)
 
-    fit(small_net(), small_data(), CONFIG, out=tmp_path / "earlier", seed=1)
-    monkeypatch.setattr(Path, "write_bytes", full)
-    with pytest.raises(InputError, match=r"best.safetensors: cannot write: No space left"):
+    whole = small_net()
+    fit(whole, small_data(), CONFIG, out=tmp_path / "earlier", seed=1)
+    monkeypatch.setattr(os, "replace", full)
+    with pytest.raises(WriteError, match=rf"{lost}: cannot write: No space left"):
         fit(small_net(), small_data(), CONFIG, out=tmp_path / "now", seed=1)
     monkeypatch.undo()
-    assert not list((tmp_path / "now").glob("*partial"))
-    load_state(small_net(), tmp_path / "earlier" / "best.safetensors")
-    fit(small_net(), small_data(), CONFIG, out=tmp_path / "now", seed=1)
+    known = {"run.json", "resume.ckpt", "best.safetensors"}
+    assert {each.name for each in (tmp_path / "now").iterdir()} <= known - {lost}
+    net = small_net()
+    fit(net, small_data(), CONFIG, out=tmp_path / "now", seed=1)
+    assert weights_digest(net) == weights_digest(whole)
 
 
 def test_checkpoint_that_does_not_fit_on_the_disk_is_named(tmp_path: Path) -> None:
@@ -294,15 +323,20 @@ def test_checkpoint_that_does_not_fit_on_the_disk_is_named(tmp_path: Path) -> No
     assert len(fit(small_net(), small_data(), CONFIG, out=tmp_path / "now", seed=1).history) == 4
 
 
-def test_says_nothing_and_warns_of_nothing(
-    tmp_path: Path, capfd: pytest.CaptureFixture[str]
-) -> None:
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        fit_function(small_net(), small_data(), CONFIG, out=tmp_path, seed=1)
-    captured = capfd.readouterr()
-    assert captured.out == ""
-    assert captured.err == ""
+@pytest.mark.parametrize("precision", ["32-true", "bf16-mixed"])
+def test_says_nothing_and_warns_of_nothing(precision: str, tmp_path: Path) -> None:
+    script = f"""
+import sys, warnings
+from pathlib import Path
+sys.path.insert(0, {str(Path(__file__).parent)!r})
+from small import small_data, small_net
+from leanspike.training import TrainingConfig, fit
+warnings.simplefilter("error")
+config = TrainingConfig(epochs=2, warmup_epochs=1, precision={precision!r}, accelerator="cpu")
+fit(small_net(), small_data(), config, out=Path({str(tmp_path)!r}), seed=1)
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
 def test_bfloat16_trains(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import sys
 from pathlib import Path
 
@@ -13,17 +14,21 @@ from safetensors.torch import load_file
 from small import split
 
 from leanspike.errors import InputError
-from leanspike.training import Batches, TrainingConfig
-from leanspike.training.ranks import rank_of, run_ranks
+from leanspike.training import Batches
 
 
 def test_two_devices_train_what_one_does(tmp_path: Path) -> None:
     together, alone = tmp_path / "together", tmp_path / "alone"
     script = Path(__file__).with_name("rank_script.py")
-    said: list[str] = []
-    run_ranks([sys.executable, str(script), str(together)], 2, on_line=said.append)
+    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
+    done = subprocess.run(
+        [*torchrun, "--nproc-per-node=2", str(script), str(together)],
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+    )
     train(alone, 1)
-    assert said == ["0", "1"]
+    assert done.stdout.split() == ["0", "1"]
     one, other = (load_file(folder / "best.safetensors") for folder in (alone, together))
     for name, value in one.items():
         np.testing.assert_allclose(other[name], value, rtol=1e-4, atol=1e-5)
@@ -52,14 +57,6 @@ def test_the_ranks_shares_are_every_batch(count: int, ranks: int, batch_size: in
         assert together == sorted(f.numpy().tobytes() for f in frames)
 
 
-def test_what_fails_in_one_is_said() -> None:
-    line = [sys.executable, "-c", "import os, time; time.sleep(9 * (os.environ['RANK'] == '1'));"
-            "raise ValueError('too bad')"]  # fmt: skip
-    with pytest.raises(RuntimeError, match="ValueError: too bad"):
-        run_ranks(line, 2)
-
-
-def test_several_devices_in_one_process_are_refused() -> None:
-    assert rank_of(TrainingConfig(epochs=3)) == (0, 1)
+def test_several_devices_in_one_process_are_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="2 devices need as many processes"):
-        rank_of(TrainingConfig(epochs=3, devices=2))
+        train(tmp_path, 2)

@@ -14,6 +14,13 @@ from pathlib import Path
 MOST_JOBS = 4
 
 
+def usable_cores() -> int:
+    """Return how many cores this process may use, where the system tells; else all there are."""
+    if hasattr(os, "sched_getaffinity"):  # macOS and Windows have no such thing
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
 def usual_jobs() -> int:
     """Return how many processes suit this machine: one with a GPU, else one per core, up to 4.
 
@@ -24,7 +31,7 @@ def usual_jobs() -> int:
 
     if torch.cuda.is_available():
         return 1
-    return max(1, min(len(os.sched_getaffinity(0)), MOST_JOBS))
+    return min(usable_cores(), MOST_JOBS)
 
 
 @contextmanager
@@ -33,7 +40,7 @@ def cores_shared_by(jobs: int) -> Iterator[None]:
     import torch
 
     before = torch.get_num_threads()
-    torch.set_num_threads(_share(jobs))
+    torch.set_num_threads(share_of_cores(jobs))
     try:
         yield
     finally:
@@ -53,7 +60,7 @@ def further_workers(count: int, line: Sequence[str]) -> Iterator[None]:
     When the body is done they are waited for; when it is interrupted or fails they are
     interrupted, and give back what they were doing.
     """
-    share = str(_share(count + 1))
+    share = str(share_of_cores(count + 1))
     threads = {"OMP_NUM_THREADS": share, "NUMBA_NUM_THREADS": share}
     workers = [
         subprocess.Popen(
@@ -77,8 +84,9 @@ def further_workers(count: int, line: Sequence[str]) -> Iterator[None]:
             _wait(worker)
 
 
-def _share(jobs: int) -> int:
-    return max(1, len(os.sched_getaffinity(0)) // jobs)
+def share_of_cores(jobs: int) -> int:
+    """Return how many cores each of so many processes gets, at least one."""
+    return max(1, usable_cores() // jobs)
 
 
 def _wait(worker: subprocess.Popen[bytes]) -> None:

@@ -12,4 +12,3 @@ from leanspike.training.records import EpochRecord as EpochRecord
 from leanspike.training.records import FitResult as FitResult
 from leanspike.training.schedule import lr_factor as lr_factor
 from leanspike.training.strategies import run_strategy as run_strategy
-from leanspike.training.weights import save_weights as save_weights

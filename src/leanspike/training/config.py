@@ -33,9 +33,9 @@ class TrainingConfig:
         As lightning names it: ``"auto"``, ``"cpu"``, ``"gpu"``, ...
     devices
         How many, 1 by default; or a tuple with the index of the one device to use, such as
-        ``(1,)``. Several work on one training by lightning's distributed data parallel: `fit` is
-        then called in as many processes (see :mod:`leanspike.training.ranks`), each of which
-        takes its share of every batch.
+        ``(1,)``. Several work on one training by torch's distributed data parallel: `fit` is then
+        called in as many processes, which torchrun starts, and each takes its share of every
+        batch.
 
     Examples
     --------

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Iterator
 from contextlib import AbstractContextManager
 
 import torch
@@ -40,19 +41,30 @@ def evaluate(
         raise ValueError("the split is empty")
     home = next((p.device for p in net.parameters()), torch.device("cpu"))
     place = torch.device(device or ("cuda" if torch.cuda.is_available() else home))
-    modes = [(module, module.training) for module in net.modules()]
-    net.eval().to(place)
     right = torch.zeros((), dtype=torch.int64, device=place)
+    net.to(place)
     try:
-        with torch.inference_mode(), _cast(precision, place):
+        with evaluating(net), _cast(precision, place):
             for frames, labels in Batches(split, batch_size):
                 rates = net(network_input(frames.to(place)))
                 right += (rates.argmax(1) == labels.to(place)).sum()
     finally:
-        for module, mode in modes:
-            module.training = mode
         net.to(home)
     return int(right) / len(split)
+
+
+@contextlib.contextmanager
+def evaluating(net: nn.Module) -> Iterator[None]:
+    """Compute in evaluation mode without gradients; each module's mode is restored."""
+    modes = [(module, module.training) for module in net.modules()]
+    net.eval()
+    try:
+        # Not inference mode: what networks with states of their own keep could not be written then.
+        with torch.no_grad():
+            yield
+    finally:
+        for module, mode in modes:
+            module.training = mode
 
 
 def _cast(precision: Precision, place: torch.device) -> AbstractContextManager[object]:

@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from leanspike.compress import Strategy, begin_phase, reestimate_batchnorm
+from leanspike.compress import Strategy, begin_phase, reestimate_batchnorm, save_state
 from leanspike.events import FrameData
 from leanspike.training.batches import Batches, network_input
 from leanspike.training.config import TrainingConfig
@@ -17,7 +17,6 @@ from leanspike.training.distillation import Distillation, frozen_copy
 from leanspike.training.evaluate import evaluate
 from leanspike.training.fit import fit
 from leanspike.training.records import EpochRecord, FitResult
-from leanspike.training.weights import save_weights
 
 
 def run_strategy(
@@ -95,6 +94,6 @@ def _reestimated(
     with torch.no_grad():
         reestimate_batchnorm(net, inputs)
     checkpoint = result.checkpoint.with_name("reestimated.safetensors")
-    save_weights(net, checkpoint)
+    save_state(net, checkpoint)
     accuracy = evaluate(net, data.validation, precision=config.precision)
     return dataclasses.replace(result, validation_accuracy=accuracy, checkpoint=checkpoint)

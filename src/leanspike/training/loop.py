@@ -1,0 +1,186 @@
+"""The training loop: epochs of steps, a validation after each, and what continues from there."""
+
+from __future__ import annotations
+
+import dataclasses
+import io
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+from lightning.fabric import Fabric
+from torch import Tensor, nn
+
+from leanspike.compress import save_state
+from leanspike.errors import InputError
+from leanspike.events import FrameData
+from leanspike.files import write_whole
+from leanspike.training.batches import Batches, network_input
+from leanspike.training.config import TrainingConfig
+from leanspike.training.distillation import Distillation
+from leanspike.training.evaluate import evaluating
+from leanspike.training.loss import rate_loss
+from leanspike.training.records import EpochRecord
+from leanspike.training.schedule import lr_factor
+
+BEST, RESUME = "best.safetensors", "resume.ckpt"
+
+
+class Loop:
+    """One training: Adam on `rate_loss`, its rate by `lr_factor`, anew seeded every epoch.
+
+    On several ranks each takes its share of every batch, and all validate on everything.
+
+    Parameters
+    ----------
+    fabric
+        Devices, precision and processes, launched.
+    net, data, config, seed, distillation
+        As in `fit`.
+    """
+
+    def __init__(
+        self,
+        fabric: Fabric,
+        net: nn.Module,
+        data: FrameData,
+        config: TrainingConfig,
+        *,
+        seed: int,
+        distillation: Distillation | None = None,
+    ) -> None:
+        self.fabric, self.net, self.config, self.seed = fabric, net, config, seed
+        self.distillation = distillation
+        self.history: list[EpochRecord] = []
+        self.batches = Batches(
+            data.train,
+            config.batch_size,
+            seed=seed,
+            shift=config.shift,
+            rank=fabric.global_rank,
+            ranks=fabric.world_size,
+        )
+        self.validation = Batches(data.validation, config.batch_size)
+        parameters = [p for p in net.parameters() if p.requires_grad]
+        # Fused: one loop over all parameters instead of a dozen small operations for each.
+        optimizer = torch.optim.Adam(parameters, lr=config.lr, fused=True)
+        self.model, self.optimizer = fabric.setup(net, optimizer)
+        if distillation is not None:
+            fabric.to_device(distillation.teacher)
+
+    def run(self, out: Path, progress: Callable[[EpochRecord], None] | None) -> None:
+        """Train the epochs that are left; after each, keep in `out` what is best and resumes."""
+        best = None
+        for record in self.history:
+            best = record if record.better_than(best) else best
+        first = self.fabric.is_global_zero
+        for epoch in range(len(self.history), self.config.epochs):
+            start = time.perf_counter()
+            train_loss = self._train(epoch)
+            loss, accuracy = self._validate()
+            record = EpochRecord(
+                epoch=epoch,
+                train_loss=train_loss,
+                validation_loss=loss,
+                validation_accuracy=accuracy,
+                lr=self._lr((epoch + 1) * len(self.batches)),
+                seconds=time.perf_counter() - start,
+            )
+            # Batch-norm statistics differ a little between ranks: those of the first are kept.
+            record = self.fabric.broadcast(record)
+            self.history.append(record)
+            if record.better_than(best):
+                best = record
+                if first:
+                    save_state(self.net, out / BEST)
+            if first:
+                write_whole(out / RESUME, self._state())
+            self.fabric.barrier()
+            if progress is not None and first:
+                progress(record)
+
+    def take_up(self, checkpoint: Path) -> None:
+        """Continue after the last epoch that a checkpoint holds; it is read without running code.
+
+        Raises
+        ------
+        InputError
+            When the file is damaged or not a checkpoint of this loop.
+        """
+        try:
+            state = torch.load(checkpoint, map_location="cpu", weights_only=True)
+            self.history = [EpochRecord(**record) for record in state["history"]]
+            self.net.load_state_dict(state["net"])
+            self.optimizer.load_state_dict(state["optimizer"])
+            self.fabric.strategy.precision.load_state_dict(state["precision"])
+        except Exception as error:
+            # torch raises RuntimeError, UnpicklingError, EOFError or OSError on damaged files.
+            first = str(error).splitlines()[0] if str(error) else type(error).__name__
+            raise InputError(
+                f"not a readable checkpoint ({first})",
+                where=str(checkpoint),
+                remedy="Begin anew (resume=False), or remove it",
+            ) from error
+
+    def _state(self) -> bytes:
+        file = io.BytesIO()
+        state = {
+            "history": [dataclasses.asdict(record) for record in self.history],
+            "net": self.net.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "precision": self.fabric.strategy.precision.state_dict(),
+        }
+        torch.save(state, file)
+        return file.getvalue()
+
+    def _lr(self, step: int) -> float:
+        config, steps = self.config, len(self.batches)
+        return config.lr * lr_factor(
+            step,
+            warmup_steps=config.warmup_epochs * steps,
+            total_steps=config.epochs * steps,
+        )
+
+    def _train(self, epoch: int) -> float:
+        """Take an epoch's steps and return the mean loss."""
+        fabric = self.fabric
+        # By the epoch's number, so that a resumed training continues bit for bit. Ranks draw
+        # apart; the first draws as a process alone would.
+        torch.manual_seed(self.seed * 1_000_003 + epoch + 500_009 * fabric.global_rank)
+        self.batches.epoch = epoch
+        total, count = torch.zeros((), device=fabric.device), 0
+        for step, batch in enumerate(self.batches, start=epoch * len(self.batches)):
+            for group in self.optimizer.param_groups:
+                group["lr"] = self._lr(step)
+            frames, labels = fabric.to_device(batch)
+            loss = self._loss(network_input(frames), labels)
+            self.optimizer.zero_grad()
+            fabric.backward(loss)
+            self.optimizer.step()
+            total += loss.detach() * len(labels)
+            count += len(labels)
+        whole = torch.stack([total, torch.tensor(float(count), device=fabric.device)])
+        fabric.all_reduce(whole, reduce_op="sum")
+        return float(whole[0]) / float(whole[1])
+
+    def _loss(self, x: Tensor, labels: Tensor) -> Tensor:
+        with self.fabric.autocast():
+            rates = self.model(x)
+            if self.distillation is None:
+                return rate_loss(rates, labels)
+            return self.distillation.loss(x, rates, labels)
+
+    def _validate(self) -> tuple[float, float]:
+        """Return loss and accuracy over the validation split."""
+        device = self.fabric.device
+        loss = torch.zeros((), device=device)
+        right = torch.zeros((), dtype=torch.int64, device=device)
+        with evaluating(self.net), self.fabric.autocast():
+            for batch in self.validation:
+                frames, labels = self.fabric.to_device(batch)
+                rates = self.net(network_input(frames))
+                loss += rate_loss(rates, labels) * len(labels)
+                right += (rates.argmax(1) == labels).sum()
+        count = len(self.validation.split)
+        return float(loss) / count, int(right) / count
