@@ -3,7 +3,7 @@ import logging
 import numba
 import numpy as np
 
-from leanspike.nn import compiling, cpu_blocks
+from leanspike.nn import compiling
 
 
 def double(x):
@@ -11,10 +11,21 @@ def double(x):
         x[i] *= 2
 
 
-def test_kept_code_depends_on_every_kernel_file():
+def test_kept_code_lies_under_a_name_of_every_kernel_file(tmp_path, monkeypatch):
     """A kernel's own file may be unchanged while one it calls into is not."""
-    cache = cpu_blocks.slope._cache._cache_file
-    assert cache._source_stamp == compiling.SOURCES
+    monkeypatch.setattr(compiling, "CODE", tmp_path / "kernels")
+    usual = numba.config.CACHE_DIR
+    kernel = compiling.compiled(double)
+    assert usual == numba.config.CACHE_DIR
+    kernel(np.ones(3))
+    assert {path.suffix for path in tmp_path.glob("kernels/*/*")} == {".nbi", ".nbc"}
+    again = compiling.compiled(double)
+    again(np.ones(3))
+    assert sum(again.stats.cache_hits.values()) == 1
+    monkeypatch.setattr(compiling, "CODE", tmp_path / "others")
+    other = compiling.compiled(double)
+    other(np.ones(3))
+    assert sum(other.stats.cache_hits.values()) == 0
 
 
 def test_without_a_folder_to_write_to_kernels_still_compile(monkeypatch):

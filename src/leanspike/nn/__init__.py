@@ -1,12 +1,12 @@
 """Neurons, surrogate gradients, fused kernels, attention and networks."""
 
 from leanspike.nn.attention import SameConv1d, attend
-from leanspike.nn.backend import Backend, choose_backend, set_backend
+from leanspike.nn.backend import Backend, choose_backend
 from leanspike.nn.dynamics import NeuronState
 from leanspike.nn.event_convolution import convolve
 from leanspike.nn.network import SpikingNetwork, build_network
 from leanspike.nn.network_config import NetworkConfig
-from leanspike.nn.neuron import Neuron
+from leanspike.nn.neuron import Neuron, set_backend
 from leanspike.nn.neuron_config import NeuronConfig
 from leanspike.nn.published import load_published, rename_published
 from leanspike.nn.stage import fire

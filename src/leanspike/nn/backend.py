@@ -8,7 +8,6 @@ from importlib.util import find_spec
 from typing import Literal, get_args
 
 import torch
-from torch import nn
 
 from leanspike.errors import InputError
 
@@ -58,20 +57,3 @@ def choose_backend(wanted: str, device: torch.device) -> str:
             f"backend {wanted} cannot run on {device.type} tensors", remedy="Use backend auto"
         )
     return wanted
-
-
-def set_backend(model: nn.Module, name: Backend) -> nn.Module:
-    """Make every neuron layer of ``model`` use one backend; returns the model.
-
-    Raises
-    ------
-    InputError
-        If the name is unknown. Whether it can run is checked when tensors arrive.
-    """
-    from leanspike.nn.neuron import Neuron
-
-    check_backend(name)
-    for module in model.modules():
-        if isinstance(module, Neuron):
-            module.backend = name
-    return model

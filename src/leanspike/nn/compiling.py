@@ -12,29 +12,32 @@ from typing import Any
 import numba
 
 log = logging.getLogger(__name__)
+config: Any = numba.config
 SLOW_S = 0.5
 """First calls that take longer than this are worth a line in the log."""
 
 SOURCES = hashlib.sha256(
     b"".join(path.read_bytes() for path in sorted(Path(__file__).parent.glob("cpu_*.py")))
 ).hexdigest()
+CODE = Path(config.CACHE_DIR or Path(__file__).parent / "__pycache__") / f"kernels-{SOURCES[:16]}"
+"""Where machine code is kept: numba looks at a function's own file to tell whether kept code is
+fresh, but the code holds functions of the other files too: it lies under a name of them all."""
 
 
 def compiled(function: Callable[..., Any]) -> Any:
     """Compile a function when it is first called with new types; keep the code on disk.
 
     It releases the GIL, so that several threads can run it on parts of the data, and divides as
-    IEEE 754 says. numba keeps the code beside the source or, where that is read-only, in the
-    user's cache folder; where neither can be written, every process compiles again.
+    IEEE 754 says. numba keeps the code in `CODE` or, where that is read-only, in the user's cache
+    folder; where neither can be written, every process compiles again.
     """
+    usual, config.CACHE_DIR = config.CACHE_DIR, str(CODE)
     try:
-        kernel: Any = numba.njit(nogil=True, error_model="numpy", cache=True)(function)
+        return numba.njit(nogil=True, error_model="numpy", cache=True)(function)
     except RuntimeError:  # numba found no folder to write to
         return numba.njit(nogil=True, error_model="numpy")(function)
-    # numba looks at the function's own file to tell whether kept code is fresh, but the code holds
-    # functions from the other files too: make it look at all of them.
-    kernel._cache._cache_file._source_stamp = SOURCES
-    return kernel
+    finally:
+        config.CACHE_DIR = usual
 
 
 def call(kernel: Any, *arguments: Any) -> Any:

@@ -171,3 +171,18 @@ class _ChannelMixer:
     def __call__(self, s: Tensor) -> Tensor:
         mixed: Tensor = self.linear(s.movedim(1, -1))
         return mixed.movedim(-1, 1)
+
+
+def set_backend(model: nn.Module, name: Backend) -> nn.Module:
+    """Make every neuron layer of ``model`` use one backend; returns the model.
+
+    Raises
+    ------
+    InputError
+        If the name is unknown. Whether it can run is checked when tensors arrive.
+    """
+    check_backend(name)
+    for module in model.modules():
+        if isinstance(module, Neuron):
+            module.backend = name
+    return model
