@@ -96,6 +96,17 @@ def test_batch_norm_and_free_scales_agree(neuron: NeuronConfig) -> None:
     assert (recording.output == expected).mean() > 0.999
 
 
+def test_pooling_after_the_last_neurons_is_in_the_output() -> None:
+    torch.manual_seed(0)
+    net = nn.Sequential(nn.Conv2d(2, 3, 3), Step(), nn.MaxPool2d(2)).double().eval()
+    nn.init.normal_(net[0].weight)
+    prepare(net, CompressionConfig(weight_bits=4, power_of_two_scale=True))
+    x = counts(1, 5, 2, 8, 8).double()
+    recording = integer_network(net, x, run=lambda m, b: m(b[0])).run(x.numpy())
+    assert recording.spikes["0"].shape == (1, 5, 3, 6, 6)
+    assert np.array_equal(recording.output[0], net(x[0]).detach().numpy())
+
+
 def test_affine_codes() -> None:
     net = Chain(NeuronConfig(), norm=False, bias=False).double().eval()
     prepare(net, CompressionConfig(weight_bits=4, quantizer="affine", power_of_two_scale=True))

@@ -9,7 +9,7 @@ from torch import nn
 from leanspike.compress import CompressionConfig, prepare
 from leanspike.errors import InputError
 from leanspike.export import FORMATS, Packed, export_integers, integer_network, unpack_weights
-from leanspike.nn import NetworkConfig, build_network
+from leanspike.nn import NetworkConfig, Neuron, NeuronConfig, build_network
 
 
 def exported(out: Path, format: str = "dense") -> tuple[object, np.ndarray, dict]:
@@ -58,6 +58,45 @@ def test_files_hold_the_network(tmp_path: Path) -> None:
         most = 2 ** (facts["accumulator_bits"] - 1) - 1
         assert np.abs(golden[f"{name}.accumulated"]).max() <= most
     assert fired > 0
+
+
+@pytest.mark.parametrize("quantizer", ["xnor", "uniform"])
+def test_a_bench_from_the_files_alone_gives_the_golden_spikes(
+    tmp_path: Path, quantizer: str
+) -> None:
+    """Run what the memory files say, with signed inputs and a reset by subtraction."""
+    torch.manual_seed(0)
+    net = nn.Sequential(nn.Linear(9, 6, bias=False), Neuron(NeuronConfig(reset="soft")))
+    nn.init.normal_(net[0].weight)
+    bits = 1 if quantizer == "xnor" else 5
+    prepare(net, CompressionConfig(weight_bits=bits, quantizer=quantizer))
+    x = np.random.default_rng(0).integers(-5, 9, (8, 4, 9))
+    network = integer_network(net, torch.as_tensor(x).float(), fraction_bits=8)
+    manifest = json.loads(export_integers(network, x, tmp_path).read_text())
+    assert manifest["input"]["signed"]
+    layer = manifest["layers"][0]
+
+    def words(name: str, bits: int) -> np.ndarray:
+        return np.array(read_words(tmp_path / f"0.{name}.mem", bits))
+
+    state = layer["state_bits"]
+    if bits == 1:
+        lines = (tmp_path / "0.weights.mem").read_text().split()
+        weights = 2 * np.array([int(line, 16) for line in lines]) - 1
+    else:
+        weights = words("weights", layer["weight_word_bits"])
+    inputs = np.array(read_words(tmp_path / "inputs.mem", manifest["input"]["bits"]))
+    sums = inputs.reshape(8, 4, 9) @ weights.reshape(6, 9).T
+    assert np.abs(sums).max() < 2 ** (layer["accumulator_bits"] - 1)
+    v, fired = np.zeros((4, 6), int) + words("reset", state), []
+    for a in sums:
+        current = (a << layer["fraction_bits"]) + words("bias", state)
+        h = v + ((current - (v - words("reset", state))) * layer["leak"] >> layer["leak_shift"])
+        fired.append(h >= words("threshold", state))
+        v = np.where(fired[-1], h - words("threshold_step", state), h)
+    golden = np.load(tmp_path / "golden.npz")
+    assert np.array_equal(np.array(fired), golden["0.spikes"])
+    assert 0.05 < np.array(fired).mean() < 0.95
 
 
 @pytest.mark.parametrize("format", FORMATS)

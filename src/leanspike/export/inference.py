@@ -35,6 +35,8 @@ class Recording:
         Per layer name, int64 ``[T, N, ...]``: sums of weights, before bias and leak.
     potentials
         Per layer name, int64 ``[T, N, ...]``: membrane potentials after the reset.
+    output
+        Spikes of the last layer, uint8 ``[T, N, ...]``, pooled where pooling follows.
     """
 
     inputs: Integers
@@ -42,11 +44,7 @@ class Recording:
     spikes: dict[str, NDArray[np.uint8]]
     accumulated: dict[str, Integers]
     potentials: dict[str, Integers]
-
-    @property
-    def output(self) -> NDArray[np.uint8]:
-        """Spikes of the last layer, ``[T, N, ...]``."""
-        return self.spikes[list(self.spikes)[-1]]
+    output: NDArray[np.uint8]
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,19 +88,18 @@ class IntegerNetwork:
             raise InputError("inputs are not whole numbers")
         steps, samples = whole.shape[:2]
         values = {INPUT: whole}
-        recording = Recording(whole, {}, {}, {}, {})
+        entered, fired, accumulated, left = {}, {}, {}, {}
         for layer, source in zip(self.layers, self.sources, strict=True):
             entering = gather(source, values).reshape(steps, samples, *layer.input_shape)
             sums = accumulate(layer, entering.reshape(steps * samples, *layer.input_shape))
             sums = sums.reshape(steps, samples, *sums.shape[1:])
             spikes, potentials = fire(layer, sums)
-            recording.entering[layer.name] = entering
-            recording.accumulated[layer.name] = sums
-            recording.potentials[layer.name] = potentials
-            recording.spikes[layer.name] = spikes
+            entered[layer.name], fired[layer.name] = entering, spikes
+            accumulated[layer.name], left[layer.name] = sums, potentials
             out = spikes.astype(np.int64)
             values[layer.name] = out if layer.pool is None else max_pool(out, *layer.pool)
-        return recording
+        output = values[self.layers[-1].name].astype(np.uint8)
+        return Recording(whole, entered, fired, accumulated, left, output)
 
 
 def integer_network(

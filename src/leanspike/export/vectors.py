@@ -33,11 +33,12 @@ def export_integers(
       whole numbers.
     - ``<layer>.weights.mem``, ``.bias.mem``, ``.threshold.mem``, ``.reset.mem``: hexadecimal words
       for Verilog's ``$readmemh``, one value a line in two's complement, weights in the order
-      M, C, R, S. A membrane of few bits adds ``.membrane_step.mem``.
+      M, C, R, S (of one bit: 1, and 0 for -1). A reset by subtraction adds
+      ``.threshold_step.mem``, what it subtracts; a membrane of few bits ``.membrane_step.mem``.
     - ``golden.npz``: inputs, and per layer its input, accumulated sums, potentials and spikes.
     - ``inputs.mem``, ``<layer>.spikes.mem``: the same for ``$readmemh``, in the order T, N, C,
-      H, W: one input value a line; one line of spikes per time step and sample, first output in
-      the lowest bit.
+      H, W: one input value a line, in two's complement where one is negative; one line of spikes
+      per time step and sample, first output in the lowest bit.
 
     Parameters
     ----------
@@ -62,21 +63,23 @@ def export_integers(
     """
     out = Path(out)
     recording = network.run(inputs)
-    largest = int(recording.inputs.max(initial=1))
+    signed = bool((recording.inputs < 0).any())
+    bits = signed_bits(recording.inputs) if signed else _bits(recording.inputs)
     try:
         out.mkdir(parents=True, exist_ok=True)
         manifest = {
             "input": {
                 "file": "inputs.mem",
                 "shape": list(recording.inputs.shape),
-                "bits": max(1, largest.bit_length()),
+                "bits": bits,
+                "signed": signed,
             },
             "layers": [
                 {"source": _plain(source)} | _write_layer(layer, recording, out, format)
                 for layer, source in zip(network.layers, network.sources, strict=True)
             ],
         }
-        _write_words(out / "inputs.mem", recording.inputs, max(1, largest.bit_length()))
+        _write_words(out / "inputs.mem", recording.inputs, bits)
         golden: dict[str, NDArray[Any]] = {"inputs": recording.inputs}
         for name in recording.spikes:
             golden[f"{name}.inputs"] = recording.entering[name]
@@ -95,7 +98,7 @@ def _write_layer(
     layer: IntegerLayer, recording: Recording, out: Path, format: str
 ) -> dict[str, Any]:
     name = layer.name
-    largest = max(1, int(recording.entering[name].max(initial=1)))
+    largest = int(np.abs(recording.entering[name]).max(initial=1))
     packed = pack_weights(layer.weights, layer.word_bits, format)
     np.savez_compressed(
         out / f"{name}.weights.npz",
@@ -109,10 +112,18 @@ def _write_layer(
     spikes = recording.spikes[name]
     state = max(
         signed_bits(values)
-        for values in (layer.bias, layer.threshold, layer.reset, recording.potentials[name])
+        for values in (
+            layer.bias,
+            layer.threshold,
+            layer.threshold_step,
+            layer.reset,
+            recording.potentials[name],
+        )
     )
-    _write_words(out / f"{name}.weights.mem", layer.weights, layer.word_bits)
-    for what in ("bias", "threshold", "reset"):
+    binary = layer.word_bits == 1
+    weights = (layer.weights + 1) // 2 if binary else layer.weights  # -1 is 0, as packed
+    _write_words(out / f"{name}.weights.mem", weights, layer.word_bits)
+    for what in ("bias", "threshold", "reset", *(("threshold_step",) if layer.soft else ())):
         _write_words(out / f"{name}.{what}.mem", getattr(layer, what), state)
     membrane = layer.membrane
     if membrane is not None:
@@ -145,6 +156,10 @@ def _write_layer(
         "groups": layer.groups,
         "pool": list(layer.pool) if layer.pool else None,
     }
+
+
+def _bits(values: NDArray[np.int64]) -> int:
+    return max(1, int(values.max(initial=0)).bit_length())
 
 
 def _plain(source: Source) -> Any:
