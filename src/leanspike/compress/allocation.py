@@ -8,6 +8,8 @@ from math import prod
 import numpy as np
 from numpy.typing import NDArray
 
+from leanspike.arrays import Reals
+
 _BLOCK = 1 << 20
 
 
@@ -53,7 +55,7 @@ def erk_shares(
     ]
 
 
-def lamp_shares(ordered: NDArray[np.float32]) -> NDArray[np.float64]:
+def lamp_shares(ordered: NDArray[np.float32]) -> Reals:
     """Turn a layer's scores into ones that compare across layers (LAMP, arXiv 2010.07611).
 
     ``s ** 2 / sum(t ** 2)``, t going over the layer's scores that rank no lower, s among them

@@ -35,6 +35,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from leanspike.arrays import Bytes, Ints
 from leanspike.errors import InputError
 
 VERSION = b"#!AER-DAT3.1"
@@ -68,10 +69,10 @@ class AedatEvents(NamedTuple):
     1 brighter (ON).
     """
 
-    t: NDArray[np.int64]
+    t: Ints
     x: NDArray[np.uint16]
     y: NDArray[np.uint16]
-    p: NDArray[np.uint8]
+    p: Bytes
 
 
 def read_aedat(path: Path) -> AedatEvents:

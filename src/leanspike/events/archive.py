@@ -26,6 +26,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from leanspike.arrays import Bytes, Ints
 from leanspike.errors import InputError
 from leanspike.events.recordings import Recordings
 from leanspike.files import replacing
@@ -135,11 +136,11 @@ def _alternate(x, y, offsets, width, height):  # type: ignore[no-untyped-def]
 def alternate_polarity(
     x: NDArray[np.unsignedinteger],
     y: NDArray[np.unsignedinteger],
-    offsets: NDArray[np.int64],
+    offsets: Ints,
     *,
     width: int,
     height: int,
-) -> NDArray[np.uint8]:
+) -> Bytes:
     """Polarity for recordings that have none: at each pixel ON, OFF, ON, OFF, ...
 
     A pixel that has become brighter must become darker before it can do so again; over a
@@ -150,7 +151,7 @@ def alternate_polarity(
     ...                    width=2, height=1)
     array([1, 0, 1, 1], dtype=uint8)
     """
-    p: NDArray[np.uint8] = _alternate(x, y, offsets, width, height)
+    p: Bytes = _alternate(x, y, offsets, width, height)
     return p
 
 
@@ -173,7 +174,7 @@ def _load(path: Path) -> dict[str, NDArray[np.generic]]:
         ) from error
 
 
-def _whole(values: NDArray[np.generic], where: str) -> NDArray[np.int64]:
+def _whole(values: NDArray[np.generic], where: str) -> Ints:
     if values.dtype.kind not in "ui" or values.ndim != 1:
         raise InputError(
             f"{values.ndim}-dimensional {values.dtype}, expected one row of integers", where=where

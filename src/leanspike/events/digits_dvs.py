@@ -20,8 +20,8 @@ import math
 
 import numpy as np
 from numba import njit, prange
-from numpy.typing import NDArray
 
+from leanspike.arrays import Bytes, Ints
 from leanspike.errors import InputError
 from leanspike.events.camera import Camera, look
 from leanspike.events.counter_random import gap, uniform
@@ -82,7 +82,7 @@ def digits_recordings() -> dict[str, Recordings]:
     return {name: everything.take(indices) for name, indices in parts.items()}
 
 
-def _digits() -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+def _digits() -> tuple[Bytes, Ints]:
     try:
         from sklearn.datasets import load_digits
     except ImportError as error:

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
-from numpy.typing import NDArray
-
+from leanspike.arrays import Ints
 from leanspike.events.frames import Frames
 
 
@@ -23,7 +21,7 @@ class FrameSplit:
     """
 
     frames: Frames
-    labels: NDArray[np.int64]
+    labels: Ints
 
     def __post_init__(self) -> None:
         if self.frames.ndim != 5 or len(self.frames) != len(self.labels):
@@ -35,7 +33,7 @@ class FrameSplit:
     def __len__(self) -> int:
         return len(self.labels)
 
-    def take(self, indices: NDArray[np.int64]) -> FrameSplit:
+    def take(self, indices: Ints) -> FrameSplit:
         """Return a copy of the recordings at `indices`, in that order."""
         return FrameSplit(self.frames[indices], self.labels[indices])
 

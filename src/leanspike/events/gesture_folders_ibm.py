@@ -12,8 +12,8 @@ from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
+from leanspike.arrays import Bools, Ints
 from leanspike.errors import InputError
 from leanspike.events.aedat import AedatEvents, read_aedat
 from leanspike.events.gesture_samples import GESTURES, Sample
@@ -76,7 +76,7 @@ def read_ibm_trial(path: Path, *, keep_overlaps: bool = False) -> Iterator[Sampl
     in_order = bool((np.diff(events.t) >= 0).all())
     for row, (label, start, end) in enumerate(windows.tolist()):
         where = f"{labels}, row {row + 2}"
-        chosen: slice | NDArray[np.bool_]
+        chosen: slice | Bools
         if in_order:
             a, b = np.searchsorted(events.t, [start, end]).tolist()
             chosen = slice(a, b)
@@ -94,7 +94,7 @@ def read_ibm_trial(path: Path, *, keep_overlaps: bool = False) -> Iterator[Sampl
         yield Sample(where, label - 1, *part)
 
 
-def _windows(path: Path) -> NDArray[np.int64]:
+def _windows(path: Path) -> Ints:
     """Class, start and end of each row."""
     try:
         lines = path.read_text("utf-8-sig").splitlines()
@@ -126,7 +126,7 @@ def _windows(path: Path) -> NDArray[np.int64]:
     return np.array(rows, np.int64)
 
 
-def _check_overlaps(windows: NDArray[np.int64], path: Path, trial: str) -> None:
+def _check_overlaps(windows: Ints, path: Path, trial: str) -> None:
     in_order = windows[np.argsort(windows[:, 1], kind="stable")].tolist()
     for (label, start, end), (next_label, next_start, next_end) in pairwise(in_order):
         if end > next_start and (trial, label, next_label) not in KNOWN_OVERLAPS:

@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from leanspike.arrays import Ints
 from leanspike.errors import InputError
 from leanspike.events.recordings import Recordings
 
@@ -34,7 +35,7 @@ class Sample(NamedTuple):
 
     source: str
     label: int
-    t: NDArray[np.int64]
+    t: Ints
     x: NDArray[np.integer]
     y: NDArray[np.integer]
     p: NDArray[np.integer]

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from leanspike.arrays import Bytes, Ints
 from leanspike.errors import InputError
 
 
@@ -41,9 +42,9 @@ class Recordings:
     t: NDArray[np.unsignedinteger]
     x: NDArray[np.unsignedinteger]
     y: NDArray[np.unsignedinteger]
-    p: NDArray[np.uint8]
-    offsets: NDArray[np.int64]
-    labels: NDArray[np.int64]
+    p: Bytes
+    offsets: Ints
+    labels: Ints
     width: int
     height: int
     classes: int
@@ -59,11 +60,11 @@ class Recordings:
         return len(self.labels)
 
     @property
-    def counts(self) -> NDArray[np.int64]:
+    def counts(self) -> Ints:
         """Number of events of each recording [S]."""
         return np.diff(self.offsets)
 
-    def take(self, indices: NDArray[np.int64]) -> Recordings:
+    def take(self, indices: Ints) -> Recordings:
         """Return the recordings at `indices`, in that order."""
         counts = self.counts[indices]
         offsets = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)

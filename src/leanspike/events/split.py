@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
-Indices = NDArray[np.int64]
+from leanspike.arrays import Ints
 
 
-def draw_split(labels: NDArray[np.int64], fraction: float, *, seed: int) -> tuple[Indices, Indices]:
+def draw_split(labels: Ints, fraction: float, *, seed: int) -> tuple[Ints, Ints]:
     """Draw about `fraction` of each class.
 
     Of a class with n recordings ``round(fraction * n)`` are drawn, at least one where n >= 2, so
@@ -25,7 +24,7 @@ def draw_split(labels: NDArray[np.int64], fraction: float, *, seed: int) -> tupl
 
     Returns
     -------
-    Indices of the recordings that stay, and of those drawn.
+    Ints of the recordings that stay, and of those drawn.
 
     >>> stay, drawn = draw_split(np.array([0, 0, 0, 0, 1, 1, 1, 1]), 0.25, seed=0)
     >>> len(stay), len(drawn)
@@ -42,7 +41,7 @@ def draw_split(labels: NDArray[np.int64], fraction: float, *, seed: int) -> tupl
     return np.flatnonzero(~drawn), np.flatnonzero(drawn)
 
 
-def first_of_each(labels: NDArray[np.int64], limit: int) -> Indices:
+def first_of_each(labels: Ints, limit: int) -> Ints:
     """Pick `limit` recordings, taken from the classes in turn, in the order of `labels`.
 
     >>> first_of_each(np.array([0, 0, 0, 1, 1, 2]), 4)

@@ -8,9 +8,10 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
+
+from leanspike.arrays import Bytes
 
 Keep = Literal["tensors", "bits", "inputs"]
 
@@ -18,7 +19,7 @@ Keep = Literal["tensors", "bits", "inputs"]
 class Bits(NamedTuple):
     """A tensor of zeros and ones at one bit each."""
 
-    bits: NDArray[np.uint8]
+    bits: Bytes
     shape: torch.Size
     stride: tuple[int, ...]
     dtype: torch.dtype

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
+
+from leanspike.arrays import Bools
 
 
-def on_front(gains: ArrayLike) -> NDArray[np.bool_]:
+def on_front(gains: ArrayLike) -> Bools:
     """Mark the rows that no other row dominates.
 
     A row dominates another when it is at least as good in every column and better in one. Equal

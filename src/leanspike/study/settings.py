@@ -7,8 +7,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from leanspike.arrays import Reals
 from leanspike.study.point_result import PointResult
 from leanspike.study.points import Point
 
@@ -110,6 +110,6 @@ def accuracy_noise(a: Setting, b: Setting) -> float:
     return max(2 * math.sqrt(variance), 1 / samples)
 
 
-def _right_by_recording(setting: Setting) -> NDArray[np.float64]:
+def _right_by_recording(setting: Setting) -> Reals:
     """Fraction of the seeds that are right, for each recording."""
     return np.mean([result.right for result in setting.results], axis=0, dtype=np.float64)

@@ -12,10 +12,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
-Pose = tuple[Floats, Floats]
+from leanspike.arrays import Reals
+
+Pose = tuple[Reals, Reals]
 """Elbows and hands, each [K, 2 arms, 2 coordinates]."""
 
 SHOULDER = 16.0  # from the middle, sideways
@@ -59,7 +59,7 @@ def _rest(count: int) -> Pose:
     return elbows, hands
 
 
-def _clap(phase: Floats, manner: Manner) -> Pose:
+def _clap(phase: Reals, manner: Manner) -> Pose:
     elbows, hands = _rest(len(phase))
     gap = 2 + 18 * manner.reach * (1 - np.cos(phase)) / 2
     hands[..., 0] = SIDES * gap[:, None]
@@ -69,7 +69,7 @@ def _clap(phase: Floats, manner: Manner) -> Pose:
     return elbows, hands
 
 
-def _wave(phase: Floats, manner: Manner, arm: int) -> Pose:
+def _wave(phase: Reals, manner: Manner, arm: int) -> Pose:
     elbows, hands = _rest(len(phase))
     side = SIDES[arm]
     angle = 0.1 * side + 0.4 * manner.reach * np.sin(phase)
@@ -79,7 +79,7 @@ def _wave(phase: Floats, manner: Manner, arm: int) -> Pose:
     return elbows, hands
 
 
-def _circle(phase: Floats, manner: Manner, arm: int, sense: int) -> Pose:
+def _circle(phase: Reals, manner: Manner, arm: int, sense: int) -> Pose:
     """Turn a stretched arm about its shoulder; `sense` is 1 for clockwise in the image."""
     elbows, hands = _rest(len(phase))
     angle = sense * phase
@@ -90,7 +90,7 @@ def _circle(phase: Floats, manner: Manner, arm: int, sense: int) -> Pose:
     return elbows, hands
 
 
-def _roll(phase: Floats, manner: Manner) -> Pose:
+def _roll(phase: Reals, manner: Manner) -> Pose:
     elbows, hands = _rest(len(phase))
     angle = manner.direction * phase[:, None] + np.array([0, np.pi])
     hands[..., 0] = (8 * manner.spread - 12) * SIDES + 4 * np.cos(angle)
@@ -100,7 +100,7 @@ def _roll(phase: Floats, manner: Manner) -> Pose:
     return elbows, hands
 
 
-def _drum(phase: Floats, manner: Manner) -> Pose:
+def _drum(phase: Reals, manner: Manner) -> Pose:
     elbows, hands = _rest(len(phase))
     angle = phase[:, None] + np.array([0, np.pi])
     beat = np.cos(angle + 0.4 * np.sin(angle))  # down faster than up
@@ -111,7 +111,7 @@ def _drum(phase: Floats, manner: Manner) -> Pose:
     return elbows, hands
 
 
-def _strum(phase: Floats, manner: Manner) -> Pose:
+def _strum(phase: Reals, manner: Manner) -> Pose:
     elbows, hands = _rest(len(phase))
     strumming, holding = (1, 0) if manner.mirrored else (0, 1)
     side = SIDES[strumming]
@@ -125,7 +125,7 @@ def _strum(phase: Floats, manner: Manner) -> Pose:
     return elbows, hands
 
 
-def _other(phase: Floats, manner: Manner) -> Pose:
+def _other(phase: Reals, manner: Manner) -> Pose:
     elbows, hands = _rest(len(phase))
     arm = 1 if manner.mirrored else 0
     side = SIDES[arm]
@@ -159,7 +159,7 @@ class Gesture:
     is in body units.
     """
 
-    move: Callable[[Floats, Manner], Pose]
+    move: Callable[[Reals, Manner], Pose]
     hertz: tuple[float, float]
     arms: tuple[bool, bool] = (True, True)
     shake: float = 0.15

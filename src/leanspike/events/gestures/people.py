@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.random import Generator
-from numpy.typing import NDArray
 
+from leanspike.arrays import Reals
 from leanspike.events.gestures.motion import MOTIONS, Manner, Pose
 
 LIGHTS = ("fluorescent", "fluorescent_led", "lab", "led", "natural")
@@ -110,9 +110,9 @@ class Performance:
         Shift of the body, body units [K, 2].
     """
 
-    elbows: NDArray[np.float64]
-    hands: NDArray[np.float64]
-    sway: NDArray[np.float64]
+    elbows: Reals
+    hands: Reals
+    sway: Reals
 
 
 def perform(
@@ -141,9 +141,7 @@ def perform(
     return Performance(elbows + sway[:, None], hands + sway[:, None], sway)
 
 
-def _unsteady(
-    pose: Pose, arms: tuple[bool, bool], seconds: NDArray[np.float64], generator: Generator
-) -> Pose:
+def _unsteady(pose: Pose, arms: tuple[bool, bool], seconds: Reals, generator: Generator) -> Pose:
     """Let each moving arm wander slowly by one or two body units."""
     elbows, hands = pose
     for arm in range(2):
@@ -154,7 +152,7 @@ def _unsteady(
     return elbows, hands
 
 
-def _slow(seconds: NDArray[np.float64], generator: Generator) -> NDArray[np.float64]:
+def _slow(seconds: Reals, generator: Generator) -> Reals:
     """Three slow oscillations of random frequency and phase, about 1 in amplitude."""
     total = np.zeros_like(seconds)
     for _ in range(3):

@@ -18,6 +18,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from leanspike.arrays import Ints
 from leanspike.events.camera import Camera
 from leanspike.events.frame_data import FrameSplit
 from leanspike.events.frames import FrameConfig, Frames, make_frames
@@ -142,7 +143,7 @@ def gesture_frames(takes: list[Take], config: FrameConfig, *, side: int = 128) -
     return FrameSplit(frames, gesture_labels(takes))
 
 
-def gesture_labels(takes: list[Take]) -> NDArray[np.int64]:
+def gesture_labels(takes: list[Take]) -> Ints:
     """Class of each."""
     return np.array([take.label for take in takes], np.int64)
 

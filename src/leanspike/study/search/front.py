@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
+from leanspike.arrays import Ints
 from leanspike.study.search.budget import Budget, Quantity
 from leanspike.study.search.table import Allocation, OptionTable, Reals
-
-Indices = NDArray[np.int64]
 
 #: Cells per limited quantity that partial sums are told apart by, for one, two and three of them.
 _CELLS = {1: 4096, 2: 192, 3: 40}
@@ -99,7 +97,7 @@ def spread(table: OptionTable, objective: Quantity, front: Sequence[Allocation],
     return [front[i] for i in chosen]
 
 
-def _least_damage_per_cell(damage: Reals, sums: Reals, cell: Reals) -> Indices:
+def _least_damage_per_cell(damage: Reals, sums: Reals, cell: Reals) -> Ints:
     order = np.lexsort((*sums.T, damage))
     _, first = np.unique(np.floor(sums[order] / cell).astype(np.int64), axis=0, return_index=True)
     return np.asarray(order[first], np.int64)

@@ -5,12 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-import numpy as np
-from numpy.typing import NDArray
-
+from leanspike.arrays import Reals
 from leanspike.study.search.budget import Budget, Quantity
 
-Reals = NDArray[np.float64]
 #: For each layer the number of its option.
 Allocation = tuple[int, ...]
 
