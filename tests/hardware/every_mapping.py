@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import permutations, product
 from math import prod
+from random import Random
 
 from leanspike.errors import InputError
 from leanspike.hardware.architecture import Architecture
@@ -12,6 +13,41 @@ from leanspike.hardware.case import Case
 from leanspike.hardware.cost import LayerCost
 from leanspike.hardware.mapping import SLOTS, Loop, Mapping
 from leanspike.hardware.search_best import Objective
+
+
+def splits_of(case: Case) -> list[list[tuple[int, ...]]]:
+    """Every way to split each loop over the slots."""
+    chip, problem = case.plan.architecture, case.plan.problem
+    places = [(i, slot) for i in range(len(chip.levels)) for slot in SLOTS]
+    return [
+        [
+            row
+            for row in product(*[choices(chip, i, slot, dim, bound) for i, slot in places])
+            if prod(row) == bound
+        ]
+        for dim, bound in zip(problem.dims, problem.bounds.tolist(), strict=True)
+    ]
+
+
+def random_mappings(case: Case, count: int, seed: int) -> Iterator[Mapping]:
+    """Mappings that the loop rules allow, drawn at random."""
+    chip, problem = case.plan.architecture, case.plan.problem
+    splits, generator = splits_of(case), Random(seed)
+    assert all(splits)
+    for _ in range(count):
+        loops = []
+        rows = [generator.choice(split) for split in splits]
+        for i, slot in product(range(len(chip.levels)), SLOTS):
+            place = 3 * i + SLOTS.index(slot)
+            group = [
+                Loop(i, slot, dim, row[place])
+                for dim, row in zip(problem.dims, rows, strict=True)
+                if row[place] > 1
+            ]
+            generator.shuffle(group)
+            outer = getattr(chip.levels[i], slot).outer
+            loops += sorted(group, key=lambda loop: (*outer, loop.dim).index(loop.dim))
+        yield Mapping.from_loops(problem.dims, len(chip.levels), loops)
 
 
 def divisors(number: int) -> list[int]:
@@ -22,14 +58,7 @@ def every_mapping(case: Case) -> Iterator[Mapping]:
     """Every mapping the loop rules allow, by trying everything, in every order of its loops."""
     chip, problem = case.plan.architecture, case.plan.problem
     places = [(i, slot) for i in range(len(chip.levels)) for slot in SLOTS]
-    splits = []
-    for dim, bound in zip(problem.dims, problem.bounds.tolist(), strict=True):
-        splits.append([
-            row
-            for row in product(*[choices(chip, i, slot, dim, bound) for i, slot in places])
-            if prod(row) == bound
-        ])  # fmt: skip
-    for rows in product(*splits):
+    for rows in product(*splits_of(case)):
         groups = []
         for place, (i, slot) in enumerate(places):
             loops = [

@@ -115,6 +115,18 @@ def test_pooled_spikes_leave_and_partial_sums_do_not_shrink():
     assert updates(POOLED, *split)["DRAM"] == 2 * sums + 5 * POOLED_NEURONS
 
 
+def test_finished_outputs_are_kept_as_narrow_as_they_are():
+    def memory(*lines):
+        case = pooled_case(["buffer"])
+        cost = case.cost(Mapping.from_text(case.plan.problem.dims, list(lines)))
+        return cost.storage_bits["DRAM"]
+
+    # Weights of 8 bits, spikes in, and spikes of the neurons or partial sums of 16 bits.
+    others = 8 * 3 * 4 + 5 * 3 * 8 * 6
+    assert memory("T=5 M=4 P=8 Q=6", "C=3") == others + 5 * POOLED_NEURONS
+    assert memory("C=3 T=5 M=4 P=8 Q=6", "") == others + 16 * 5 * 4 * 8 * 6
+
+
 def test_neurons_cost_their_updates_and_flipping_the_switch_frees_them():
     lines = ["T=5 M=4 P=2 C=3", ""]
     case = case_of(["DRAM"])

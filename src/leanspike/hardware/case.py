@@ -162,7 +162,12 @@ class Case:
             for x, content in enumerate(found.contents[i]):
                 if content is None:
                     continue
-                held = content_bits(content, plan.stored_bits[i, x], found.word_bits[i, x])
+                bits = plan.stored_bits[i, x]
+                if x == plan.problem.written and (
+                    found.nest.leaving[i, x] == found.nest.partition[i, x]
+                ):
+                    bits *= plan.finished_share[i]  # no partial sum ever gets here
+                held = content_bits(content, bits, found.word_bits[i, x])
                 data, metadata = data + held[0], metadata + held[1]
             data += membrane.tile[i] * plan.stored_state_bits[i]
             shared = plan.metadata_capacity[i] < 0

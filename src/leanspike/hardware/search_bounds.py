@@ -45,13 +45,14 @@ _FLOAT = 1e-9
 
 class Pairs(NamedTuple):
     """The (level, tensor) pairs, [K]: where the cells of each start, the next pair inside of the
-    same tensor (-1: the compute unit), and whether any case packs there.
+    same tensor (-1: the compute unit), whether any case packs there, and whether these are outputs.
     """
 
     level: Ints
     first_cell: Ints
     inner: Ints
     packs: Bools
+    written: Bools
 
 
 class Lanes(NamedTuple):
@@ -59,9 +60,9 @@ class Lanes(NamedTuple):
 
     ``cells`` [cells, COLUMNS, 8]; per pace the cycles that computes need and their energy, each
     [paces, 8]. Room for values and for metadata (infinite where they share one) and whether they
-    share it, the room a membrane value takes and what moving it takes of a bandwidth, each [L, 8];
-    one over the bandwidths [L, 3, 8];
-    pJ of packing at each pair [K, 8]; pJ per cycle (leakage), [8].
+    share it, the room a membrane value takes and what moving it takes of a bandwidth, and the share
+    of their room that finished outputs take, each [L, 8]; one over the bandwidths [L, 3, 8]; pJ of
+    packing at each pair [K, 8]; pJ per cycle (leakage), [8].
     """
 
     cells: Reals
@@ -75,6 +76,7 @@ class Lanes(NamedTuple):
     cycle_pj: Reals
     state_bits: Reals
     state_size: Reals
+    finished_share: Reals
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -149,8 +151,10 @@ def bound(
                         + cells[cell, ENERGY + 1, v] * first
                         + cells[cell, ENERGY + 2, v] * filled
                     )
+                finished = pairs.written[k] and sent == first
                 for v in range(LANES):
-                    values[v] += cells[cell, BITS, v]
+                    share = lanes.finished_share[i, v] if finished else 1.0
+                    values[v] += cells[cell, BITS, v] * share
                     metadata[v] += cells[cell, BITS + 1, v]
                 if whole:
                     for v in range(LANES):

@@ -36,7 +36,15 @@ def capacity_limits(cases: Sequence[Case]) -> list[Limit]:
 def _fits(cases: Sequence[Case], level: int, room: float) -> Callable[[Nests], Bools]:
     plan = cases[0].plan
     kept = np.flatnonzero(plan.keep[level]).tolist()
-    bits = {x: min(float(case.plan.stored_bits[level, x]) for case in cases) for x in kept}
+    written = plan.problem.written
+    bits = {
+        x: min(
+            float(case.plan.stored_bits[level, x])
+            * (min(1.0, float(case.plan.finished_share[level])) if x == written else 1.0)
+            for case in cases
+        )
+        for x in kept
+    }
     # Cases of one structure store a tensor all with zeros or all without.
     with_zeros = [
         case.dense or case.plan.formats[level][x] is None for case in cases[:1] for x in kept

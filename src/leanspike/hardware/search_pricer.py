@@ -76,7 +76,8 @@ class Pricer:
             bool(cells[first:last, PACKING : PACKING + 3].any())
             for first, last in zip(lookup.first_cell[:-1], lookup.first_cell[1:], strict=True)
         ]
-        return Pairs(lookup.level, lookup.first_cell, np.array(inner), np.array(packs))
+        written = lookup.tensor == plan.problem.written
+        return Pairs(lookup.level, lookup.first_cell, np.array(inner), np.array(packs), written)
 
     def _lanes(self, cells: Reals, needed: Reals, compute_pj: Reals) -> Lanes:
         order = [min(lane, len(self.cases) - 1) for lane in range(LANES)]
@@ -88,6 +89,7 @@ class Pricer:
             cells=cells,
             needed=needed,
             compute_pj=compute_pj,
+            finished_share=np.stack([plan.finished_share for plan in plans], axis=-1),
             room=np.stack([plan.capacity for plan in plans], axis=-1),
             metadata_room=np.where(metadata < 0, np.inf, metadata),
             shared=np.where(metadata < 0, 1.0, 0.0),

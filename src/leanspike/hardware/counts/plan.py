@@ -69,6 +69,8 @@ class Plan:
         Values in a row, [L, X]: below 1 where a value takes several rows.
     stored_bits, stored_state_bits
         Bits of rows that a value takes, [L, X], and that a membrane value takes, [L].
+    finished_share
+        Room of outputs where only finished ones arrive, over that of partial sums, [L].
     metadata_width
         Bits of a metadata row, int64 [L].
     capacity, metadata_capacity
@@ -101,6 +103,7 @@ class Plan:
     block: Reals
     stored_bits: Reals
     stored_state_bits: Reals
+    finished_share: Reals
     metadata_width: Ints
     capacity: Reals
     metadata_capacity: Reals
@@ -178,7 +181,7 @@ class Plan:
                         flattens[x, i, r] = [rank.group_of(dim) for dim in problem.dims]
                     elif not layout.from_inside:
                         flattens[x, i, r] = 1
-        return cls(
+        plan = cls(
             architecture=architecture,
             problem=problem,
             bits=bits,
@@ -199,6 +202,7 @@ class Plan:
             stored_state_bits=np.array(
                 [bits_in_rows(level.width, b) for level, b in zip(levels, state_bits, strict=True)]
             ),
+            finished_share=np.ones(len(levels)),
             metadata_width=np.array([_metadata_width(level) for level in levels], np.int64),
             capacity=np.array([_capacity(level) for level in levels]),
             metadata_capacity=np.array([_metadata_capacity(level) for level in levels]),
@@ -206,6 +210,11 @@ class Plan:
             mesh=np.array([[level.fanout.y, level.fanout.x] for level in levels], np.int64),
             neuron_maps=neuron_maps,
         )
+        if semantics.spikes_leave:
+            for i in range(inside):
+                stored = bits_in_rows(levels[i].width, finished_bits[i]) * plan.neurons_per_output
+                plan.finished_share[i] = stored / stored_bits[i, problem.written]
+        return plan
 
     @property
     def finished_level(self) -> int:
