@@ -43,6 +43,8 @@ class Level(Spec):
     Capacity is ``depth`` rows of ``width`` bits (``depth`` left out: as large as needed). One
     access moves a row, that is ``width // bits`` values; ``width`` left out means one value.
     ``word_bits`` makes every tensor take that many bits here, whatever the layer says.
+    ``one_axis`` keeps every loop of the fan-out on one axis, x or y, where x's rule then holds
+    for both together (as in Timeloop).
     ``energy`` (pJ per action), ``area`` (um2) and ``leakage_uw`` override the component's.
     """
 
@@ -62,6 +64,7 @@ class Level(Spec):
     time: LoopRule = LoopRule()
     y: LoopRule = LoopRule()
     x: LoopRule = LoopRule()
+    one_axis: bool = False
     energy: dict[str, Energy] = Field(default_factory=dict)
     area: Annotated[float, Field(ge=0)] | None = None
     leakage_uw: Annotated[float, Field(ge=0)] | None = None

@@ -108,6 +108,9 @@ class MapSpace:
         Loop bound by dimension; its order is the order of every array's last axis.
     groups
         Loop groups, outermost first.
+    one_axis
+        Pairs of groups (down y, along x), by index, of which a dimension may run in one only;
+        what the latter's factors, least and most say holds for the two together.
 
     Raises
     ------
@@ -123,6 +126,7 @@ class MapSpace:
 
     bounds: Mapping[str, int]
     groups: tuple[LoopGroup, ...]
+    one_axis: tuple[tuple[int, int], ...] = ()
 
     def __post_init__(self) -> None:
         for group in self.groups:
@@ -153,7 +157,18 @@ class MapSpace:
             # An inexact quotient leaves no split, which is what contradictory factors mean.
             rest = bound // given or 1
             ranges = [group.factor_range(dimension, bound, rest) for group in self.groups]
-            found[dimension] = factorizations(bound, ranges)
+            both = {}
+            for y, x in self.one_axis:
+                both[y, x] = ranges[x][0], ranges[x][1], self.groups[x].most.get(dimension, bound)
+                for g in (y, x):
+                    ranges[g] = None, 1, ranges[g][2]
+            splits = factorizations(bound, ranges)
+            for (y, x), (fixed, least, most) in both.items():
+                steps = splits[:, y] * splits[:, x]
+                fits = (splits[:, y] == 1) | (splits[:, x] == 1)
+                fits &= (steps >= least) & (steps <= most) & (fixed is None or steps == fixed)
+                splits = splits[fits]
+            found[dimension] = splits
         return found
 
     @cached_property

@@ -19,6 +19,7 @@ from leanspike.hardware.counts.nest import list_loops, nest_counts
 from leanspike.hardware.counts.row import NestArrays
 from leanspike.hardware.mapspace_walk import Block
 from leanspike.hardware.search_membrane import membrane_of_block
+from leanspike.hardware.sparseloop.links import add_links
 
 #: Numbers that :func:`~leanspike.hardware.counts.imbalance.pass_shape` fills.
 PASS = len(NestArrays._field_defaults["pass_shape"])
@@ -83,6 +84,7 @@ def count_key(case: Case) -> tuple[object, ...]:
         (neuron.state, plan.neuron_maps) if case.neurons and neuron is not None else (),
         case.semantics.exact_overlap,
         case.semantics.exact_leader,
+        case.semantics.links_neighbors,
         case.semantics.load_imbalance,
         plan.mesh.tobytes(),
     )
@@ -102,6 +104,7 @@ def count_block(case: Case, block: Block) -> Counts:
     _count(
         plan.problem.coefficients, plan.keep, _leader_rows(case), plan.fans_out,
         case.semantics.exact_overlap, case.semantics.exact_leader,
+        case.semantics.links_neighbors, plan.problem.written,
         np.array(block.nests.places, np.int64).reshape(-1, 2), block.nests.values, block.order,
         block.orders, np.array(operands, np.int64), plan.mesh, case.semantics.load_imbalance,
         level_of, tensor_of, tile, arriving, leaving, partition, instances, leader, passes,
@@ -131,6 +134,8 @@ def _count(
     fans_out: Bools,
     exact_overlap: bool,
     exact_leader: bool,
+    links: bool,
+    written: int,
     places: Ints,
     values: Numbers32,
     which: Numbers32,
@@ -166,6 +171,8 @@ def _count(
             coefficients, keep, factors, order, exact_overlap,
             found[0], found[1], found[2], found[3], instances[n],
         )  # fmt: skip
+        if links:
+            add_links(coefficients, written, keep, mesh, factors, order, found[1], found[2])
         for k in range(len(level_of)):
             i, x = level_of[k], tensor_of[k]
             tile[n, k], arriving[n, k] = found[0, i, x], found[1, i, x]

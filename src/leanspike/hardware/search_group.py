@@ -168,7 +168,9 @@ def grouped(cases: Sequence[Case]) -> list[list[list[int]]]:
         measured = any(isinstance(model, Measured) for model in case.models)
         # Many cases share an architecture: its rules are put into words once.
         if id(chip) not in rules:
-            rules[id(chip)] = repr([(level.time, level.y, level.x) for level in chip.levels])
+            rules[id(chip)] = repr(
+                [(level.time, level.y, level.x, level.one_axis) for level in chip.levels]
+            )
         same = (id(case.plan), id(case.semantics), case.dense, case.neurons, measured)
         if same not in keys:
             keys[same] = walk_key(case, rules[id(chip)]), structure(case)

@@ -27,7 +27,10 @@ def map_space(problem: Problem, architecture: Architecture) -> MapSpace:
     """
     groups = tuple(_group(level, slot, problem) for level in architecture.levels for slot in SLOTS)
     bounds = dict(zip(problem.dims, (int(bound) for bound in problem.bounds), strict=True))
-    return MapSpace(bounds, groups)
+    one_axis = tuple(
+        (3 * i + 1, 3 * i + 2) for i, level in enumerate(architecture.levels) if level.one_axis
+    )
+    return MapSpace(bounds, groups, one_axis)
 
 
 def _group(level: Level, slot: str, problem: Problem) -> LoopGroup:

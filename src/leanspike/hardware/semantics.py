@@ -60,6 +60,11 @@ class Semantics:
         "what a tile shares with the one before it stays; off: it stays only while the tile "
         "keeps its stride over two successive iterations, else the whole tile is fetched again",
     )
+    neighbor_links: bool = _switch(
+        False,
+        "with exact_overlap off, an instance takes a tile from the neighbor that held it an "
+        "iteration before, where that saves reads above; off: every tile comes from above",
+    )
     exact_leader: bool = _switch(
         True,
         "a read is left alone when all that its values would meet while they stay is zero; off: "
@@ -113,6 +118,11 @@ class Semantics:
             )
         return cls() if name == "physical" else _SPARSELOOP
 
+    @property
+    def links_neighbors(self) -> bool:
+        """Return whether transfers between neighbors count: Timeloop's need its overlaps."""
+        return self.neighbor_links and not self.exact_overlap
+
     def flipped(self, switch: str) -> Semantics:
         """Return a copy with one switch the other way."""
         if switch not in {item.name for item in fields(self)}:
@@ -130,6 +140,7 @@ _SPARSELOOP = Semantics(
     spikes_leave=False,
     first_fill=False,
     exact_overlap=False,
+    neighbor_links=True,
     exact_leader=False,
     whole_accesses=True,
     run_overflow=False,

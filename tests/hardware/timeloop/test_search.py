@@ -12,8 +12,9 @@ from leanspike.errors import InputError
 from leanspike.hardware.search import search_cases
 from leanspike.hardware.semantics import Semantics
 from leanspike.hardware.timeloop.read import read_timeloop
-from leanspike.hardware.timeloop.report import timeloop_case
+from leanspike.hardware.timeloop.report import timeloop_case, timeloop_report
 from leanspike.hardware.timeloop.search import search_timeloop
+from leanspike.hardware.timeloop.write import timeloop_document
 
 RULES = Semantics.preset("sparseloop")
 TENSORS = ("A", "B", "Z")
@@ -111,3 +112,59 @@ def test_too_many_free_tensors_are_named(tmp_path):
     path.write_text(yaml.safe_dump(data))
     with pytest.raises(InputError, match=r"deep.yaml, mapspace.* 9 tensors may be .* B at pad"):
         search_timeloop(path, RULES)
+
+
+def two_axes(tmp_path, *, spatial: str = "", along_y: int = 2):
+    """A file with four pads in a square and one loop, M, that could fill both axes."""
+    data = copy.deepcopy(BASE)
+    tree = data["architecture"]["subtree"][0]
+    pad, unit = tree["local"][1:]
+    for part in (pad, unit):
+        part["attributes"]["meshX"] = 4 // along_y
+    tree["local"] = tree["local"][:1]
+    tree["subtree"] = [{"name": "PE[0..3]", "local": [pad, unit]}]
+    data["problem"]["instance"] = {"M": 4, "K": 3}
+    targets = data["mapspace_constraints"]["targets"]
+    targets.append(bypass(TENSORS, ()))
+    if spatial:
+        targets.append({"target": "DRAM", "type": "spatial", "factors": spatial})
+    path = tmp_path / "square.yaml"
+    path.write_text(yaml.safe_dump(data))
+    return path
+
+
+def test_a_loop_runs_along_one_axis_as_timeloops_do(tmp_path):
+    """M=4 over a 2 x 2 array is two by two only with two loops over M, which Timeloop has not."""
+    path = two_axes(tmp_path)
+    found = search_timeloop(path, RULES, "latency")
+    assert found.cycles == 6
+    y, x = found.mapping.factors[1], found.mapping.factors[2]
+    assert not ((y > 1) & (x > 1)).any()
+    data = yaml.safe_load(path.read_text())
+    del data["mapspace_constraints"]
+    written = timeloop_document(found.case.plan, found.case.pricing, {}, mapping=found.mapping)
+    data["mapping"] = written["mapping"]
+    path.write_text(yaml.safe_dump(data))
+    assert timeloop_report(path)["cycles"] == 6
+    # Four in a row are one loop.
+    assert search_timeloop(two_axes(tmp_path, along_y=1), RULES, "latency").cycles == 3
+
+
+@pytest.mark.parametrize(("spatial", "spread"), [("M=2", 2), ("M=1", 1), ("M<=1", 1), ("M>=2", 2)])
+def test_factors_without_a_split_hold_for_both_axes_together(tmp_path, spatial, spread):
+    found = search_timeloop(two_axes(tmp_path, spatial=spatial), RULES, "latency")
+    assert (found.mapping.factors[1] * found.mapping.factors[2]).tolist() == [spread, 1]
+
+
+def test_what_a_choice_makes_timeloop_refuse_is_left_out(tmp_path):
+    """Kept in the pad, A arrives compressed there and cannot be unpacked; passing by is fine."""
+    data = copy.deepcopy(BASE)
+    dram = data["architecture"]["subtree"][0]["local"][0]["attributes"]
+    dram.update(metadata_storage_width=32, metadata_storage_depth=999)
+    ranks = [{"format": "RLE", "flattened-rankIDs": [["M", "K"]], "metadata-word-bits": 4}]
+    formats = {"data-spaces": [{"name": "A", "ranks": ranks}]}
+    data["sparse_optimizations"] = {"targets": [{"name": "DRAM", "representation-format": formats}]}
+    path = tmp_path / "compressed.yaml"
+    path.write_text(yaml.safe_dump(data))
+    found = search_timeloop(path, RULES, "latency")
+    assert "A" not in found.case.plan.architecture.levels[1].keeps

@@ -11,7 +11,7 @@ from leanspike.hardware.counts.actions import NOTHING
 from leanspike.hardware.counts.leader import leader_sizes, leader_values
 from leanspike.hardware.counts.nest import list_loops
 from leanspike.hardware.counts.plan import Plan
-from leanspike.hardware.density import DensityModel
+from leanspike.hardware.density import DensityModel, FixedStructured
 from leanspike.hardware.mapping import Mapping
 
 Ints = NDArray[np.int64]
@@ -53,14 +53,18 @@ def conditions_met(
     for follow in plan.follows:
         if follow.target != x:
             continue
-        effective = np.ones(count)
+        effective, even = np.ones(count), True
         for leader in follow.leaders:
             sizes = tiles[:, column]
             met = 1.0 - models[leader].p_empty(np.maximum(sizes, 1))
             effective *= np.where(sizes > 0, met, 1.0)
+            even = even and isinstance(models[leader], FixedStructured)
             column += 1
-        # Equal chances are equal, whichever way they were added up.
-        left = np.round(1.0 - effective, 12)
+        left = 1.0 - effective
+        if not even:
+            # Sums over many occupancies are off in the last digits, which would tell equal chances
+            # apart and show in whole accesses.
+            left = np.round(left, 12)
         # Two conditions on the same reads: the more effective one holds, the first of equal ones.
         better = (remedy[:, follow.level] == NOTHING) | (p_left[:, follow.level] < left)
         remedy[better, follow.level] = follow.remedy

@@ -28,6 +28,7 @@ from leanspike.hardware.counts.tiles import Contents, content_arrays, tile_conte
 from leanspike.hardware.density import DensityModel
 from leanspike.hardware.mapping import Mapping
 from leanspike.hardware.semantics import Semantics
+from leanspike.hardware.sparseloop.links import add_links
 
 Ints = NDArray[np.int64]
 Reals = NDArray[np.float64]
@@ -94,7 +95,7 @@ def evaluate(
     levels, tensors = plan.keep.shape
     mapping.check(plan.problem, levels)
     check_mesh(plan, mapping)
-    nest = count_nest(plan, mapping, exact=semantics.exact_overlap)
+    nest = count_nest(plan, mapping, semantics)
     if state is not None:
         nest = nest._replace(state=state)
     contents = tile_contents(plan, mapping, nest, models, semantics, dense=dense)
@@ -198,15 +199,21 @@ def row_rules(semantics: Semantics) -> RowRules:
     )
 
 
-def count_nest(plan: Plan, mapping: Mapping, *, exact: bool) -> NestArrays:
+def count_nest(plan: Plan, mapping: Mapping, semantics: Semantics) -> NestArrays:
     """Count the dense traffic of a mapping."""
     shape = plan.keep.shape
     tile, arriving, leaving, partition = (np.zeros(shape, np.int64) for _ in range(4))
     instances = np.zeros(shape[0] + 1, np.int64)
     nest_counts(
-        plan.problem.coefficients, plan.keep, mapping.factors, mapping.order, exact,
+        plan.problem.coefficients, plan.keep, mapping.factors, mapping.order,
+        semantics.exact_overlap,
         tile, arriving, leaving, partition, instances,
     )  # fmt: skip
+    if semantics.links_neighbors:
+        add_links(
+            plan.problem.coefficients, plan.problem.written, plan.keep, plan.mesh,
+            mapping.factors, mapping.order, arriving, leaving,
+        )  # fmt: skip
     operands = [x for x in range(shape[1]) if x != plan.problem.written]
     in_pass = np.zeros(5, np.int64)
     pass_shape(plan.problem.coefficients, np.array(operands), plan.mesh, mapping.factors, in_pass)

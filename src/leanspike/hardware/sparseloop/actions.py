@@ -129,7 +129,7 @@ def sparseloop_actions(
                     computes -= _down(computes * p, whole)
             else:
                 # p counts from the whole tensor; of what still arrives, the inner level leaves
-                # this share.
+                # this share: below zero where it leaves less than the outer one.
                 share = 1.0 - (1.0 - p_left[inner, x]) / (1.0 - p) if p < 1.0 else 0.0
                 if not chained:
                     metadata[inner, x, READ] = metadata[inner, x, UPDATE]
@@ -176,12 +176,16 @@ def _leave_alone(
     data: Reals,
     metadata: Reals,
 ) -> None:
-    """Move the share ``p`` of a level's reads (and updates) to gated or skipped."""
+    """Move the share ``p`` of a level's reads (and updates) to gated or skipped.
+
+    With a share below zero more is accessed than arrives, as in Timeloop; its unsigned counts of
+    gated or skipped accesses wrap around then, ours are none.
+    """
     outcome = GATED if remedy == GATES else SKIPPED
     for kind in (READ, UPDATE):
         count = data[level, x, kind]
         left = _up(count * p, whole) if is_written and kind == READ else _down(count * p, whole)
-        data[level, x, kind + outcome] += left
+        data[level, x, kind + outcome] += max(left, 0.0)
         data[level, x, kind] -= left
     # Only the ranks that the next level inside stores too are sent with a read.
     sent = ranks[level, x]
@@ -195,7 +199,7 @@ def _leave_alone(
             for part in range(2):
                 count = metadata[level, x, kind, rank, part]
                 left = _down(count * p, whole)
-                metadata[level, x, kind + outcome, rank, part] += left
+                metadata[level, x, kind + outcome, rank, part] += max(left, 0.0)
                 metadata[level, x, kind, rank, part] -= left
 
 

@@ -148,8 +148,9 @@ def read_rules(
         elif kind == "spatial":
             split = target.whole("split")
             if split is None:
-                rule["x"] = rule["y"] = common
+                rule["x"] = common  # for both axes together: Level.one_axis
                 continue
+            rule["one_axis"] = False
             along = inside_out + [dim for dim in problem.dims if dim not in inside_out]
             for axis, dims in (("x", along[:split]), ("y", along[split:])):
                 rule[axis] = {

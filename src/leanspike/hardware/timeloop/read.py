@@ -92,7 +92,9 @@ def read_timeloop(path: str | Path, *, bypassed: Collection[tuple[str, str]] = (
         if not keeps[part.name]:
             # What everything passes by is wires here, whatever it could hold.
             level["depth"] = None
-        levels.append({**level, "keeps": keeps[part.name], **rules.get(part.name, {})})
+        # Timeloop has one loop in space per dimension: along x or along y.
+        spread = {"one_axis": True, **rules.get(part.name, {})}
+        levels.append({**level, "keeps": keeps[part.name], **spread})
     unit = parts[-1]
     compute: dict[str, object] = {
         "name": unit.name,

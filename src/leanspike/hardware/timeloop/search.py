@@ -7,6 +7,7 @@ from itertools import chain, combinations
 from pathlib import Path
 
 from leanspike.errors import InputError
+from leanspike.hardware.case import Case
 from leanspike.hardware.search import Objective, SearchResult, search_each
 from leanspike.hardware.search_front import pareto_front
 from leanspike.hardware.semantics import Semantics
@@ -43,11 +44,18 @@ def search_timeloop(
     choices = chain.from_iterable(combinations(free, count) for count in range(len(free) + 1))
     inputs = [read_timeloop(path, bypassed=choice) for choice in choices]
     with named(path):
-        results = search_each([timeloop_case(one, semantics) for one in inputs], objective)
+        cases: list[Case] = []
+        wrong: list[InputError] = []
+        for one in inputs:
+            try:
+                cases.append(timeloop_case(one, semantics))
+            except InputError as error:
+                wrong.append(error)
+        results = search_each(cases, objective) if cases else []
         found = [one for one in results if isinstance(one, SearchResult)]
         if not found:
             # What is wrong with all tensors kept is wrong with the file.
-            raise next(one for one in results if isinstance(one, InputError))
+            raise [*wrong, *(one for one in results if isinstance(one, InputError))][0]
     best = min(found, key=lambda one: (_score(one, objective), one.energy_pj))
     points = [point for one in found for point in one.front]
     kept = pareto_front([(energy, cycles) for energy, cycles, _ in points]) if points else ()

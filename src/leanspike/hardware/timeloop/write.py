@@ -260,6 +260,8 @@ def _limits(rule: LoopRule, dims: tuple[str, ...]) -> str:
 
 def _spatial_rule(level: Level, plan: Plan) -> dict[str, Any]:
     dims = plan.problem.dims
+    if level.one_axis and level.x.dims is None and level.y.dims is None:
+        return {"factors": _limits(level.x, dims)}
     # A loop allowed along both axes runs along x: Timeloop has one place for it.
     on_x = [d for d in dims if level.fanout.x > 1 and d in (level.x.dims or dims)]
     rest = [d for d in dims if d not in on_x]
