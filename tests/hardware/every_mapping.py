@@ -8,7 +8,7 @@ from math import prod
 from random import Random
 
 from leanspike.errors import InputError
-from leanspike.hardware.architecture import Architecture
+from leanspike.hardware.architecture import Architecture, LoopRule
 from leanspike.hardware.case import Case
 from leanspike.hardware.cost import LayerCost
 from leanspike.hardware.mapping import SLOTS, Loop, Mapping
@@ -67,7 +67,7 @@ def every_mapping(case: Case) -> Iterator[Mapping]:
                 if row[place] > 1
             ]
             rule = getattr(chip.levels[i], slot)
-            orders = [list(o) for o in permutations(loops) if keeps_order(rule.outer, o)]
+            orders = [list(o) for o in permutations(loops) if keeps_order(rule, o)]
             groups.append(orders if slot == "time" else orders[:1])
         for chosen in product(*groups):
             loops = [loop for group in chosen for loop in group]
@@ -85,10 +85,11 @@ def choices(chip: Architecture, level: int, slot: str, dim: str, bound: int) -> 
     return [d for d in divisors(bound) if d <= rule.most.get(dim, bound)]
 
 
-def keeps_order(outer: tuple[str, ...], loops: tuple[Loop, ...]) -> bool:
+def keeps_order(rule: LoopRule, loops: tuple[Loop, ...]) -> bool:
     names = [loop.dim for loop in loops]
-    given_order = [dim for dim in outer if dim in names]
-    return names[: len(given_order)] == given_order
+    outer = [dim for dim in rule.outer if dim in names]
+    inner = [dim for dim in rule.inner if dim in names]
+    return names[: len(outer)] == outer and names[len(names) - len(inner) :] == inner
 
 
 def legal_costs(case: Case) -> list[LayerCost]:

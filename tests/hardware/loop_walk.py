@@ -44,14 +44,14 @@ class Walk:
                     stride[d] *= steps
         return list(reversed(found))
 
-    def offsets(self, level: int, *, space: bool, only: int | None = None) -> Iterator[np.ndarray]:
-        """Loop positions reached by the loops of levels above ``level``, in order.
+    def offsets(self, level: int, *, space: bool, first: int = 0) -> Iterator[np.ndarray]:
+        """Loop positions reached by loops of levels from ``first`` to above ``level``, in order.
 
-        ``space`` picks spatial loops instead of those in time; ``only`` one level's.
+        ``space`` picks spatial loops instead of those in time.
         """
         chosen = [
             loop for loop in self.loops
-            if (loop[1] != 0) == space and loop[0] < level and only in (None, loop[0])
+            if (loop[1] != 0) == space and first <= loop[0] < level
         ]  # fmt: skip
         for steps in product(*(range(loop[3]) for loop in chosen)):
             position = np.zeros(len(self.problem.dims), int)
@@ -94,14 +94,17 @@ class Walk:
         return total
 
     def leaving(self, x: int, level: int, place: np.ndarray) -> int:
-        """Values read from an instance for its children; those of equal tiles share a read."""
+        """Values read from an instance for its children; those of equal tiles share a read.
+
+        Children are at the next level inside that keeps the tensor, whatever fans out between.
+        """
+        kept = [inner for inner in range(level + 1, self.levels) if self.keep[inner, x]]
+        inner = kept[0] if kept else self.levels
         groups: dict[tuple[Tile, ...], np.ndarray] = {}
-        for step in self.offsets(level + 1, space=True, only=level):
+        for step in self.offsets(inner, space=True, first=level):
             child = place + step
-            groups.setdefault(self.trajectory(x, level + 1, child), child)
-        keeps = level + 1 == self.levels or self.keep[level + 1, x]
-        serve = self.arriving if keeps else self.leaving
-        return sum(serve(x, level + 1, child) for child in groups.values())
+            groups.setdefault(self.trajectory(x, inner, child), child)
+        return sum(self.arriving(x, inner, child) for child in groups.values())
 
     def ever_held(self, x: int, level: int, place: np.ndarray) -> int:
         """Different values an instance holds over the whole run."""

@@ -1,4 +1,7 @@
-"""Small cases drawn at random: three levels, sparse or not, under both semantics."""
+"""Small cases drawn at random: three levels, sparse or not, under both semantics.
+
+Conditions are drawn for every level, several at a time, on any target and leaders.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +15,22 @@ from leanspike.hardware.semantics import Semantics
 ENERGY = {"read": 1.5, "write": 2.0, "update": 2.5, "metadata_read": 0.3, "metadata_write": 0.4}
 
 
+TARGETS = ("Weights", "Inputs", "Outputs")
+
+
+@st.composite
+def _conditions(draw: st.DrawFn) -> dict[str, list[dict[str, object]]]:
+    """What a level skips and gates: none, one or several conditions."""
+    found: dict[str, list[dict[str, object]]] = {"skips": [], "gates": []}
+    for _ in range(draw(st.sampled_from([0, 0, 1, 2, 3]))):
+        target = draw(st.sampled_from(TARGETS))
+        leaders = [name for name in ("Weights", "Inputs") if name != target]
+        some = leaders if draw(st.booleans()) else leaders[-1:]
+        act = draw(st.sampled_from(["skips", "skips", "gates"]))
+        found[act].append({"target": target, "when_empty": some})
+    return found
+
+
 @st.composite
 def cases(draw: st.DrawFn) -> Case:
     convolution = draw(st.booleans())
@@ -22,6 +41,7 @@ def cases(draw: st.DrawFn) -> Case:
         M=draw(st.sampled_from([2, 3])),
         P=4 if convolution else 1,
         R=3 if convolution else 1,
+        padding=(1, 0) if convolution and draw(st.booleans()) else (0, 0),
         density={
             "weights": draw(st.sampled_from([0.0, 0.1, 0.4, 1.0])),
             "inputs": draw(st.sampled_from([0.05, 0.3, 1.0])),
@@ -31,18 +51,10 @@ def cases(draw: st.DrawFn) -> Case:
     )
     form = draw(st.sampled_from([None, "RLE", "UBM", "CP", "UOP"]))
     formats = {} if form is None else {"Inputs": [form], "Weights": [form]}
-    act = draw(st.sampled_from(["skips", "gates"]))
-    follow = {
-        act: draw(
-            st.sampled_from([
-                [],
-                [{"target": "Inputs", "when_empty": ["Weights"]}],
-                [{"target": "Weights", "when_empty": ["Inputs"]}],
-            ])
-        )
-    }  # fmt: skip
     everything = ["Weights", "Inputs", "Outputs"]
     kept = draw(st.sampled_from([everything, ["Inputs", "Outputs"], ["Weights", "Outputs"]]))
+    inside = draw(st.sampled_from([everything, ["Outputs"]]))
+    conditions = [draw(_conditions()) for _ in range(3)]
     chip = Architecture(
         name="chip",
         levels=[
@@ -51,6 +63,7 @@ def cases(draw: st.DrawFn) -> Case:
                 "energy": {key: 40 * value for key, value in ENERGY.items()},
                 "time": {"dims": ["T", "C", "M", "P"]},
                 "bandwidth": {"read": draw(st.sampled_from([None, 0.5]))},
+                **conditions[0],
             },
             {
                 "name": "buffer", "keeps": kept, "width": 16,
@@ -61,13 +74,14 @@ def cases(draw: st.DrawFn) -> Case:
                 "time": {"outer": draw(st.sampled_from([[], ["T"], ["M", "C"]]))},
                 "bandwidth": draw(st.sampled_from([{}, {"write": 0.3}, {"shared": 1.0}])),
                 "y": {"dims": ["M", "C"]}, "x": {"dims": ["C"]},
-                **(follow if all(c["target"] in kept for c in follow[act]) else {}),
+                **conditions[1],
             },
             {
-                "name": "cell", "keeps": draw(st.sampled_from([everything, ["Outputs"]])),
+                "name": "cell", "keeps": inside,
                 "width": 16, "depth": draw(st.sampled_from([6, 24])), "energy": ENERGY,
                 "time": {"dims": ["R", "P", "M"], "factors": {"R": 0}},
                 "bandwidth": {"read": draw(st.sampled_from([None, 1.0]))},
+                **conditions[2],
             },
         ],
         compute={"energy": {"compute": 0.7}, "skips": draw(st.booleans()), "gates": False},

@@ -41,8 +41,9 @@ def test_a_word_is_a_row_unless_said_otherwise(level, bandwidth, bits_per_cycle)
     found = cost(layer, [dram(), pad], ["M=8 C=64", ""])
     value = level.get("word_bits", 8)
     partial = level.get("word_bits", 16)
-    # Every accumulate reads a weight, an input and, but for the first one, the partial sum.
-    bits = 512 * 2 * value + (512 - 8) * partial
+    # Every accumulate reads a weight, an input and, but for the first one, the partial sum; each
+    # sum is read once more when it leaves.
+    bits = 512 * 2 * value + (512 - 8 + 8) * partial
     assert found.level_cycles["pad"] == pytest.approx(max(512, bits / bits_per_cycle))
 
 
@@ -57,11 +58,11 @@ def test_membranes_take_the_bandwidth_of_their_level():
         return found.level_cycles["buffer"]
 
     # Read and written on each of 320 updates, brought in for steps 2 to 5 and written back after
-    # steps 1 to 4: 256 each. Partial sums (320) are written once.
+    # steps 1 to 4: 256 each. Partial sums (320) are written once, and read when they leave.
     on, off = Semantics(), Semantics().flipped("membrane_state")
-    assert cycles(on, read=0.25) == pytest.approx((320 + 256) / 0.25)
+    assert cycles(on, read=0.25) == pytest.approx((320 + 256 + 320) / 0.25)
     assert cycles(on, write=0.25) == pytest.approx((320 + 256 + 320) / 0.25)
-    assert cycles(on, shared=0.25) == pytest.approx((2 * (320 + 256) + 320) / 0.25)
+    assert cycles(on, shared=0.25) == pytest.approx(2 * (320 + 256 + 320) / 0.25)
     assert cycles(off, write=0.25) == pytest.approx(320 / 0.25)
     assert cycles(Semantics.preset("sparseloop"), read=0.25) == 320
 
@@ -71,8 +72,9 @@ def test_instances_move_their_membranes_side_by_side():
     pad = {"name": "pad", "keeps": ["Outputs"], "width": 16, "bandwidth": {"read": 0.1}}
     levels = [dram(fanout={"x": 4}), pad]
     found = cost(layer, levels, ["M=2 T=4 C=2 | | M=4", ""], neuron={"state": ["pad"]})
-    # Two neurons a pad: read on each of four steps; each sum is read for its second input.
-    assert found.level_cycles["pad"] == pytest.approx((2 * 4 + 2 * 4) / 0.1)
+    # Two neurons a pad: read on each of four steps; each sum is read for its second input and
+    # when it leaves.
+    assert found.level_cycles["pad"] == pytest.approx((2 * 4 + 2 * 4 + 2 * 4) / 0.1)
 
 
 def test_metadata_takes_bandwidth_in_bits():

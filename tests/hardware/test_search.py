@@ -56,6 +56,24 @@ def test_ties_are_decided_by_energy_and_then_cycles(case: Case, objective: Objec
     assert ranks(found.cost) == min(ranks(cost) for cost in costs)
 
 
+@pytest.mark.parametrize("energy", [{"read": 9.0}, {"read": 1.0, "skipped_read": 9.0}])
+def test_the_order_of_values_in_rows_is_searched(energy: dict[str, float]) -> None:
+    """A row of inputs is needed when any of its weights is: along Q there is only one."""
+    chip = Architecture(name="chip", levels=[
+        {"name": "memory", "keeps": ["Weights", "Inputs", "Outputs"], "width": 32,
+         "energy": energy, "skips": [{"target": "Inputs", "when_empty": ["Weights"]}],
+         "time": {"inner": ["P", "M"]}},
+    ])  # fmt: skip
+    layer = Layer(
+        name="conv", C=2, M=2, P=2, Q=2, neurons=False, density={"weights": 0.5},
+        bits={"inputs": 8},
+    )  # fmt: skip
+    case = Case.of(layer, chip, Semantics())
+    costs = [cost.energy_pj for cost in legal_costs(case)]
+    assert max(costs) > 1.1 * min(costs)
+    assert search_cases([case], "energy")[0].energy_pj == pytest.approx(min(costs), rel=1e-12)
+
+
 @settings(max_examples=8)
 @given(cases())
 def test_the_front_is_that_of_all_mappings(case: Case) -> None:

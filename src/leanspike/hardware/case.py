@@ -16,7 +16,7 @@ from leanspike.hardware.cost import EnergyItem, LayerCost
 from leanspike.hardware.counts.content import Content
 from leanspike.hardware.counts.evaluate import Evaluation, evaluate
 from leanspike.hardware.counts.plan import Bits, Plan
-from leanspike.hardware.density import DensityModel, FixedStructured, Uniform
+from leanspike.hardware.density import DensityModel, FixedStructured, Measured, Uniform
 from leanspike.hardware.footprint import UnitBits
 from leanspike.hardware.identity import Same
 from leanspike.hardware.layer import DIMENSIONS, Layer, Statistic
@@ -77,11 +77,14 @@ class Case:
             Same(architecture), _Shape.of(layer), semantics, built_for or UnitBits.widest([layer])
         )
         volumes = problem.volumes()
-        chosen = []
+        chosen: list[DensityModel] = []
         for name in problem.tensors:
             density = layer.density_of(name, statistic)  # type: ignore[arg-type]
+            if name == "Inputs" and not semantics.free_padding:
+                # The measured density is that of the values without padding.
+                density *= _real_inputs(layer)
             if models is not None and name in models:
-                chosen.append(models[name])
+                chosen.append(_of_real_values(models[name], problem, name))
             elif semantics.whole_accesses:
                 chosen.append(FixedStructured(density))
             else:
@@ -229,6 +232,23 @@ class Case:
         return min(used, clusters) / used
 
 
+def _real_inputs(layer: Layer) -> float:
+    """Return the fraction of the input with padding that holds values."""
+    return float(layer.input_mask(0).mean() * layer.input_mask(1).mean())
+
+
+def _of_real_values(model: DensityModel, problem: Problem, name: str) -> DensityModel:
+    """Return a model of a tensor's values without its padding."""
+    if not isinstance(model, Measured) or problem.masked != problem.tensors.index(name):
+        return model
+    extents = 1 + problem.coefficients[problem.masked] @ (problem.bounds - 1)
+    if model.nonzero.size != extents.prod():
+        return model
+    masks = [np.diff(before) > 0 if before[0] >= 0 else np.ones(n, np.bool_)
+             for before, n in zip(problem.real, extents, strict=True)]  # fmt: skip
+    return model.without([mask[:n] for mask, n in zip(masks, extents, strict=True)])
+
+
 def network_cases(
     layers: Sequence[Layer],
     architecture: Architecture,
@@ -274,7 +294,7 @@ def _compiled(
 ) -> tuple[Problem, Plan, Pricing]:
     """Return a layer's problem, plan and pricing on an architecture."""
     layer = shape.layer
-    problem = Problem.of(layer)
+    problem = Problem.of(layer, padding_is_real=not semantics.free_padding)
     bits = Bits(
         values={
             "Weights": layer.bits.weights,

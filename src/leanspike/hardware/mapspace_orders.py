@@ -19,7 +19,8 @@ class Reuse:
     tensor an order is known by the *set* of such loops. Where successive tiles overlap (a
     convolution's sliding window) it also matters how the loops follow each other from there to
     the first loop that leaves no overlap. Leader tiles of sparse optimizations grow by the same
-    sets, and by the loop that ends them where a target is read in blocks. Orders that agree in
+    sets, and by the loop that ends them; where a target is read in rows of several values, by the
+    order of all loops that move it, which is the order of values in rows. Orders that agree in
     these are equal in every count.
 
     Parameters
@@ -30,11 +31,14 @@ class Reuse:
         Of those, dimensions whose successive tiles may overlap.
     ends
         Tensors of which the loop that ends the set matters too.
+    rows
+        Tensors of which the order of all loops that move them matters.
     """
 
     moves: Mapping[str, Collection[str]]
     slides: Mapping[str, Collection[str]] = field(default_factory=dict)
     ends: Collection[str] = ()
+    rows: Collection[str] = ()
 
     def kind(self, order: tuple[str, ...]) -> tuple[object, ...]:
         """Return what reuse can see of an order of loops, given innermost first.
@@ -53,7 +57,8 @@ class Reuse:
                 len(order),
             )  # fmt: skip
             last = cut + 1 if tensor in self.ends or cut > inner else cut
-            seen.append((frozenset(order[:inner]), order[inner:last]))
+            walked = tuple(d for d in order if d in moving) if tensor in self.rows else ()
+            seen.append((frozenset(order[:inner]), order[inner:last], walked))
         return tuple(seen)
 
 

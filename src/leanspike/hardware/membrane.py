@@ -78,11 +78,12 @@ def membrane_traffic(plan: Plan, mapping: Mapping) -> Membrane:
     factors = mapping.factors.copy()
     factors[:, ~problem.uses(outputs)] = 1
     keep = np.array([[level.name in chip.neuron.state] for level in chip.levels])
-    tile, arriving, leaving, partition = (np.zeros((levels, 1), np.int64) for _ in range(4))
+    tile, partition = np.zeros((levels, 1), np.int64), np.zeros((levels, 1), np.int64)
+    arriving, leaving = np.zeros((levels, 1)), np.zeros((levels, 1))
     instances = np.zeros(levels + 1, np.int64)
     nest_counts(
-        coefficients, keep, factors, mapping.order, True, tile, arriving, leaving, partition,
-        instances,
+        coefficients, keep, factors, mapping.order, True, -1, problem.real, tile, arriving,
+        leaving, partition, instances,
     )  # fmt: skip
     reads, writes = state_traffic(
         [i for i in range(levels) if keep[i, 0]], arriving[:, 0], leaving[:, 0], partition[:, 0],
@@ -122,7 +123,7 @@ def pooled_tiles(pooled: Ints, factors: Ints, tile: Ints) -> None:
 
 
 def state_traffic(
-    kept: Sequence[int], arriving: Ints, leaving: Ints, partition: Ints, instances: Ints
+    kept: Sequence[int], arriving: Reals, leaving: Reals, partition: Ints, instances: Ints
 ) -> tuple[Reals, Reals]:
     """Return values read and written at each level, all instances together, both [..., L].
 

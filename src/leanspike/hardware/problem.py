@@ -6,17 +6,20 @@ bounds, and for every tensor how its indices follow from the loop indices.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from math import prod
 
 import numpy as np
 from numpy.typing import NDArray
 
 from leanspike.errors import InputError
+from leanspike.hardware.counts.padding import real_share
 from leanspike.hardware.layer import Layer
 
 Ints = NDArray[np.int64]
+
+Bools = NDArray[np.bool_]
 
 # Counts are 64-bit integers.
 _MOST = 1 << 62
@@ -44,6 +47,11 @@ class Problem:
         Index coefficients, int64 [X, ranks, D]; ranks a tensor does not have are zero.
     written
         Index of the tensor that accumulates (the output).
+    masked
+        Index of the tensor some of whose positions are padding, or -1.
+    real
+        Real indices of each of its ranks before every index, int64 [ranks, extent + 1]; -1 stands
+        first in a rank without padding.
 
     >>> conv = Problem.of(Layer(name="c", C=2, M=8, P=32, Q=32, R=3, S=3, stride=(2, 1)))
     >>> conv.dims
@@ -57,6 +65,8 @@ class Problem:
     tensors: tuple[str, ...]
     coefficients: Ints
     written: int
+    masked: int = -1
+    real: Ints = field(default_factory=lambda: np.full((1, 1), -1, np.int64))
 
     @classmethod
     def build(
@@ -65,8 +75,12 @@ class Problem:
         projections: dict[str, Projection],
         *,
         written: str,
+        masked: str | None = None,
+        masks: Mapping[int, Bools] | None = None,
     ) -> Problem:
         """Build from loop bounds by letter and each tensor's projection.
+
+        ``masks`` says by rank of the tensor ``masked`` which of its indices are no padding.
 
         Raises
         ------
@@ -108,19 +122,28 @@ class Problem:
                     f"expected fewer than {_MOST:.3g}",
                     where="bounds",
                 )
+        padded = {r: mask for r, mask in (masks or {}).items() if not mask.all()}
+        real = np.full((ranks, max([len(mask) for mask in padded.values()], default=0) + 1), -1)
+        for r, mask in padded.items():
+            real[r] = mask.sum()
+            real[r, : len(mask) + 1] = np.concatenate([[0], np.cumsum(mask)])
         return cls(
             dims=dims,
             bounds=np.array([bounds[d] for d in dims], np.int64),
             tensors=tuple(projections),
             coefficients=coefficients,
             written=list(projections).index(written),
+            masked=list(projections).index(masked) if masked and padded else -1,
+            real=real.astype(np.int64),
         )
 
     @classmethod
-    def of(cls, layer: Layer) -> Problem:
+    def of(cls, layer: Layer, *, padding_is_real: bool = False) -> Problem:
         """Return the loop nest of a layer.
 
-        With groups there is one more loop, G, over the groups; C and M then run inside a group.
+        With ``padding_is_real`` the zeros around (and, with upsampling, between) the inputs are
+        values like others (see ``Semantics.free_padding``). With groups there is one more loop, G,
+        over the groups; C and M then run inside a group.
         """
         bounds = layer.bounds
         group: tuple[tuple[tuple[str, int], ...], ...] = ()
@@ -141,6 +164,8 @@ class Problem:
                 ),
             },
             written="Outputs",
+            masked=None if padding_is_real else "Inputs",
+            masks={len(group) + 3 + axis: layer.input_mask(axis) for axis in (0, 1)},
         )  # fmt: skip
 
     @property
@@ -154,8 +179,21 @@ class Problem:
         return int(prod(int(extent) for extent in extents))
 
     def volumes(self) -> dict[str, int]:
-        """Return the number of values in each whole tensor."""
-        return {name: self.tile(x, self.bounds) for x, name in enumerate(self.tensors)}
+        """Return the number of values in each whole tensor, padding left out."""
+        volumes = {name: self.tile(x, self.bounds) for x, name in enumerate(self.tensors)}
+        for r, before in enumerate(self.real if self.masked >= 0 else ()):
+            if before[0] >= 0:
+                name = self.tensors[self.masked]
+                extent = 1 + int(self.coefficients[self.masked, r] @ (self.bounds - 1))
+                volumes[name] = volumes[name] // extent * int(before[-1])
+        return volumes
+
+    @property
+    def real_computes(self) -> float:
+        """Fraction of the computes that meet no padding."""
+        if self.masked < 0:
+            return 1.0
+        return float(real_share(self.coefficients, self.masked, self.bounds, self.real))
 
     def uses(self, tensor: int) -> NDArray[np.bool_]:
         """Return which loops index a tensor, bool [D]."""

@@ -143,13 +143,14 @@ def bound(
                     loose_reads[v] = loose_writes[v] = 0.0
             while k < count and pairs.level[k] == i:
                 cell = pairs.first_cell[k] + counted.cell[n, k]
-                sent, first = float(counted.leaving[n, k]), float(counted.partition[n, k])
-                filled = counted.fills[n, k]
+                sent, first = counted.leaving[n, k], float(counted.partition[n, k])
+                came, new = counted.arriving[n, k], counted.new[n, k]
                 for v in range(LANES):
                     energy[v] += used * (
                         cells[cell, ENERGY, v] * sent
                         + cells[cell, ENERGY + 1, v] * first
-                        + cells[cell, ENERGY + 2, v] * filled
+                        + cells[cell, ENERGY + 2, v] * came
+                        + cells[cell, ENERGY + 3, v] * new
                     )
                 finished = pairs.written[k] and sent == first
                 for v in range(LANES):
@@ -167,7 +168,8 @@ def bound(
                         packing = (
                             cells[cell, PACKING, v] * sent
                             + cells[cell, PACKING + 1, v] * first
-                            + cells[cell, PACKING + 2, v] * filled
+                            + cells[cell, PACKING + 2, v] * came
+                            + cells[cell, PACKING + 3, v] * new
                         )
                         there = packers * cells[inside, PRESENT, v]
                         energy[v] += there * packing
@@ -177,12 +179,14 @@ def bound(
                         reads[v] += (
                             cells[cell, READS, v] * sent
                             + cells[cell, READS + 1, v] * first
-                            + cells[cell, READS + 2, v] * filled
+                            + cells[cell, READS + 2, v] * came
+                            + cells[cell, READS + 3, v] * new
                         )
                         writes[v] += (
                             cells[cell, WRITES, v] * sent
                             + cells[cell, WRITES + 1, v] * first
-                            + cells[cell, WRITES + 2, v] * filled
+                            + cells[cell, WRITES + 2, v] * came
+                            + cells[cell, WRITES + 3, v] * new
                         )
                         loose_reads[v] += cells[cell, LOOSE, v]
                         loose_writes[v] += cells[cell, LOOSE + 1, v]

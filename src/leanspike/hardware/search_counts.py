@@ -13,8 +13,13 @@ from numba import njit
 from numpy.typing import NDArray
 
 from leanspike.hardware.case import Case
+from leanspike.hardware.counts.conditions import (
+    condition_rows,
+    describe_leaders,
+    descriptions,
+)
 from leanspike.hardware.counts.imbalance import pass_shape
-from leanspike.hardware.counts.leader import leader_sizes, leader_values
+from leanspike.hardware.counts.leader_tiles import Spreads
 from leanspike.hardware.counts.nest import list_loops, nest_counts
 from leanspike.hardware.counts.row import NestArrays
 from leanspike.hardware.mapspace_walk import Block
@@ -37,11 +42,12 @@ class Counts:
     Attributes
     ----------
     tile, arriving, leaving, partition
-        As :func:`~leanspike.hardware.counts.nest.nest_counts` fills them, int64 [n, K].
+        As :func:`~leanspike.hardware.counts.nest.nest_counts` fills them, [n, K].
     instances
         Instances used of every level, the compute units last, int64 [n, L + 1].
     leader
-        Leader tile of every condition and leader; 0 where it cannot be used, int64 [n, F].
+        Descriptions of all leader tiles (see :mod:`~leanspike.hardware.counts.leader_tiles`),
+        int64 [n, descriptions * (2 + groups)].
     passes
         What units do in a pass, int64 [n, 5].
     reads, writes, held
@@ -51,8 +57,8 @@ class Counts:
     """
 
     tile: Ints
-    arriving: Ints
-    leaving: Ints
+    arriving: Reals
+    leaving: Reals
     partition: Ints
     instances: Ints
     leader: Ints
@@ -69,18 +75,11 @@ def kept_pairs(case: Case) -> list[tuple[int, int]]:
     return [(int(i), int(x)) for i, x in zip(*np.nonzero(keep), strict=True)]
 
 
-def leaders_of(case: Case) -> list[tuple[int, int]]:
-    """Return (condition, leading tensor) of everything that is left alone on a condition."""
-    if case.dense:
-        return []
-    return [(f, x) for f, one in enumerate(case.plan.follows) for x in one.leaders]
-
-
 def count_key(case: Case) -> tuple[object, ...]:
     """Return what two cases of one walk must share to have equal counts."""
     plan, neuron = case.plan, case.plan.architecture.neuron
     return (
-        _leader_rows(case).tobytes(),
+        _conditions(case).tobytes(),
         (neuron.state, plan.neuron_maps) if case.neurons and neuron is not None else (),
         case.semantics.exact_overlap,
         case.semantics.exact_leader,
@@ -90,52 +89,66 @@ def count_key(case: Case) -> tuple[object, ...]:
     )
 
 
-def count_block(case: Case, block: Block) -> Counts:
-    """Count a block of mappings; of the case only what :func:`count_key` names matters."""
-    plan = case.plan
+def count_block(case: Case, block: Block, spreads: Spreads) -> Counts:
+    """Count a block of mappings; of the case only what :func:`count_key` names matters.
+
+    ``spreads`` numbers what leader tiles vary by, for all blocks of a walk.
+    """
+    plan, problem = case.plan, case.plan.problem
     n, (levels, tensors) = len(block), plan.keep.shape
     pairs = kept_pairs(case)
     level_of, tensor_of = (np.array(part, np.int64) for part in zip(*pairs, strict=True))
-    tile, arriving, leaving, partition = (np.zeros((n, len(pairs)), np.int64) for _ in range(4))
+    tile, partition = np.zeros((n, len(pairs)), np.int64), np.zeros((n, len(pairs)), np.int64)
+    arriving, leaving = np.zeros((n, len(pairs))), np.zeros((n, len(pairs)))
     instances = np.zeros((n, levels + 1), np.int64)
-    leader = np.zeros((n, len(leaders_of(case))), np.int64)
+    conditions = _conditions(case)
+    count = descriptions(plan) if len(conditions) else 0
+    leader = np.full((n, count, spreads.width), -1, np.int64)
     passes = np.zeros((n, PASS), np.int64)
-    operands = [x for x in range(tensors) if x != plan.problem.written]
-    _count(
-        plan.problem.coefficients, plan.keep, _leader_rows(case), plan.fans_out,
-        case.semantics.exact_overlap, case.semantics.exact_leader,
-        case.semantics.links_neighbors, plan.problem.written,
-        np.array(block.nests.places, np.int64).reshape(-1, 2), block.nests.values, block.order,
-        block.orders, np.array(operands, np.int64), plan.mesh, case.semantics.load_imbalance,
-        level_of, tensor_of, tile, arriving, leaving, partition, instances, leader, passes,
-    )  # fmt: skip
+    operands = [x for x in range(tensors) if x != problem.written]
+    done = 0
+    while done < n:
+        # The walk goes on where the room for spreads ended.
+        spreads.room_for(64 + 2 * leader[0].size)
+        done, spreads.known = _count(
+            done, problem.coefficients, plan.keep, conditions, plan.fans_out,
+            case.semantics.exact_overlap, case.semantics.exact_leader,
+            case.semantics.links_neighbors, problem.written, problem.masked,
+            problem.real, (problem.coefficients != 0).any(axis=1), spreads.group_of, spreads.keys,
+            spreads.slots, spreads.known, np.array(block.nests.places, np.int64).reshape(-1, 2),
+            block.nests.values, block.order, block.orders, np.array(operands, np.int64), plan.mesh,
+            case.semantics.load_imbalance, level_of, tensor_of, tile, arriving, leaving,
+            partition, instances, leader, passes,
+        )  # fmt: skip
     return Counts(
-        tile, arriving, leaving, partition, instances, leader, passes,
-        *membrane_of_block(case, block),
+        tile, arriving, leaving, partition, instances, spreads.renumbered(leader).reshape(n, -1),
+        passes, *membrane_of_block(case, block),
     )  # fmt: skip
 
 
-def _leader_rows(case: Case) -> Ints:
-    """Return level, target, leader, child and block of every condition and leader, [F, 5]."""
-    plan = case.plan
-    rows = []
-    for f, x in leaders_of(case):
-        one = plan.follows[f]
-        block = max(1, int(plan.block[one.level, one.target]))
-        rows.append((one.level, one.target, x, plan.child(one.level, one.target), block))
-    return np.array(rows, np.int64).reshape(-1, 5)
+def _conditions(case: Case) -> Ints:
+    """Return what leader tiles depend on; nothing where zeros are ignored."""
+    return condition_rows(case.plan)[: 0 if case.dense else None]
 
 
 @njit(cache=True, nogil=True)
 def _count(
+    start: int,
     coefficients: Ints,
     keep: Bools,
-    follows: Ints,
+    conditions: Ints,
     fans_out: Bools,
     exact_overlap: bool,
     exact_leader: bool,
     links: bool,
     written: int,
+    masked: int,
+    real: Ints,
+    uses: Bools,
+    group_of: Ints,
+    keys: Ints,
+    slots: Ints,
+    known: int,
     places: Ints,
     values: Numbers32,
     which: Numbers32,
@@ -146,46 +159,46 @@ def _count(
     level_of: Ints,
     tensor_of: Ints,
     tile: Ints,
-    arriving: Ints,
-    leaving: Ints,
+    arriving: Reals,
+    leaving: Reals,
     partition: Ints,
     instances: Ints,
     leader: Ints,
     passes: Ints,
-) -> None:
+) -> tuple[int, int]:
+    """Count mappings from ``start`` on; return how far there was room, and the known spreads."""
     groups, dims = orders.shape[1:]
     factors = np.ones((groups, dims), np.int64)
     order = np.empty((groups, dims), np.int64)
     loops = np.empty((groups * dims, 3), np.int64)
-    sizes = np.empty(dims, np.int64)
     along_x = np.full(groups // 3, -1, np.int64)
-    found = np.empty((4, *keep.shape), np.int64)
+    found = np.empty((2, *keep.shape), np.int64)
+    moved = np.empty((2, *keep.shape))
     last = -1
-    for n in range(len(values)):
+    for n in range(start, len(values)):
+        if known + leader.shape[1] * leader.shape[2] > len(keys):
+            return n, known
         for c in range(len(places)):
             factors[places[c, 0], places[c, 1]] = values[n, c]
         if which[n] != last:
             last = which[n]
             order[:] = orders[last]
         nest_counts(
-            coefficients, keep, factors, order, exact_overlap,
-            found[0], found[1], found[2], found[3], instances[n],
+            coefficients, keep, factors, order, exact_overlap, masked, real,
+            found[0], moved[0], moved[1], found[1], instances[n],
         )  # fmt: skip
         if links:
-            add_links(coefficients, written, keep, mesh, factors, order, found[1], found[2])
+            add_links(coefficients, written, keep, mesh, factors, order, moved[0], moved[1])
         for k in range(len(level_of)):
             i, x = level_of[k], tensor_of[k]
-            tile[n, k], arriving[n, k] = found[0, i, x], found[1, i, x]
-            leaving[n, k], partition[n, k] = found[2, i, x], found[3, i, x]
+            tile[n, k], partition[n, k] = found[0, i, x], found[1, i, x]
+            arriving[n, k], leaving[n, k] = moved[0, i, x], moved[1, i, x]
         if units_wait:
             pass_shape(coefficients, operands, mesh, factors, passes[n])
-        if len(follows):
+        if len(conditions):
             count = list_loops(factors, order, loops)
-            for f in range(len(follows)):
-                usable = leader_sizes(
-                    exact_leader, coefficients, follows[f, 1], follows[f, 2], follows[f, 0],
-                    follows[f, 3], follows[f, 4], factors, order, loops, count, fans_out,
-                    along_x, sizes,
-                )  # fmt: skip
-                if usable:
-                    leader[n, f] = leader_values(exact_leader, coefficients, follows[f, 2], sizes)
+            known = describe_leaders(
+                exact_leader, coefficients, uses, group_of, masked, conditions, fans_out, along_x,
+                factors, order, loops, count, keys, slots, known, leader[n],
+            )  # fmt: skip
+    return len(values), known

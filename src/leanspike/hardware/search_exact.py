@@ -15,6 +15,7 @@ from leanspike.hardware.counts.row import (
     RowPlan,
     RowRules,
     evaluate_row,
+    no_conditions,
 )
 
 Ints = NDArray[np.int64]
@@ -30,8 +31,10 @@ class Lookup(NamedTuple):
     start; a cell is a row of (content, chain), both counted over all pairs or tensors:
     ``cell_content`` and ``cell_chain`` [cells]. ``reals`` [contents, 3] are density, presence and
     row waste, ``words`` [contents, R, 2] metadata and payload words, ``bits`` [contents, 2] the
-    most bits of values and metadata, ``tile`` [contents] the values; ``ranks`` [K]. ``remedy`` and
-    ``p_left`` [chains, L] say what levels do about a tensor's reads; a pace is the chain of every
+    most bits of values and metadata, ``tile`` [contents] the values; ``ranks`` [K]. ``survive``
+    [chains, L, SURVIVALS] and ``shares`` [chains, X, SHARES] say what conditions leave of a
+    tensor's traffic and of the computes, under Sparseloop's rules ``remedy`` and ``p_left``
+    [chains, L] what levels do about its reads; a pace is the chain of every
     tensor, ``together`` [paces, X], a unit's pass, ``passes`` [paces, 5], and the ``units`` used,
     [paces]. ``operand_density`` is of the two operands, [2].
     """
@@ -46,6 +49,8 @@ class Lookup(NamedTuple):
     bits: Reals
     tile: Ints
     ranks: Ints
+    survive: Reals
+    shares: Reals
     remedy: Ints
     p_left: Reals
     together: Ints
@@ -57,19 +62,19 @@ class Lookup(NamedTuple):
 class Counted(NamedTuple):
     """Counts of n mappings, as in :class:`~leanspike.hardware.search_group.CountedBlock`.
 
-    ``fills`` [n, K] are the dense fills as the engine takes them; ``used`` [n, L] is how many
-    instances of a level pay for an access, ``held`` [n, L] the membrane values a level holds,
+    ``new`` [n, K] are the first uses of partial sums among what arrives; ``used`` [n, L] is how
+    many instances of a level pay for an access, ``held`` [n, L] the membrane values a level holds,
     ``state`` [n, L, 2] those that one instance reads and writes.
     """
 
     tile: Ints
-    arriving: Ints
-    leaving: Ints
+    arriving: Reals
+    leaving: Reals
     partition: Ints
     instances: Ints
     cell: Numbers32
     pace: Numbers32
-    fills: Reals
+    new: Reals
     used: Reals
     held: Reals
     state: Reals
@@ -97,8 +102,8 @@ def scratch(levels: int, tensors: int, ranks: int, row: Row) -> Scratch:
     return Scratch(
         NestArrays(
             tile=np.zeros(shape, np.int64),
-            arriving=np.zeros(shape, np.int64),
-            leaving=np.zeros(shape, np.int64),
+            arriving=np.zeros(shape),
+            leaving=np.zeros(shape),
             partition=np.zeros(shape, np.int64),
             instances=np.zeros(levels + 1, np.int64),
             pass_shape=np.zeros(5, np.int64),
@@ -112,8 +117,7 @@ def scratch(levels: int, tensors: int, ranks: int, row: Row) -> Scratch:
             has_metadata=np.zeros(shape, np.bool_),
             ranks=np.zeros(shape, np.int64),
             operand_density=np.ones(2),
-            remedy=np.zeros(shape, np.int64),
-            p_left=np.zeros(shape),
+            **no_conditions(shape)._asdict(),
         ),
         row,
     )
@@ -133,9 +137,11 @@ def fill_content(lookup: Lookup, k: int, x: int, content: int, arrays: ContentAr
 
 @njit(cache=True, nogil=True)
 def fill_pace(lookup: Lookup, pace: int, nest: NestArrays, content: ContentArrays) -> None:
-    """Put what is left alone, and a unit's pass, into a row's arrays."""
+    """Put what conditions leave, and a unit's pass, into a row's arrays."""
     nest.pass_shape[:] = lookup.passes[pace]
     for x in range(lookup.together.shape[1]):
+        content.survive[:, x] = lookup.survive[lookup.together[pace, x]]
+        content.shares[x] = lookup.shares[lookup.together[pace, x]]
         content.remedy[:, x] = lookup.remedy[lookup.together[pace, x]]
         content.p_left[:, x] = lookup.p_left[lookup.together[pace, x]]
 

@@ -31,10 +31,10 @@ class CountedBlock:
 
     ``rows`` [n] says which of ``block`` they are and ``stands_for`` [n] how many of equal counts
     each stands for. ``cell`` [n, K] and ``pace`` [n] are numbers (see :class:`Numbers`); ``tile``,
-    ``arriving``, ``leaving``, ``partition`` and the dense ``fills`` [n, K], ``instances``
-    [n, L + 1], the instances that pay for an access ``used`` [n, L], and the membrane's values
-    ``reads``, ``writes`` and ``held`` [n, L] are counts, ``state`` [n, L, 2] those that one
-    instance reads and writes.
+    ``arriving``, ``leaving``, ``partition`` and ``new`` (of what arrives, the first uses of
+    partial sums) [n, K], ``instances`` [n, L + 1], the instances that pay for an access ``used``
+    [n, L], and the membrane's values ``reads``, ``writes`` and ``held`` [n, L] are counts,
+    ``state`` [n, L, 2] those that one instance reads and writes.
     """
 
     block: Block
@@ -43,10 +43,10 @@ class CountedBlock:
     cell: NDArray[np.int32]
     pace: NDArray[np.int32]
     tile: Ints
-    arriving: Ints
-    leaving: Ints
+    arriving: Reals
+    leaving: Reals
     partition: Ints
-    fills: Reals
+    new: Reals
     instances: Ints
     used: Reals
     reads: Reals
@@ -71,8 +71,8 @@ class Batch:
     ``walked`` is how many mappings the walk had, those that no format can divide included.
     """
 
-    def __init__(self, case: Case) -> None:
-        self.numbers = Numbers(case)
+    def __init__(self, case: Case, walk: Walk) -> None:
+        self.numbers = Numbers(case, walk.spreads(case))
         self.blocks: list[CountedBlock] = []
         self.walked = 0
 
@@ -86,22 +86,23 @@ class Batch:
 
 def batches(case: Case, walk: Walk) -> Iterator[Batch]:
     """Walk a map space in batches of blocks; ``case`` is any one of its group."""
-    batch = Batch(case)
+    batch = Batch(case, walk)
     for block, counts in walk.blocks(case):
         batch.add(case, block, counts)
         if batch.walked >= _BATCH:
             yield batch
-            batch = Batch(case)
+            batch = Batch(case, walk)
     yield batch
 
 
 def _counted(case: Case, block: Block, counts: Counts, shapes: Shapes) -> CountedBlock:
     """Keep one of all mappings that are equal in everything a case looks at."""
     keys = (
-        shapes.cell, shapes.pace[:, None], counts.arriving[shapes.rows],
-        counts.leaving[shapes.rows], counts.partition[shapes.rows], counts.instances[shapes.rows],
-        counts.reads[shapes.rows].view(np.int64), counts.writes[shapes.rows].view(np.int64),
-        counts.held[shapes.rows].view(np.int64), counts.spread[shapes.rows],
+        shapes.cell, shapes.pace[:, None], counts.arriving[shapes.rows].view(np.int64),
+        counts.leaving[shapes.rows].view(np.int64), counts.partition[shapes.rows],
+        counts.instances[shapes.rows], counts.reads[shapes.rows].view(np.int64),
+        counts.writes[shapes.rows].view(np.int64), counts.held[shapes.rows].view(np.int64),
+        counts.spread[shapes.rows],
     )  # fmt: skip
     first, which = first_of_equal(np.concatenate(keys, axis=1, dtype=np.int64))
     stands_for = np.bincount(which, block.stands_for[shapes.rows], len(first))
@@ -109,13 +110,8 @@ def _counted(case: Case, block: Block, counts: Counts, shapes: Shapes) -> Counte
     chip = case.plan.architecture
     clusters = [chip.instances(i) // level.cluster for i, level in enumerate(chip.levels)]
     arriving, partition = counts.arriving[rows], counts.partition[rows]
-    fills = arriving.astype(np.float64)
-    if not case.semantics.first_fill:
-        # As dense_counts has it: the first use of a partial sum fills nothing.
-        written = case.plan.problem.written
-        mine = [k for k, (_, x) in enumerate(kept_pairs(case)) if x == written]
-        first_uses = np.where(fills[:, mine] > 0, partition[:, mine], 0)
-        fills[:, mine] -= first_uses
+    written = np.array([x == case.plan.problem.written for _, x in kept_pairs(case)])
+    new = np.where((arriving > 0) & written, partition, 0).astype(np.float64)
     instances = counts.instances[rows]
     moved = np.stack((counts.reads[rows], counts.writes[rows]), axis=-1)
     return CountedBlock(
@@ -128,7 +124,7 @@ def _counted(case: Case, block: Block, counts: Counts, shapes: Shapes) -> Counte
         arriving=arriving,
         leaving=counts.leaving[rows],
         partition=partition,
-        fills=fills,
+        new=new,
         instances=instances,
         used=np.minimum(instances[:, :-1], clusters).astype(np.float64),
         reads=counts.reads[rows],

@@ -76,11 +76,19 @@ def _fewest(models: Sequence[DensityModel], tiles: Ints) -> Ints:
 
 
 def _tiles(problem: Problem, nests: Nests, level: int, x: int) -> Ints:
-    """Return the values of the tiles a level holds."""
+    """Return the values of the tiles a level holds: of those with padding, the most."""
     total = np.ones(len(nests), np.int64)
-    for rank in problem.coefficients[x]:
+    for r, rank in enumerate(problem.coefficients[x]):
         extent = np.ones(len(nests), np.int64)
         for d in np.flatnonzero(rank):
             extent += rank[d] * (nests.inside(3 * level, int(d)) - 1)
-        total *= extent
+        total *= extent if x != problem.masked else _most_real(problem.real[r], extent)
     return total
+
+
+def _most_real(before: Ints, extents: Ints) -> Ints:
+    """Return the most real indices of a rank in windows of each extent."""
+    if before[0] < 0:
+        return extents
+    most = [int((before[n:] - before[: len(before) - n]).max()) for n in range(len(before))]
+    return np.array(most, np.int64)[extents]

@@ -1,7 +1,8 @@
 """Coefficients of what accesses cost: a few multiply-adds per level and tensor instead of a row.
 
 Without rounding, every access the engine counts is linear in the dense counts of its own level and
-tensor (values delivered below, first uses of partial sums, fills), and for each of these linear in
+tensor (values delivered below, first uses of partial sums among them, values that arrive, first
+uses among these), and for each of these linear in
 what the tile holds (its density, each kind of metadata word). What remains depends on the leader
 tiles alone. So the engine's *own row* is probed at unit counts and unit contents, once per chain
 of leader tiles, and :func:`linear_cells` combines the probes into the coefficients of every
@@ -24,11 +25,13 @@ Bools = NDArray[np.bool_]
 
 #: Roundings of one count before it is divided into rows or words (see search_bounds).
 ROUNDINGS = 3.0
-#: Columns of a cell, per delivered value, first use and fill: energy here, read words, written
-#: words, energy of packing at the next level inside. SLACK is that of the energy, BITS the most
+#: Counts that a cell has columns for: delivered, first uses of these, arriving, first of these.
+UNITS = 4
+#: Columns of a cell, each group one per count: energy here, read words, written words, energy of
+#: packing at the next level inside. SLACK is that of the energy, BITS the most
 #: bits of values and metadata, PRESENT the fraction of instances present, LOOSE the slack of
 #: words read and written.
-ENERGY, SLACK, BITS, PRESENT, READS, WRITES, LOOSE, PACKING, COLUMNS = 0, 3, 4, 6, 7, 10, 13, 15, 18
+ENERGY, SLACK, BITS, PRESENT, READS, WRITES, LOOSE, PACKING, COLUMNS = 0, 4, 5, 7, 8, 12, 16, 18, 22
 
 # What is read off a probe: energy of rows, of unpacking, of metadata, of packing inside, words
 # read and written.
@@ -72,7 +75,7 @@ def linear_cells(
     """
     nest, content, _ = space
     levels, most = content.words.shape[0], content.words.shape[2]
-    probes = np.zeros((chains[1] - chains[0], 3, 1 + 2 * most, levels, _READINGS))
+    probes = np.zeros((chains[1] - chains[0], UNITS, 1 + 2 * most, levels, _READINGS))
     for k in pairs:
         nest.tile[lookup.level[k], 0] = 1
         content.ranks[lookup.level[k], 0] = lookup.ranks[k]
@@ -84,7 +87,7 @@ def linear_cells(
             stored |= lookup.words[lookup.cell_content[number]] != 0.0
     rules = RowRules(
         exact.sparseloop, False, exact.chained_metadata, exact.first_fill,
-        exact.gating_keeps_cycles,
+        exact.gating_keeps_cycles, exact.drain_reads,
     )  # fmt: skip
     # Many leader tiles are as good as never empty: equal chains are probed once.
     like = np.empty(len(probes), np.int64)
@@ -92,6 +95,7 @@ def linear_cells(
         there = chains[0] + chain
         like[chain] = _first_like(lookup, chains[0], like, chain)
         if like[chain] == chain:
+            content.survive[:, 0] = lookup.survive[there]
             content.remedy[:, 0] = lookup.remedy[there]
             content.p_left[:, 0] = lookup.p_left[there]
             _probe(plan, rules, prices, space, stored, probes[chain])
@@ -104,7 +108,7 @@ def linear_cells(
             density, present, waste = lookup.reals[held]
             if lookup.ranks[k] == 0:
                 density = 1.0  # zeros are accessed too
-            for unit in range(3):
+            for unit in range(UNITS):
                 full = probe[unit, 0, i]
                 pj = density * (full[_ROWS] * waste + full[_UNPACKING])
                 # What moves is rows; Sparseloop's rules count values.
@@ -141,6 +145,9 @@ def _first_like(lookup: Lookup, first: int, like: Ints, chain: int) -> int:
         for i in range(lookup.remedy.shape[1]):
             same = same and lookup.remedy[first + other, i] == lookup.remedy[first + chain, i]
             same = same and lookup.p_left[first + other, i] == lookup.p_left[first + chain, i]
+            for s in range(lookup.survive.shape[2]):
+                here = lookup.survive[first + chain, i, s]
+                same = same and lookup.survive[first + other, i, s] == here
         if same:
             return other
     return chain
@@ -155,7 +162,7 @@ def _probe(
     stored: Bools,
     found: Reals,
 ) -> None:
-    """Fill what unit counts of unit contents cost at every level, [3, 1 + 2 R, L, readings].
+    """Fill what unit counts of unit contents cost at every level, [4, 1 + 2 R, L, readings].
 
     ``stored`` [R, 2] says which kinds of words any tile of the tensor has.
 
@@ -171,17 +178,20 @@ def _probe(
         content.words[:] = 0.0
         if probe > 0:
             content.words[:, 0, (probe - 1) // 2, (probe - 1) % 2] = 1.0
-        nest.leaving[:, 0] = 1
+        nest.leaving[:, 0] = 1.0
         _read_off(plan, rules, prices, space, found[0, probe])
+        nest.arriving[:, 0] = 1.0
+        _read_off(plan, rules, prices, space, found[2, probe])
+        found[2, probe] -= found[0, probe]
         if plan.written == 0:
             nest.partition[:, 0] = 1
+            _read_off(plan, rules, prices, space, found[3, probe])
+            nest.arriving[:, 0] = 0.0
             _read_off(plan, rules, prices, space, found[1, probe])
             found[1, probe] -= found[0, probe]
+            found[3, probe] -= found[0, probe] + found[1, probe] + found[2, probe]
             nest.partition[:, 0] = 0
-        nest.leaving[:, 0] = 0
-        nest.arriving[:, 0] = 1
-        _read_off(plan, rules, prices, space, found[2, probe])
-        nest.arriving[:, 0] = 0
+        nest.arriving[:, 0] = nest.leaving[:, 0] = 0.0
 
 
 @njit(cache=True, nogil=True)

@@ -31,14 +31,15 @@ def membrane_of_block(case: Case, block: Block) -> tuple[Reals, Reals, Reals, In
     if "T" in problem.dims:
         coefficients[:, :, problem.dims.index("T")] = 0
     keep = np.array([[level.name in chip.neuron.state] for level in chip.levels])
-    counts = np.zeros((4, len(block), levels, 1), np.int64)
+    counts = np.zeros((2, len(block), levels, 1), np.int64)
+    moved = np.zeros((2, len(block), levels, 1))
     instances = np.zeros((len(block), levels + 1), np.int64)
     places = np.array(block.nests.places, np.int64).reshape(-1, 2)
     _count(
         coefficients, keep, problem.uses(outputs), places, block.nests.values,
-        block.order, block.orders, pooling(case.plan), counts, instances,
+        block.order, block.orders, pooling(case.plan), problem.real, counts, moved, instances,
     )  # fmt: skip
-    tile, arriving, leaving, partition = counts[..., 0]
+    (tile, partition), (arriving, leaving) = counts[..., 0], moved[..., 0]
     kept = [i for i in range(levels) if keep[i, 0]]
     reads, writes = state_traffic(kept, arriving, leaving, partition, instances)
     share = case.plan.neurons_per_output
@@ -55,7 +56,9 @@ def _count(
     which: NDArray[np.int32],
     orders: NDArray[np.int8],
     pooled: Ints,
+    real: Ints,
     counts: Ints,
+    moved: Reals,
     instances: Ints,
 ) -> None:
     factors = np.ones(orders.shape[1:], np.int64)
@@ -64,7 +67,7 @@ def _count(
             if used[places[c, 1]]:
                 factors[places[c, 0], places[c, 1]] = values[n, c]
         nest_counts(
-            coefficients, keep, factors, orders[which[n]].astype(np.int64), True,
-            counts[0, n], counts[1, n], counts[2, n], counts[3, n], instances[n],
+            coefficients, keep, factors, orders[which[n]].astype(np.int64), True, -1, real,
+            counts[0, n], moved[0, n], moved[1, n], counts[1, n], instances[n],
         )  # fmt: skip
         pooled_tiles(pooled, factors, counts[0, n, :, 0])

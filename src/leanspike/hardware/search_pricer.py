@@ -21,7 +21,7 @@ from leanspike.hardware.search_bounds import (
 )
 from leanspike.hardware.search_exact import Counted, Lookup, evaluate_exactly
 from leanspike.hardware.search_group import CountedBlock
-from leanspike.hardware.search_linear import COLUMNS, PACKING, linear_cells, linear_paces
+from leanspike.hardware.search_linear import COLUMNS, PACKING, UNITS, linear_cells, linear_paces
 from leanspike.hardware.search_tables import Fixed, Tables, fixed_of
 
 Ints = NDArray[np.int64]
@@ -73,7 +73,7 @@ class Pricer:
         children = [(plan.child(i, x), x) for i, x in numbers.pairs]
         inner = [numbers.pairs.index(c) if c in numbers.pairs else -1 for c in children]
         packs = [
-            bool(cells[first:last, PACKING : PACKING + 3].any())
+            bool(cells[first:last, PACKING : PACKING + UNITS].any())
             for first, last in zip(lookup.first_cell[:-1], lookup.first_cell[1:], strict=True)
         ]
         written = lookup.tensor == plan.problem.written
@@ -172,5 +172,5 @@ class Pricer:
 def _as_arrays(counted: CountedBlock) -> Counted:
     return Counted(
         counted.tile, counted.arriving, counted.leaving, counted.partition, counted.instances,
-        counted.cell, counted.pace, counted.fills, counted.used, counted.held, counted.state,
+        counted.cell, counted.pace, counted.new, counted.used, counted.held, counted.state,
     )  # fmt: skip

@@ -13,9 +13,11 @@ from numba import njit
 from numpy.typing import NDArray
 
 from leanspike.hardware.case import Case
+from leanspike.hardware.counts.conditions import chain_columns, condition_rows
 from leanspike.hardware.counts.geometry import tile_geometry
+from leanspike.hardware.counts.leader_tiles import Spreads
 from leanspike.hardware.mapspace_walk import Block
-from leanspike.hardware.search_counts import PASS, Counts, kept_pairs, leaders_of
+from leanspike.hardware.search_counts import PASS, Counts, kept_pairs
 from leanspike.hardware.search_intern import Interner, first_of_equal
 from leanspike.hardware.sparseloop.geometry import FITS
 
@@ -53,22 +55,24 @@ class Numbers:
     contents
         Per pair, rows of (tile, fiber of each rank, values under one coordinate of each rank).
     chains
-        Per tensor, rows of the leader tile of each of its conditions; 0 where a condition cannot
-        be used.
+        Per tensor, rows of the descriptions of its conditions' leader tiles, whose spreads are
+        numbered in ``spreads``.
     cells
         Per pair, rows of (content, chain of its tensor).
     paces
         Rows of the chain of every tensor, what units do in a pass (5), and the units used.
     """
 
-    def __init__(self, case: Case) -> None:
+    def __init__(self, case: Case, spreads: Spreads) -> None:
         plan = case.plan
+        self.spreads = spreads
         tensors = plan.keep.shape[1]
         self.pairs = kept_pairs(case)
         self.ranks = plan.flattens.shape[2]
         self.contents = [Interner(2 + 2 * self.ranks) for _ in self.pairs]
+        conditions = condition_rows(plan)[: 0 if case.dense else None]
         self.mine = [
-            [n for n, (f, _) in enumerate(leaders_of(case)) if plan.follows[f].target == x]
+            chain_columns(conditions, x, spreads.width, plan.problem.written)
             for x in range(tensors)
         ]
         self.chains = [Interner(len(mine)) for mine in self.mine]

@@ -74,9 +74,12 @@ def reuse_of(problem: Problem, architecture: Architecture) -> Reuse:
     if architecture.neuron is not None and architecture.neuron.state:
         # The membrane is indexed as the outputs are, but over no time.
         moves["State"] = moves[problem.tensors[problem.written]] - {"T"}
-    targets = {
-        condition.target
-        for level in architecture.levels
-        for condition in (*level.skips, *level.gates)
-    }
-    return Reuse(moves, slides, frozenset(targets))
+    targets, rows = set(), set()
+    for i, level in enumerate(architecture.levels):
+        for condition in (*level.skips, *level.gates):
+            targets.add(condition.target)
+            # A level that does not keep the target acts where it comes from.
+            sources = [lv for lv in architecture.levels[: i + 1] if condition.target in lv.keeps]
+            if sources and sources[-1].width is not None:
+                rows.add(condition.target)
+    return Reuse(moves, slides, frozenset(targets), frozenset(rows))

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from leanspike.hardware.case import Case
+from leanspike.hardware.counts.actions import SHARES, SURVIVALS
 from leanspike.hardware.counts.conditions import conditions_met
-from leanspike.hardware.counts.evaluate import row_plan, row_rules
+from leanspike.hardware.counts.evaluate import innermost_array, row_plan, row_rules
 from leanspike.hardware.counts.plan import Plan
 from leanspike.hardware.counts.row import RowPlan, RowRules, empty_row
+from leanspike.hardware.counts.survival import Survival
 from leanspike.hardware.counts.tiles import contents_of
 from leanspike.hardware.density import DensityModel, FixedStructured, Uniform
 from leanspike.hardware.identity import Same
@@ -105,6 +108,7 @@ class Tables:
         self._contents = [interner.rows for interner in numbers.contents]
         self._chains = [interner.rows for interner in numbers.chains]
         self._known: dict[tuple[object, ...], PairTable] = {}
+        self._survival: dict[int, Survival] = {}
         cells = [interner.rows for interner in numbers.cells]
         paces = numbers.paces.rows
         self.first_content = np.cumsum([0] + [len(rows) for rows in self._contents])
@@ -141,21 +145,40 @@ class Tables:
             ranks[k] = table.words.shape[1]
             reals[here], bits[here] = table.reals, table.bits
             words[here, : ranks[k]] = table.words
-        remedy = np.zeros((int(self.first_chain[-1]), levels), np.int64)
-        p_left = np.zeros((int(self.first_chain[-1]), levels))
-        if not case.dense:
-            for x, chains in enumerate(self._chains):
-                here = slice(self.first_chain[x], self.first_chain[x + 1])
-                remedy[here], p_left[here] = conditions_met(case.plan, x, chains, case.models)
+        chains, tensors = int(self.first_chain[-1]), len(self._chains)
+        found: dict[str, NDArray[Any]] = {
+            "survive": np.ones((chains, levels, SURVIVALS)),
+            "shares": np.ones((chains, tensors, SHARES)),
+            "remedy": np.zeros((chains, levels), np.int64),
+            "p_left": np.zeros((chains, levels)),
+        }
+        names = ("remedy", "p_left") if case.semantics.whole_accesses else ("survive", "shares")
+        for x in range(tensors):
+            here = slice(self.first_chain[x], self.first_chain[x + 1])
+            for name, values in zip(names, self._conditions_of(case, x), strict=True):
+                found[name][here] = values
         digits = 6 if case.semantics.whole_accesses else 15
         density = [
             1.0 if case.dense else round(float(case.models[x].density), digits)
             for x in fixed.plan.operands
         ]
         return Lookup(
-            **self._structure, reals=reals, words=words, bits=bits, ranks=ranks, remedy=remedy,
-            p_left=p_left, operand_density=np.array(density),
+            **self._structure, **found, reals=reals, words=words, bits=bits, ranks=ranks,
+            operand_density=np.array(density),
         )  # fmt: skip
+
+    def _conditions_of(self, case: Case, x: int) -> tuple[NDArray[Any], NDArray[Any]]:
+        """Return what conditions do under every chain of a tensor, by the rules of the case."""
+        plan, chains, spreads = case.plan, self._chains[x], self.numbers.spreads
+        if case.semantics.whole_accesses:
+            if case.dense:
+                nothing = np.zeros((len(chains), len(plan.keep)))
+                return nothing.astype(np.int64), nothing
+            return conditions_met(plan, x, chains, spreads, case.models)
+        if x not in self._survival:
+            inside = innermost_array(plan)
+            self._survival[x] = Survival(plan, x, chains, spreads, inside, dense=case.dense)
+        return self._survival[x](case.models)
 
     def _pair(self, case: Case, k: int, fixed: Fixed) -> PairTable:
         level, x = self.numbers.pairs[k]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from leanspike.hardware.case import Case
+from leanspike.hardware.counts.leader_tiles import Spreads
 from leanspike.hardware.mapspace_walk import Block, walk
 from leanspike.hardware.search_counts import Counts, count_block, count_key
 from leanspike.hardware.search_limits import capacity_limits
@@ -28,6 +29,14 @@ class Walk:
         self._limits = capacity_limits(cases) if limited else []
         self._blocks: list[Block] | None = None
         self._counts: dict[tuple[int, tuple[object, ...]], Counts] = {}
+        self._spreads: dict[tuple[object, ...], Spreads] = {}
+
+    def spreads(self, case: Case) -> Spreads:
+        """Return the numbers of what leader tiles vary by, of all cases of one count key."""
+        key = count_key(case)
+        if key not in self._spreads:
+            self._spreads[key] = Spreads(case.plan.problem, len(case.plan.keep))
+        return self._spreads[key]
 
     def blocks(self, case: Case, rows: int = 1 << 15) -> Iterator[tuple[Block, Counts]]:
         """Walk the map space; ``case`` says what is counted (see :func:`count_key`)."""
@@ -35,14 +44,14 @@ class Walk:
         if self._blocks is not None:
             for number, block in enumerate(self._blocks):
                 if (number, key) not in self._counts:
-                    self._counts[number, key] = count_block(case, block)
+                    self._counts[number, key] = count_block(case, block, self.spreads(case))
                 yield block, self._counts[number, key]
             return
         kept: list[Block] | None = []
         for number, block in enumerate(
             walk(self.space, self._limits, reuse=self._reuse, rows=rows)
         ):
-            counts = count_block(case, block)
+            counts = count_block(case, block, self.spreads(case))
             if kept is not None:
                 kept.append(block)
                 self._counts[number, key] = counts
@@ -60,7 +69,7 @@ def walk_key(case: Case, rules: str) -> tuple[object, ...]:
     """
     plan, chip = case.plan, case.plan.architecture
     problem = plan.problem
-    arrays = (problem.bounds, problem.coefficients, plan.keep, plan.mesh)
+    arrays = (problem.bounds, problem.coefficients, problem.real, plan.keep, plan.mesh)
     return (
         rules,
         problem.dims,

@@ -55,6 +55,16 @@ class Semantics:
         "the first, zero-initializing fill of a partial sum is a write; off: the first "
         "accumulate overwrites",
     )
+    drain_reads: bool = _switch(
+        True,
+        "outputs that leave a level for the one outside it are read there first; off: they leave "
+        "unread",
+    )
+    free_padding: bool = _switch(
+        True,
+        "padding (and the zeros that a transposed convolution puts between values) is never "
+        "stored, moved or computed with; off: it is zeros like others",
+    )
     exact_overlap: bool = _switch(
         True,
         "what a tile shares with the one before it stays; off: it stays only while the tile "
@@ -67,8 +77,9 @@ class Semantics:
     )
     exact_leader: bool = _switch(
         True,
-        "a read is left alone when all that its values would meet while they stay is zero; off: "
-        "when Sparseloop's leader tile is, which scales with rows and can rule a condition out",
+        "a read is skipped or gated when all that its values would meet while they stay is zero; "
+        "off: when Sparseloop's leader tile is, which scales with rows and can rule a condition "
+        "out",
     )
     whole_accesses: bool = _switch(
         False,
@@ -139,6 +150,8 @@ _SPARSELOOP = Semantics(
     activation_dram=True,
     spikes_leave=False,
     first_fill=False,
+    drain_reads=False,
+    free_padding=False,
     exact_overlap=False,
     neighbor_links=True,
     exact_leader=False,

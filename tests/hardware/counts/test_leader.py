@@ -3,46 +3,62 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from loop_walk import Walk
 from nests import mappings, problems
 
-from leanspike.hardware.counts.leader import leader_sizes, leader_values
+from leanspike.hardware.counts.leader_tiles import READS, VALUE, Spreads, describe, waited_steps
 from leanspike.hardware.counts.nest import list_loops
 
 
-def model_leader(problem, mapping, target, condition, level, child) -> int:
+def model_leaders(problem, mapping, target, leader, level, child) -> dict[int, float]:
+    """The share of reads with leader tiles of each size."""
     loops = np.empty((mapping.factors.size, 3), np.int64)
     count = list_loops(mapping.factors, mapping.order, loops)
-    sizes = np.ones(len(problem.dims), np.int64)
-    spread = mapping.factors.reshape(mapping.levels, 3, -1)[:, 1:]
-    fans_out = (spread > 1).any(axis=(1, 2))
-    usable = leader_sizes(
-        True, problem.coefficients, target, condition, level, child, 1, mapping.factors,
-        mapping.order, loops, count, fans_out, mapping.along_x, sizes,
+    uses = (problem.coefficients != 0).any(axis=1)
+    steps = np.empty(mapping.factors.size, np.int64)
+    waited_steps(uses, target, level, child, 0.0, mapping.factors, loops, count, steps)
+    spreads = Spreads(problem, len(mapping.factors) // 3)
+    found = np.empty(spreads.width, np.int64)
+    spreads.known = describe(
+        problem.coefficients, uses, spreads.group_of, problem.masked, target, leader, level, child,
+        VALUE, mapping.factors, loops, count, steps, spreads.keys, spreads.slots, spreads.known,
+        found,
     )  # fmt: skip
-    return leader_values(True, problem.coefficients, condition, sizes) if usable else 0
+    values, _, *numbers = spreads.renumbered(found).tolist()
+    sizes = [(values, 1.0)]
+    for number in numbers:
+        if number >= 0:
+            spread = spreads.spread(number)
+            sizes = [
+                (size * int(n), share * weight)
+                for size, share in sizes
+                for n, weight in zip(spread.values, spread.weights[READS], strict=True)
+                if weight > 0
+            ]
+    return {n: sum(share for size, share in sizes if size == n) for n, _ in sizes}
 
 
-def walked_leaders(walk, target, condition, level, child) -> set[int]:
-    """Sizes of what every read of the target from ``level`` waits for."""
+def walked_leaders(walk, target, condition, level, child) -> dict[int, float]:
+    """The share of reads from ``level`` that wait for so many values."""
     groups: dict = {}
     for place in walk.offsets(child, space=True):
         groups.setdefault(walk.trajectory(target, child, place), []).append(place)
-    leaders = set()
+    leaders: list[int] = []
     for tiles, members in groups.items():
         met: set = set()
         held = None
         for tile, time in zip(tiles, walk.offsets(child, space=False), strict=True):
             if held is not None and (tile != held or child == walk.levels):
-                leaders.add(len(met))
+                leaders.append(len(met))
                 met = set()
             held = tile
             for place in members:
                 met |= walk.touched(condition, child, place + time)
-        leaders.add(len(met))
-    return leaders
+        leaders.append(len(met))
+    return {n: leaders.count(n) / len(leaders) for n in set(leaders)}
 
 
 @st.composite
@@ -57,11 +73,11 @@ def cases(draw):
 def test_leader_is_what_the_shared_reads_wait_for(case):
     problem, mapping, (target, condition) = case
     levels = len(mapping.factors) // 3
-    above = (mapping.factors[:3] > 1).any(axis=0)
+    above = mapping.factors[0] > 1
     for rank in problem.coefficients[target]:
-        # Two loops over one rank reach the same tile in two ways: some reads then wait for more
-        # than others, and the model takes the least.
+        # Two loops in time over one rank reach the same tile in two ways: some reads then wait for
+        # more than others, and the model takes the least.
         assume((above & (rank > 0)).sum() <= 1)
     walk = Walk(problem, mapping, np.ones((levels, 3), bool))
-    found = model_leader(problem, mapping, target, condition, 0, 1)
-    assert walked_leaders(walk, target, condition, 0, 1) == {found}
+    found = model_leaders(problem, mapping, target, condition, 0, 1)
+    assert walked_leaders(walk, target, condition, 0, 1) == pytest.approx(found)

@@ -18,11 +18,12 @@ from leanspike.hardware.problem import Problem
 
 
 def count(problem: Problem, mapping: Mapping, keep: np.ndarray, *, exact: bool = True):
-    tile, arriving, leaving, partition = (np.zeros(keep.shape, np.int64) for _ in range(4))
+    tile, partition = np.zeros(keep.shape, np.int64), np.zeros(keep.shape, np.int64)
+    arriving, leaving = np.zeros(keep.shape), np.zeros(keep.shape)
     instances = np.zeros(len(keep) + 1, np.int64)
     cycles = nest_counts(
-        problem.coefficients, keep, mapping.factors, mapping.order, exact, tile, arriving,
-        leaving, partition, instances,
+        problem.coefficients, keep, mapping.factors, mapping.order, exact, problem.masked,
+        problem.real, tile, arriving, leaving, partition, instances,
     )  # fmt: skip
     return tile, arriving, leaving, partition, instances, cycles
 

@@ -1,4 +1,4 @@
-"""Sparse convolutions with halo, stride, padding and dilation, against every placement.
+"""Sparse convolutions with halo, stride and dilation, against every placement.
 
 The referee places the non-zeros of small inputs and weights in every possible way, walks the nest
 over these tensors, and averages what is read, skipped and computed.
@@ -45,7 +45,6 @@ def convolutions(draw) -> Problem:
         # Windows that touch: a tile is a box, and gaps between windows would be in it.
         stride=(draw(st.sampled_from([1, 2])), 1),
         dilation=(dilation, 1),
-        padding=(draw(st.sampled_from([0, 1])), 0),
     )
     return Problem.of(layer)
 

@@ -59,10 +59,25 @@ def test_every_arrangement_of_a_small_tensor_agrees() -> None:
         assert found.expected_largest(2) == pytest.approx(np.mean(largest))
 
 
-def test_from_density_rounds_up_and_arrays_keep_their_shape() -> None:
+def test_only_timeloop_rounds_up_and_arrays_keep_their_shape() -> None:
     model = Uniform.from_density(0.32, 147456)
-    assert model.nonzeros == 47186
+    assert model.nonzeros == pytest.approx(47185.92)
+    assert Uniform.rounded_up(0.32, 147456).nonzeros == 47186
     assert model.p_empty(np.ones((2, 3), dtype=int)).shape == (2, 3)
-    assert Uniform.from_density(1.0, 7).nonzeros == 7
+    assert Uniform.from_density(1.0, 7).nonzeros == Uniform.from_density(0.7, 10).nonzeros == 7
     with pytest.raises(InputError, match="8 non-zeros among 7"):
         Uniform(7, 8)
+
+
+@given(st.integers(1, 40), st.floats(0.01, 0.99), st.integers(0, 40))
+def test_a_mean_number_of_nonzeros_is_a_mixture(size: int, density: float, tile: int) -> None:
+    model = Uniform.from_density(density, size)
+    low = int(model.nonzeros)
+    chance = model.nonzeros - low
+    parts = [(Uniform(size, low), 1.0 - chance), (Uniform(size, min(size, low + 1)), chance)]
+    found = model.occupancies(tile)
+    assert found.expected == pytest.approx(min(tile, size) * density, abs=1e-9)
+    assert found.p_empty == pytest.approx(float(model.p_empty(tile)), abs=1e-12)
+    mixed = sum(chance * float(one.p_empty(tile)) for one, chance in parts)
+    assert float(model.p_empty(tile)) == pytest.approx(mixed, abs=1e-12)
+    assert model.maximum(tile) >= found.maximum

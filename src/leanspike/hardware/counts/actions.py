@@ -1,11 +1,14 @@
 """From dense counts to what really happens: compressed, gated and skipped accesses and computes.
 
-For every level and tensor the dense reads, fills and updates are thinned three times:
+For every level and tensor the dense reads, fills and updates are thinned twice, and all that
+follows is exact in expectation:
 
 1. where a level has metadata about a tensor, values that are zero are never touched;
-2. a condition (skip or gate) leaves a fraction ``p`` of a level's reads alone: the probability
-   that the leader tile is empty. What is left alone there never reaches the levels inside;
-3. computes follow the operands that arrive, and the compute unit's own gating and skipping.
+2. what conditions stop (:mod:`~leanspike.hardware.counts.survival`) is skipped or gated where they
+   stop it, and never reaches the levels inside. A row of several values is accessed when any of
+   them is.
+
+Computes follow the operands that arrive, and the compute unit's own gating and skipping.
 
 Compiled, for one mapping and one configuration; expectations stay fractions. What Sparseloop
 does instead is :mod:`leanspike.hardware.sparseloop.actions`.
@@ -17,6 +20,17 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from leanspike.hardware.counts.leader_tiles import (
+    FINISHED_ROW,
+    FIRST_ROW,
+    FIRST_VALUE,
+    LAST_ROW,
+    LAST_VALUE,
+    ROW,
+    VALUE,
+    VARIANTS,
+)
+
 Ints = NDArray[np.int64]
 Reals = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -26,167 +40,166 @@ READ, FILL, UPDATE = 0, 1, 2
 ACTUAL, GATED, SKIPPED = 0, 3, 6
 #: What a level does about a tensor's reads.
 NOTHING, GATES, SKIPS = 0, 1, 2
+#: Columns of what survives at a level: what arrives there, all of it and what reaches an output
+#: for the first and for the last time; then, for each variant of a leader tile, what the level's
+#: skipping conditions leave of that, and what all its conditions leave.
+ARRIVES, ARRIVES_FIRST, ARRIVES_LAST, LEFT, SURVIVALS = 0, 1, 2, 3, 3 + 2 * VARIANTS
+#: Of the computes, by leader: the share that all conditions let through and that skipping ones do;
+#: of both the part that meets no padding; what skipping ones inside the innermost fan-out let.
+LET, NOT_SKIPPED, LET_REAL, NOT_SKIPPED_REAL, INSIDE, SHARES = 0, 1, 2, 3, 4, 5
+
+# What an operand of a compute is: a value, a zero that arrives, one that metadata leaves out, or
+# padding, which is nowhere.
+_VALUE, _ZERO, _LEFT_OUT, _PADDING = 0, 1, 2, 3
+
+
+@njit(cache=True, inline="always")
+def left_column(variant: int, gated: bool) -> int:
+    """Return the column of what skipping (or, with ``gated``, all) conditions leave."""
+    return LEFT + 2 * variant + (1 if gated else 0)
 
 
 @njit(cache=True)
 def count_actions(
     written: int,
+    first_fill: bool,
+    drains: bool,
+    chained: bool,
     tile: Ints,
-    dense: Reals,
+    arriving: Reals,
+    leaving: Reals,
+    first: Ints,
     has_metadata: Bools,
-    ranks: Ints,
     density: Reals,
     words: Reals,
-    remedy: Ints,
-    p_left: Reals,
-    chained: bool,
-    computes: float,
+    survive: Reals,
+    leaving_share: Reals,
+    block: Reals,
+    finished_block: Reals,
+    row_bits: Reals,
+    finished_row_bits: Reals,
     data: Reals,
+    rows: Reals,
+    bits: Reals,
     metadata: Reals,
-) -> float:
-    """Thin the dense counts of every level and tensor; return the computes let through.
+) -> None:
+    """Thin the dense counts of every level and tensor.
 
     Parameters
     ----------
     written
         The tensor that accumulates.
-    tile
-        Values of the tile each level keeps, int64 [L, X]; 0 where it keeps none.
-    dense
-        Dense reads, fills and updates of one instance, [L, X, 3].
-    has_metadata, ranks
-        Whether a format is used, bool [L, X], and its ranks, int64 [L, X].
-    density
-        Expected density of the tiles, [L, X].
-    words
-        Expected metadata and payload words of one tile, [L, X, R, 2].
-    remedy, p_left
-        What a level does about reads (NOTHING, GATES, SKIPS), int64 [L, X], and the probability
-        that the leader is empty, [L, X].
-    chained
-        ``Semantics.chained_metadata``.
-    computes
-        Dense computes of all units.
-    data
-        Filled, [L, X, 9]: kind + outcome, such as ``READ + SKIPPED``.
+    first_fill, drains, chained
+        ``Semantics.first_fill``, ``drain_reads`` and ``chained_metadata``.
+    tile, arriving, leaving, first
+        Dense counts of one instance, [L, X]; ``first`` is the different values an instance ever
+        holds. See :func:`~leanspike.hardware.counts.nest.nest_counts`.
+    has_metadata, density, words
+        Whether a format is used, [L, X]; the expected density of the tiles, [L, X], and the
+        metadata and payload words of one tile, [L, X, R, 2].
+    survive
+        What conditions leave, [L, X, SURVIVALS].
+    leaving_share
+        Of the outputs that enter a level finished, the share that pooling before the neurons
+        leaves, [L].
+    block, finished_block, row_bits, finished_row_bits
+        Values in a row and its bits, [L, X], and those of a row of finished outputs, [L].
+    data, rows, bits
+        Filled, [L, X, 9], in values, in rows and in their bits: kind + outcome, such as
+        ``READ + SKIPPED``.
     metadata
         Filled, [L, X, 9, R, 2], in words.
     """
     levels, tensors = tile.shape
     data[:] = 0.0
+    rows[:] = 0.0
+    bits[:] = 0.0
     metadata[:] = 0.0
+    parts, done = np.empty(3), np.zeros(9)
     for x in range(tensors):
         for level in range(levels):
             if tile[level, x] == 0:
                 continue
-            for kind in range(3):
-                count = dense[level, x, kind]
-                if has_metadata[level, x]:
-                    data[level, x, kind] = count - count * (1.0 - density[level, x])
-                    for rank in range(ranks[level, x]):
-                        for part in range(2):
-                            per_tile = words[level, x, rank, part]
-                            share = count / tile[level, x]
-                            metadata[level, x, kind, rank, part] = per_tile * share
-                else:
-                    data[level, x, kind] = count
-        level = 0
-        while level < levels and remedy[level, x] == NOTHING:
-            level += 1
-        if level < levels:
-            _leave_alone(
-                level, x, p_left[level, x], remedy[level, x], tile, ranks, chained, data, metadata
-            )
-        while level < levels:
-            p = p_left[level, x]
-            inner = level + 1
-            while inner < levels:
-                if tile[inner, x] > 0:
-                    follow = chained or ranks[level, x] == 1
-                    _never_arrives(inner, x, p, follow, ranks, chained, data, metadata)
-                if remedy[inner, x] != NOTHING:
-                    break
-                inner += 1
-            if inner == levels:
-                if x != written:
-                    computes -= computes * p
+            left, size = survive[level, x], block[level, x]
+            count, row = data[level, x], rows[level, x]
+            came, sent = arriving[level, x], leaving[level, x]
+            # An output that is reached for the first time is not read, and not filled.
+            new = float(first[level, x]) if x == written else 0.0
+            _divide(left, sent, new, VALUE, FIRST_VALUE, ARRIVES_FIRST, parts)
+            count[READ], count[READ + GATED], count[READ + SKIPPED] = parts
+            _divide(left, sent, new, ROW, FIRST_ROW, ARRIVES_FIRST, parts)
+            row[READ], row[READ + GATED], row[READ + SKIPPED] = parts / size
+            fills = came * left[ARRIVES]
+            if not first_fill and came > 0.0:
+                fills -= new * left[ARRIVES_FIRST]
+            count[FILL], row[FILL] = fills, fills / size
+            if x == written:
+                # Each output enters a level finished once; its other updates are partial sums. Of
+                # the finished ones pooling before the neurons leaves a share.
+                share = leaving_share[level]
+                _divide(left, sent, new * (1.0 - share), VALUE, LAST_VALUE, ARRIVES_LAST, parts)
+                count[UPDATE], count[UPDATE + GATED], count[UPDATE + SKIPPED] = parts
+                _divide(left, sent, new, ROW, LAST_ROW, ARRIVES_LAST, parts)
+                row[UPDATE], row[UPDATE + GATED], row[UPDATE + SKIPPED] = parts / size
+                done[:] = 0.0
+                _divide(left, 0.0, -new * share, ROW, FINISHED_ROW, ARRIVES_LAST, parts)
+                parts /= finished_block[level]
+                done[UPDATE], done[UPDATE + GATED], done[UPDATE + SKIPPED] = parts
+                if drains and came > 0.0:
+                    # What leaves for the level outside is read here first.
+                    last = new * left[ARRIVES_LAST]
+                    count[READ] += came * left[ARRIVES] - last * (1.0 - share)
+                    row[READ] += (came * left[ARRIVES] - last) / size
+                    done[READ] += last * share / finished_block[level]
+                bits[level, x] = row * row_bits[level, x] + done * finished_row_bits[level]
+                row += done
             else:
-                # p counts from the whole tensor; of what still arrives, the inner level leaves
-                # this share.
-                share = 1.0 - (1.0 - p_left[inner, x]) / (1.0 - p) if p < 1.0 else 0.0
-                if not chained:
-                    metadata[inner, x, READ] = metadata[inner, x, UPDATE]
-                _leave_alone(
-                    inner, x, share, remedy[inner, x], tile, ranks, chained, data, metadata
-                )
-            level = inner
-    return computes
+                bits[level, x] = row * row_bits[level, x]
+            if not has_metadata[level, x]:
+                continue
+            for kind in range(9):
+                for rank in range(words.shape[2]):
+                    for part in range(2):
+                        per_value = words[level, x, rank, part] / tile[level, x]
+                        metadata[level, x, kind, rank, part] = count[kind] * per_value
+            if not chained and left[left_column(VALUE, True)] < left[ARRIVES] < 1.0:
+                metadata[level, x, READ] = metadata[level, x, UPDATE]
+            count *= density[level, x]
+            row *= density[level, x]
+            bits[level, x] *= density[level, x]
 
 
-@njit(cache=True)
-def _never_arrives(
-    level: int,
-    x: int,
-    p: float,
-    follow: bool,
-    ranks: Ints,
-    chained: bool,
-    data: Reals,
-    metadata: Reals,
+@njit(cache=True, inline="always")
+def _divide(
+    left: Reals,
+    count: float,
+    but: float,
+    variant: int,
+    but_variant: int,
+    but_arrives: int,
+    parts: Reals,
 ) -> None:
-    """Take away what a level outside has left alone; ``follow``: its metadata goes with it."""
-    for kind in range(3):
-        data[level, x, kind] -= data[level, x, kind] * p
-        if not follow or (kind == UPDATE and not chained):
-            continue
-        for rank in range(ranks[level, x] if chained else min(1, ranks[level, x])):
-            for part in range(2):
-                count = metadata[level, x, kind, rank, part]
-                metadata[level, x, kind, rank, part] -= count * p
-
-
-@njit(cache=True)
-def _leave_alone(
-    level: int,
-    x: int,
-    p: float,
-    remedy: int,
-    tile: Ints,
-    ranks: Ints,
-    chained: bool,
-    data: Reals,
-    metadata: Reals,
-) -> None:
-    """Move the share ``p`` of a level's reads (and updates) to gated or skipped."""
-    outcome = GATED if remedy == GATES else SKIPPED
-    for kind in (READ, UPDATE):
-        left = data[level, x, kind] * p
-        data[level, x, kind + outcome] += left
-        data[level, x, kind] -= left
-    # Only the ranks that the next level inside stores too are sent with a read.
-    sent = ranks[level, x]
-    if not chained:
-        for inner in range(level + 1, tile.shape[0]):
-            if tile[inner, x] > 0:
-                sent = ranks[inner, x]
-                break
-    for kind in (READ, UPDATE):
-        for rank in range(sent):
-            for part in range(2):
-                left = metadata[level, x, kind, rank, part] * p
-                metadata[level, x, kind + outcome, rank, part] += left
-                metadata[level, x, kind, rank, part] -= left
+    """Fill the actual, gated and skipped of all accesses but the ``but`` first or last of them."""
+    skipping = count * left[left_column(variant, False)]
+    skipping -= but * left[left_column(but_variant, False)]
+    parts[0] = count * left[left_column(variant, True)]
+    parts[0] -= but * left[left_column(but_variant, True)]
+    parts[1] = skipping - parts[0]
+    parts[2] = count * left[ARRIVES] - but * left[but_arrives] - skipping
 
 
 @njit(cache=True)
 def count_computes(
     computes: float,
+    operands: Ints,
+    written: int,
     density: Reals,
     has_metadata: Bools,
-    followed: Bools,
-    p_left: Reals,
+    shares: Reals,
+    real: Reals,
     gates: bool,
     skips: bool,
+    gating_keeps_cycles: bool,
     outcome: Reals,
 ) -> None:
     """Split the computes of two operands into actual, gated and skipped, [3].
@@ -194,50 +207,70 @@ def count_computes(
     Parameters
     ----------
     computes
-        Those that the storage levels let through.
-    density, has_metadata
-        Of each operand at its innermost level, [2]: a zero there either arrives or, with
-        metadata, does not.
-    followed, p_left
-        Whether the operand's innermost level leaves reads alone, bool [2], and how often, [2].
+        Dense computes of all units.
+    density, has_metadata, real
+        Of each operand, [2]: density of its values, whether its innermost level has metadata, and
+        the fraction of computes that meet a value rather than padding.
+    shares
+        What conditions let through, by target and leader, [X, X, SHARES].
     gates, skips
-        What the compute unit does itself.
+        What the compute unit does itself. Padding is never an accumulate: a unit that does not
+        skip is idle for its cycle.
+    gating_keeps_cycles
+        Whether what gating stops still passes through the unit, doing nothing.
     """
-    # Of the computes let through, operand i is non-zero with probability nonzero[i]: the empty
-    # leader tiles it was the condition of are gone.
-    nonzero = density.copy()
-    if followed[0]:
-        nonzero[1] = _conditioned(density[1], p_left[0])
-    if followed[1]:
-        nonzero[0] = _conditioned(density[0], p_left[1])
-    both = nonzero[0] * nonzero[1]
-    gated = skipped = absent = 0.0
-    for first in range(3):  # 0: non-zero, 1: a zero that arrives, 2: a zero that does not
-        for second in range(3):
-            p = _state(first, nonzero[0], has_metadata[0])
-            p *= _state(second, nonzero[1], has_metadata[1])
-            if first == 0 and second == 0:
+    state = np.empty((2, 4))
+    outcome[:] = 0.0
+    share = real[0] * real[1]
+    for padded in (False, True):
+        # Computes that meet padding, and those that do not: apart from that operands and what
+        # conditions on them find are independent.
+        part = 1.0 - share if padded else share
+        if part <= 0.0:
+            continue
+        everything = arriving = computes * part
+        for x in range(len(shares)):
+            # Conditions on the outputs stop no computes.
+            let = _least(shares, operands, x, LET, LET_REAL, padded) / part
+            everything *= _least(shares, operands, x, NOT_SKIPPED, NOT_SKIPPED_REAL, padded) / part
+            if x == written:
+                arriving *= let
                 continue
-            if first == 2 and second == 2:
-                absent += p
-            elif skips and (first == 2 or second == 2):
-                skipped += p
-            elif gates:
-                gated += p
-            else:
-                both += p
-    outcome[1] = computes * gated
-    outcome[2] = computes * skipped
-    outcome[0] = computes - outcome[1] - outcome[2] - computes * absent
+            k = 0 if x == operands[0] else 1
+            state[k] = 0.0
+            if padded and real[k] < 1.0:
+                state[k, _PADDING] = let
+                continue
+            state[k, _VALUE] = min(density[k], let)
+            state[k, _LEFT_OUT if has_metadata[k] else _ZERO] = max(0.0, let - density[k])
+        for a in range(4):
+            for b in range(4):
+                count = arriving * state[0, a] * state[1, b]
+                everything -= count
+                if a >= _LEFT_OUT and b >= _LEFT_OUT:
+                    continue
+                if a == _VALUE and b == _VALUE:
+                    outcome[0] += count
+                elif skips and (a >= _LEFT_OUT or b >= _LEFT_OUT):
+                    outcome[2] += count
+                elif gates or a == _PADDING or b == _PADDING:
+                    outcome[1] += count
+                else:
+                    outcome[0] += count
+        if gating_keeps_cycles:
+            outcome[1] += max(0.0, everything)
 
 
 @njit(cache=True, inline="always")
-def _conditioned(density: float, p_empty: float) -> float:
-    return min(1.0, density / (1.0 - p_empty)) if p_empty < 1.0 else 0.0
-
-
-@njit(cache=True, inline="always")
-def _state(state: int, nonzero: float, has_metadata: bool) -> float:
-    if state == 0:
-        return nonzero
-    return 1.0 - nonzero if has_metadata == (state == 2) else 0.0
+def _least(
+    shares: Reals, operands: Ints, leader: int, column: int, real_column: int, padded: bool
+) -> float:
+    """Return the least that conditions on an operand let through of computes with padding, or of
+    those without.
+    """
+    least = 1.0
+    for k in range(2):
+        one = shares[operands[k], leader]
+        share = one[column] - one[real_column] if padded else one[real_column]
+        least = share if k == 0 else min(least, share)
+    return least

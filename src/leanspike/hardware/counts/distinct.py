@@ -18,13 +18,14 @@ def distinct_children(
     factors: Ints,
     loops: Ints,
     count: int,
-    level: int,
-    steps: Ints,
-    lengths: Ints,
+    first: int,
+    last: int,
+    terms: Ints,
 ) -> int:
-    """Return how many different tiles of tensor ``x`` the children of one instance hold.
+    """Return how many different tiles of tensor ``x`` the instances below one instance hold.
 
-    ``steps`` and ``lengths`` [2 D] are scratch.
+    ``first`` and ``last`` bound the slots between the two: those from ``first`` up to, not
+    including, ``last``. ``terms`` [2, loops + 1] is scratch.
     """
     ranks = coefficients.shape[1]
     total = 1
@@ -33,14 +34,14 @@ def distinct_children(
         for i in range(count):
             slot, d = loops[i, 0], loops[i, 1]
             step = coefficients[x, r, d] * loops[i, 2]
-            if step == 0 or (slot != 3 * level + 1 and slot != 3 * level + 2):
+            if step == 0 or slot % 3 == 0 or slot < first or slot >= last:
                 continue
-            if groups > 0 and step == steps[groups - 1] * lengths[groups - 1]:
-                lengths[groups - 1] *= factors[slot, d]  # carries on where the last one ends
+            if groups > 0 and step == terms[0, groups - 1] * terms[1, groups - 1]:
+                terms[1, groups - 1] *= factors[slot, d]  # carries on where the last one ends
             else:
-                steps[groups], lengths[groups] = step, factors[slot, d]
+                terms[0, groups], terms[1, groups] = step, factors[slot, d]
                 groups += 1
-        total *= distinct_sums(steps, lengths, groups)
+        total *= distinct_sums(terms[0], terms[1], groups)
     return total
 
 

@@ -10,19 +10,20 @@ from numpy.typing import NDArray
 
 from leanspike.errors import InputError
 from leanspike.hardware.counts.actions import SKIPS
-from leanspike.hardware.counts.conditions import left_alone
+from leanspike.hardware.counts.conditions import sparseloop_conditions, survival_of
 from leanspike.hardware.counts.imbalance import pass_shape
 from leanspike.hardware.counts.measured_imbalance import Passes, measured_passes
 from leanspike.hardware.counts.nest import nest_counts
-from leanspike.hardware.counts.plan import Plan, values_per_row
+from leanspike.hardware.counts.plan import Plan
 from leanspike.hardware.counts.row import (
-    ContentArrays,
     NestArrays,
     Row,
+    RowConditions,
     RowPlan,
     RowRules,
     empty_row,
     evaluate_row,
+    no_conditions,
 )
 from leanspike.hardware.counts.tiles import Contents, content_arrays, tile_contents
 from leanspike.hardware.density import DensityModel
@@ -99,8 +100,8 @@ def evaluate(
     if state is not None:
         nest = nest._replace(state=state)
     contents = tile_contents(plan, mapping, nest, models, semantics, dense=dense)
-    remedy, p_left = left_alone(plan, mapping, models, exact=semantics.exact_leader, dense=dense)
-    arrays = content_arrays(plan, contents, models, remedy, p_left, semantics, dense=dense)
+    conditions = row_conditions(plan, mapping, models, semantics, dense=dense)
+    arrays = content_arrays(plan, contents, models, conditions, semantics, dense=dense)
     setup = row_plan(plan, semantics, arrays.words.shape[2])
     row = empty_row(levels, tensors, arrays.words.shape[2])
     rules = row_rules(semantics)
@@ -109,7 +110,7 @@ def evaluate(
         if passes is not None:
             nest = nest._replace(pass_shape=np.zeros_like(nest.pass_shape))
             even = evaluate_row(setup, rules, nest, arrays, row)
-            slowest = _slowest(setup, arrays, passes, float(even), int(nest.instances[levels]))
+            slowest = _slowest(plan, setup, passes, float(even), int(nest.instances[levels]))
             nest = nest._replace(slowest=slowest)
     compute_cycles = evaluate_row(setup, rules, nest, arrays, row)
     return Evaluation(
@@ -124,18 +125,34 @@ def evaluate(
     )
 
 
-def _slowest(
-    setup: RowPlan, arrays: ContentArrays, passes: Passes, even: float, units: int
-) -> float:
+def row_conditions(
+    plan: Plan,
+    mapping: Mapping,
+    models: Sequence[DensityModel],
+    semantics: Semantics,
+    *,
+    dense: bool = False,
+) -> RowConditions:
+    """Return what conditions do to a mapping's traffic, by the rules of the semantics."""
+    conditions = no_conditions(plan.keep.shape)
+    if semantics.whole_accesses:
+        exact = semantics.exact_leader
+        remedy, p_left = sparseloop_conditions(plan, mapping, models, exact=exact, dense=dense)
+        return conditions._replace(remedy=remedy, p_left=p_left)
+    inside = innermost_array(plan)
+    survive, shares = survival_of(plan, mapping, models, semantics, inside=inside, dense=dense)
+    return conditions._replace(survive=survive, shares=shares)
+
+
+def _slowest(plan: Plan, setup: RowPlan, passes: Passes, even: float, units: int) -> float:
     """Return the cycles of the slowest units from what they are known to do.
 
     ``even`` are the cycles of units that share the computes left evenly. What levels outside the
     units leave alone of other tensors than the units do takes the same share of every unit.
     """
-    outside, inside = (
-        {x for x in setup.operands if (arrays.remedy[levels, x] == SKIPS).any()}
-        for levels in (slice(None, setup.inside), slice(setup.inside, None))
-    )
+    skipping = [f for f in plan.follows if f.remedy == SKIPS and f.target in setup.operands]
+    outside = {f.target for f in skipping if f.level < setup.inside}
+    inside = {f.target for f in skipping if f.level >= setup.inside}
     if outside <= inside or passes.computes == 0:
         return float(passes.cycles)
     return even * passes.cycles * units / passes.computes
@@ -147,12 +164,10 @@ def row_plan(plan: Plan, semantics: Semantics, ranks: int) -> RowPlan:
     operands = [x for x in range(tensors) if x != plan.problem.written]
     if len(operands) != 2:
         raise InputError(f"found {len(operands)} operands, expected two", where="problem")
-    widths = [level.width for level in plan.architecture.levels]
-    finished = [values_per_row(w, bits) for w, bits in zip(widths, plan.finished_bits, strict=True)]
     row_bits, finished_row_bits = plan.value_bits.copy(), plan.finished_bits.copy()
-    for i, width in enumerate(widths):
-        if width is not None:
-            row_bits[i], finished_row_bits[i] = width, width
+    for i, level in enumerate(plan.architecture.levels):
+        if level.width is not None:
+            row_bits[i], finished_row_bits[i] = level.width, level.width
     leaving_share = np.ones(levels)
     if semantics.spikes_leave:
         leaving_share[: plan.finished_level] = plan.neurons_per_output
@@ -163,10 +178,13 @@ def row_plan(plan: Plan, semantics: Semantics, ranks: int) -> RowPlan:
         written=plan.problem.written,
         operands=np.array(operands, np.int64),
         innermost=np.array([np.flatnonzero(plan.keep[:, x])[-1] for x in operands], np.int64),
+        real=np.array(
+            [plan.problem.real_computes if x == plan.problem.masked else 1.0 for x in operands]
+        ),
         parent=np.array([[plan.parent(i, x) for x in range(tensors)] for i in range(levels)]),
         compressed=plan.compressed,
         block=plan.block,
-        finished_block=np.array(finished),
+        finished_block=plan.finished_block,
         row_bits=row_bits,
         finished_row_bits=finished_row_bits,
         state_size=np.ones(levels) if semantics.whole_accesses else plan.stored_state_bits,
@@ -196,18 +214,20 @@ def row_rules(semantics: Semantics) -> RowRules:
         semantics.chained_metadata,
         semantics.first_fill,
         semantics.gating_keeps_cycles,
+        semantics.drain_reads,
     )
 
 
 def count_nest(plan: Plan, mapping: Mapping, semantics: Semantics) -> NestArrays:
     """Count the dense traffic of a mapping."""
     shape = plan.keep.shape
-    tile, arriving, leaving, partition = (np.zeros(shape, np.int64) for _ in range(4))
+    tile, partition = np.zeros(shape, np.int64), np.zeros(shape, np.int64)
+    arriving, leaving = np.zeros(shape), np.zeros(shape)
     instances = np.zeros(shape[0] + 1, np.int64)
     nest_counts(
         plan.problem.coefficients, plan.keep, mapping.factors, mapping.order,
-        semantics.exact_overlap,
-        tile, arriving, leaving, partition, instances,
+        semantics.exact_overlap, plan.problem.masked, plan.problem.real, tile, arriving, leaving,
+        partition, instances,
     )  # fmt: skip
     if semantics.links_neighbors:
         add_links(

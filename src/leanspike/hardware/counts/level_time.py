@@ -19,8 +19,9 @@ _METADATA = 9
 def moved_bits(
     level: int,
     tile: Ints,
+    bits: Reals,
+    row_waste: Reals,
     accesses: Reals,
-    row_bits: Reals,
     metadata_width: Ints,
     present: Reals,
     state: Reals,
@@ -28,23 +29,23 @@ def moved_bits(
 ) -> None:
     """Fill the bits that one instance of a level reads and writes, [L, 2].
 
-    Actual and gated accesses of rows and of metadata count, skipped ones do not; ``row_bits``
-    [L, X, 3] are the bits of an access by kind, ``state`` [L, 2] those of membranes read and
-    written.
+    Actual and gated accesses of rows and of metadata count, skipped ones do not. ``bits``
+    [L, X, 9] are those of rows, were every row full, and ``row_waste`` [L, X] how many more rows
+    there are; ``state`` [L, 2] are the bits of membranes read and written.
     """
     reads, writes = state[level, 0], state[level, 1]
     for x in range(tile.shape[1]):
         if tile[level, x] == 0:
             continue
         for kind in (READ, FILL, UPDATE):
-            rows = accesses[level, x, kind] + accesses[level, x, kind + GATED]
+            moved = bits[level, x, kind] + bits[level, x, kind + GATED]
             metadata = accesses[level, x, _METADATA + kind]
             metadata += accesses[level, x, _METADATA + kind + GATED]
-            bits = rows * row_bits[level, x, kind] + metadata * metadata_width[level]
+            moved = moved * row_waste[level, x] + metadata * metadata_width[level]
             if kind == READ:
-                reads += bits * present[level, x]
+                reads += moved * present[level, x]
             else:
-                writes += bits * present[level, x]
+                writes += moved * present[level, x]
     demand[level, 0], demand[level, 1] = reads, writes
 
 

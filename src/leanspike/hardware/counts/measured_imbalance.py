@@ -168,14 +168,14 @@ def _there(plan: Plan, x: int, model: DensityModel, sizes: Ints) -> Bools:
     assert isinstance(model, Measured)
     problem = plan.problem
     extents = 1 + problem.coefficients[x] @ (problem.bounds - 1)
-    if [n for n in model.nonzero.shape if n > 1] != [int(n) for n in extents if n > 1]:
+    if [n for n in model.padded.shape if n > 1] != [int(n) for n in extents if n > 1]:
         shape = tuple(int(n) for n in extents)
         raise InputError(
-            f"found a tensor of shape {model.nonzero.shape}, expected {shape} (inputs with their "
+            f"found a tensor of shape {model.padded.shape}, expected {shape} (inputs with their "
             "padding)",
             where=f"models, {problem.tensors[x]}",
         )
-    held = model.nonzero.reshape(tuple(int(n) for n in extents))
+    held = model.padded.reshape(tuple(int(n) for n in extents))
     box = tuple(int(n) for n in 1 + problem.coefficients[x] @ (sizes - 1))
     if prod(box) == 1:
         return held

@@ -18,7 +18,10 @@ Spatial loops put tiles side by side. Children whose tiles are identical share o
 parent; children whose tiles differ, however much they overlap, are read for separately.
 
 A level that does not keep a tensor is passed through: its children are served by the next level
-outside that does.
+outside that does, and share its reads whatever fan-outs lie between.
+
+Padding is no value: of a tensor with padding only the real positions of a tile are held and moved
+(:mod:`~leanspike.hardware.counts.padding`).
 """
 
 from __future__ import annotations
@@ -28,8 +31,10 @@ from numba import njit
 from numpy.typing import NDArray
 
 from leanspike.hardware.counts.distinct import distinct_children
+from leanspike.hardware.counts.padding import child_extents, most_real, passed_real
 
 Ints = NDArray[np.int64]
+Reals = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 
 
@@ -143,9 +148,11 @@ def nest_counts(
     factors: Ints,
     order: Ints,
     exact: bool,
+    masked: int,
+    real: Ints,
     tile: Ints,
-    arriving: Ints,
-    leaving: Ints,
+    arriving: Reals,
+    leaving: Reals,
     partition: Ints,
     instances: Ints,
 ) -> int:
@@ -160,10 +167,16 @@ def nest_counts(
         Which tensors each level keeps, bool [L, X]; level 0 is the outermost.
     exact
         ``Semantics.exact_overlap``.
+    masked, real
+        The tensor some of whose positions are padding (-1: none), and how many real positions
+        each of its ranks has before every index, int64 [ranks, extent + 1]; see
+        :attr:`~leanspike.hardware.problem.Problem.real`.
     tile, arriving, leaving, partition
-        Filled, int64 [L, X], in values of one instance over the whole run: what it holds at
-        once, what enters it from above (never for the outermost level that keeps a tensor),
-        what it delivers below, how many different values it ever holds.
+        Filled, [L, X], in values of one instance over the whole run: what it holds at once, what
+        enters it from above (never for the outermost level that keeps a tensor), what it delivers
+        below, how many different values it ever holds. Tiles and different values are int64. Of a
+        masked tensor only real values count: the most that a tile holds, and the mean over all
+        instances.
     instances
         Filled, int64 [L + 1]: instances used of every level, the compute units last.
     """
@@ -188,18 +201,21 @@ def nest_counts(
     extents = np.empty(ranks, np.int64)
     sizes = np.empty(dims, np.int64)
     carried, first_move = np.empty(ranks, np.int64), np.empty(ranks, np.int64)
-    steps, lengths = np.empty(2 * dims, np.int64), np.empty(2 * dims, np.int64)
+    lengths = np.empty((2, count + 1), np.int64)
     for x in range(tensors):
         # Inside out: what the next level inside that keeps x takes in, over all its copies.
-        passed = cycles
+        passed = float(cycles)
+        child = levels
         sizes[:] = 1
         extents[:] = 1
         held = 1
         for level in range(levels - 1, -1, -1):
             if instances[level + 1] > instances[level]:
-                passed *= distinct_children(
-                    coefficients, x, factors, loops, count, level, steps, lengths
-                )
+                if not exact:
+                    # Timeloop looks for equal tiles below one fan-out at a time.
+                    passed *= distinct_children(
+                        coefficients, x, factors, loops, count, 3 * level, 3 * level + 3, lengths
+                    )
                 held = _grow(coefficients, x, factors[3 * level + 1], sizes, extents)
                 held = _grow(coefficients, x, factors[3 * level + 2], sizes, extents)
             # The union of the children's tiles, by which the level's share is divided.
@@ -207,16 +223,44 @@ def nest_counts(
             if timed[level]:
                 held = _grow(coefficients, x, factors[3 * level], sizes, extents)
             tile[level, x] = held
-            if keep[level, x]:
+            if not keep[level, x]:
+                arriving[level, x] = leaving[level, x] = 0.0
+                continue
+            if x == masked:
+                tile[level, x] = most_real(extents, real)
+                leaving[level, x] = (
+                    passed_real(
+                        coefficients,
+                        x,
+                        child_extents(coefficients, x, factors, child),
+                        factors,
+                        loops,
+                        count,
+                        level,
+                        child,
+                        exact,
+                        real,
+                    )
+                    / instances[level]
+                )
+                arriving[level, x] = (
+                    passed_real(
+                        coefficients, x, extents, factors, loops, count, level, level, exact, real
+                    )
+                    / instances[level]
+                )
+            else:
+                if exact and instances[child] > instances[level]:
+                    passed *= distinct_children(
+                        coefficients, x, factors, loops, count, 3 * level, 3 * child, lengths
+                    )
+                leaving[level, x] = passed
                 arriving[level, x] = arrivals(
                     coefficients, x, extents, factors, loops, count, level, exact, carried,
                     first_move,
                 )  # fmt: skip
-                leaving[level, x] = passed
                 passed = arriving[level, x]
-            else:
-                arriving[level, x] = 0
-                leaving[level, x] = 0
+            child = level
         share = tile[0, x]
         union = partition[0, x]
         partition[0, x] = share

@@ -67,6 +67,8 @@ class Plan:
         Bits of an output that enters a level finished, and of a membrane value, [L].
     block
         Values in a row, [L, X]: below 1 where a value takes several rows.
+    finished_block
+        Outputs in a row as they enter a level finished, [L].
     stored_bits, stored_state_bits
         Bits of rows that a value takes, [L, X], and that a membrane value takes, [L].
     finished_share
@@ -101,6 +103,7 @@ class Plan:
     finished_bits: Reals
     state_bits: Reals
     block: Reals
+    finished_block: Reals
     stored_bits: Reals
     stored_state_bits: Reals
     finished_share: Reals
@@ -198,6 +201,12 @@ class Plan:
             finished_bits=finished_bits,
             state_bits=state_bits,
             block=block,
+            finished_block=np.array(
+                [
+                    values_per_row(level.width, b)
+                    for level, b in zip(levels, finished_bits, strict=True)
+                ]
+            ),
             stored_bits=stored_bits,
             stored_state_bits=np.array(
                 [bits_in_rows(level.width, b) for level, b in zip(levels, state_bits, strict=True)]

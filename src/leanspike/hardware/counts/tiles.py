@@ -16,7 +16,7 @@ from leanspike.hardware.counts.content import (
 from leanspike.hardware.counts.content import Contents as TileContents
 from leanspike.hardware.counts.geometry import tile_geometry
 from leanspike.hardware.counts.plan import Plan
-from leanspike.hardware.counts.row import ContentArrays, NestArrays
+from leanspike.hardware.counts.row import ContentArrays, NestArrays, RowConditions
 from leanspike.hardware.density import DensityModel
 from leanspike.hardware.mapping import Mapping
 from leanspike.hardware.semantics import Semantics
@@ -109,8 +109,7 @@ def content_arrays(
     plan: Plan,
     contents: Contents,
     models: Sequence[DensityModel],
-    remedy: Ints,
-    p_left: Reals,
+    conditions: RowConditions,
     semantics: Semantics,
     *,
     dense: bool = False,
@@ -140,6 +139,5 @@ def content_arrays(
         operand_density=np.array(
             [1.0 if dense else round(float(model.density), digits) for model in operands]
         ),
-        remedy=remedy,
-        p_left=p_left,
+        **conditions._asdict(),
     )

@@ -30,9 +30,8 @@ def metadata_bits(metadata: Reals, word_bits: Reals, kind: int) -> float:
 @njit(cache=True)
 def storage_accesses(
     tile: Ints,
-    data: Reals,
+    rows: Reals,
     metadata: Reals,
-    block: Reals,
     row_waste: Reals,
     word_bits: Reals,
     metadata_width: Ints,
@@ -42,10 +41,10 @@ def storage_accesses(
 ) -> None:
     """Fill the accesses of one instance per action, [L, X, 20], of rows rather than values.
 
-    The actions are in the order of ``STORAGE_ACTIONS``. ``block`` is values per row by kind,
-    [L, X, 3] (below 1 where a value takes several), ``word_bits`` [L, X, R, 2] the width of
-    metadata words, ``metadata_width`` [L] that of metadata rows (0: metadata costs nothing),
-    ``packs`` [L, X, 2] the values unpacked and packed.
+    The actions are in the order of ``STORAGE_ACTIONS``. ``rows`` [L, X, 9] are those of values,
+    were every row full, ``word_bits`` [L, X, R, 2] the width of metadata words,
+    ``metadata_width`` [L] that of metadata rows (0: metadata costs nothing), ``packs`` [L, X, 2]
+    the values unpacked and packed.
     """
     levels, tensors = tile.shape
     accesses[:] = 0.0
@@ -54,8 +53,7 @@ def storage_accesses(
             if tile[level, x] == 0:
                 continue
             for kind in range(9):
-                rows = _up(data[level, x, kind] / block[level, x, kind % 3], whole)
-                accesses[level, x, kind] = rows * row_waste[level, x]
+                accesses[level, x, kind] = _up(rows[level, x, kind], whole) * row_waste[level, x]
                 if metadata_width[level] > 0:
                     bits = metadata_bits(metadata[level, x], word_bits[level, x], kind)
                     accesses[level, x, 9 + kind] = _up(bits / metadata_width[level], whole)

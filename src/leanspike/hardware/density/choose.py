@@ -32,7 +32,7 @@ def density_model(pattern: str, *, density: float, size: int) -> DensityModel:
     if not 0 <= density <= 1:
         raise InputError(f"density {density} is not between 0 and 1")
     if pattern in ("uniform", "hypergeometric"):
-        return Uniform.from_density(density, size)
+        return Uniform.rounded_up(density, size)
     if pattern == "fixed-structured":
         return FixedStructured(density)
     if found := re.fullmatch(r"(\d+):(\d+)", pattern):

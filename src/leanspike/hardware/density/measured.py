@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import numpy.typing as npt
 
@@ -23,13 +25,24 @@ class Measured(DensityModel):
     [0, 3]
     """
 
-    def __init__(self, tensor: npt.ArrayLike) -> None:
+    def __init__(self, tensor: npt.ArrayLike, *, padded: npt.ArrayLike | None = None) -> None:
         self.nonzero = np.asarray(tensor) != 0
         if self.nonzero.size == 0:
             raise InputError("a measured tensor has no values")
         self.density = float(self.nonzero.mean())
+        #: The tensor with its padding, where computes look for it.
+        self.padded = self.nonzero if padded is None else np.asarray(padded) != 0
         # The count of every run is a difference of two running sums.
         self._before = np.concatenate([[0], np.cumsum(self.nonzero.ravel())])
+
+    def without(self, masks: Sequence[npt.NDArray[np.bool_]]) -> Measured:
+        """Return the model of the values that are no padding: axis by axis where a mask is true.
+
+        Axes of one value may be missing.
+        """
+        shape = [len(mask) for mask in masks]
+        held = self.nonzero.reshape(shape)
+        return Measured(held[np.ix_(*masks)], padded=held)
 
     def counts(self, size: int) -> Sizes:
         """Non-zeros of every run of ``size`` consecutive values, shape [ceil(all / size)]."""

@@ -12,8 +12,6 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from leanspike.errors import InputError
-
 Sizes = npt.NDArray[np.int64]
 Reals = npt.NDArray[np.float64]
 
@@ -87,16 +85,6 @@ class DensityModel(ABC):
         parts, given = np.asarray(sizes), np.asarray(held)[:, None]
         anywhere = np.broadcast_to(self.p_empty(parts), (len(given), len(parts)))
         return np.where(given == 0, 1.0, np.where(parts >= tile, 0.0, anywhere))
-
-    def kernel(self) -> tuple[int, float, int, int]:
-        """Kind, density, size and non-zeros for :mod:`leanspike.hardware.density.kernels`.
-
-        Raises
-        ------
-        InputError
-            When the model is not one of those: tabulate it instead.
-        """
-        raise InputError(f"{type(self).__name__} has no compiled form")
 
     def occupancies_of(self, shape: tuple[int, ...]) -> Occupancies:
         """Distribution for a tile of a shape; only where the shape matters is it looked at."""

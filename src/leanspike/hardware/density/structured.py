@@ -6,7 +6,6 @@ import numpy as np
 import numpy.typing as npt
 
 from leanspike.errors import InputError
-from leanspike.hardware.density.kernels import FIXED_STRUCTURED
 from leanspike.hardware.density.model import DensityModel, Occupancies, Reals, Sizes
 from leanspike.hardware.density.uniform import Uniform
 
@@ -31,10 +30,6 @@ class FixedStructured(DensityModel):
         """``1 - density * n`` while a tile expects less than one non-zero, then 0."""
         return np.maximum(0.0, 1.0 - self.expected(sizes))
 
-    def kernel(self) -> tuple[int, float, int, int]:
-        """Kind, density, size and non-zeros for :mod:`leanspike.hardware.density.kernels`."""
-        return FIXED_STRUCTURED, self.density, 0, 0
-
     def maximum(self, sizes: npt.ArrayLike) -> Sizes:
         """``ceil(density * n)``."""
         return np.ceil(self.expected(sizes)).astype(np.int64)
@@ -58,6 +53,7 @@ class NOfM(DensityModel):
 
     def __init__(self, n: int, m: int) -> None:
         self.group = Uniform(m, n)
+        self._kept = n
         self.density = n / m
 
     def p_empty(self, sizes: npt.ArrayLike) -> Reals:
@@ -67,13 +63,13 @@ class NOfM(DensityModel):
     def maximum(self, sizes: npt.ArrayLike) -> Sizes:
         """Largest number of non-zeros in a tile of each size."""
         groups, rest = np.divmod(np.asarray(sizes, dtype=np.int64), self.group.size)
-        return groups * self.group.nonzeros + self.group.maximum(rest)
+        return groups * self._kept + self.group.maximum(rest)
 
     def occupancies(self, size: int) -> Occupancies:
         """Whole groups add a constant to the last group's distribution."""
         groups, rest = divmod(size, self.group.size)
         last = self.group.occupancies(rest)
-        return Occupancies(last.values + groups * self.group.nonzeros, last.probabilities)
+        return Occupancies(last.values + groups * self._kept, last.probabilities)
 
 
 class Blocks(DensityModel):
@@ -91,6 +87,7 @@ class Blocks(DensityModel):
             raise InputError(f"blocks of {length} values")
         self.length = length
         self.blocks = Uniform(count, kept)
+        self._kept = kept
         self.density = self.blocks.density
 
     def p_empty(self, sizes: npt.ArrayLike) -> Reals:
@@ -100,7 +97,7 @@ class Blocks(DensityModel):
     def maximum(self, sizes: npt.ArrayLike) -> Sizes:
         """As many kept blocks as there are, the tile's full ones first."""
         full, rest = np.divmod(np.asarray(sizes, dtype=np.int64), self.length)
-        kept = self.blocks.nonzeros
+        kept = self._kept
         return np.where(full < kept, full * self.length + rest, kept * self.length)
 
     def occupancies(self, size: int) -> Occupancies:
@@ -110,7 +107,7 @@ class Blocks(DensityModel):
         if rest == 0:
             return Occupancies(whole.values * self.length, whole.probabilities)
         remaining = self.blocks.size - full
-        last = (self.blocks.nonzeros - whole.values) / remaining
+        last = (self._kept - whole.values) / remaining
         values = np.concatenate([whole.values * self.length, whole.values * self.length + rest])
         chance = np.concatenate([whole.probabilities * (1 - last), whole.probabilities * last])
         order = np.argsort(values, kind="stable")

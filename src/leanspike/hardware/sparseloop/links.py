@@ -38,8 +38,8 @@ def add_links(
     mesh: Ints,
     factors: Ints,
     order: Ints,
-    arriving: Ints,
-    leaving: Ints,
+    arriving: Reals,
+    leaving: Reals,
 ) -> None:
     """Take transfers between neighbors off the reads above and put them on the instances.
 

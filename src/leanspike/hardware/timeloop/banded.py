@@ -104,6 +104,6 @@ def banded_under(matrix: Banded, plan: Plan, mapping: Mapping, x: int) -> Banded
         for d in reversed(mapping.order[slot]):
             sizes[d] *= mapping.factors[slot, d]
             note(sizes)
-    for loops in leader_loops(plan, mapping, x, exact=False):
+    for loops in leader_loops(plan, mapping, x):
         note(loops)
     return BandedTiles(matrix, shapes)
