@@ -290,7 +290,8 @@ def test_bits_scale_what_they_fill(case: Facts, factor: int) -> None:
     layer, chip = case
     chip = plain(chip)
     for level in chip["levels"]:
-        level |= {"depth": None, "metadata": None, "bandwidth": {}}
+        # A row is read when any of its values is needed: conditions save wide values more often.
+        level |= {"depth": None, "metadata": None, "bandwidth": {}, "skips": [], "gates": []}
     bits = {"weights": 4, "inputs": 1, "state": 4}
     wide = {**layer, "bits": {**bits, "weights": 4 * factor, "state": 4 * factor}}
     wider = case_of(wide, chip)
