@@ -146,10 +146,18 @@ def test_snntorch_recurrent() -> None:
             return torch.stack(out)
 
     net, x = Net(), frames()
-    fc, recurrent = profile(net, [x]).layers
-    agrees(fc, list(x), list(net(x)))
-    assert recurrent.name == "lif.recurrent"
-    assert recurrent.layer.T == 6
+    activity = profile(net, [x])
+    fc, recurrent = activity.layers
+    spikes = list(net(x))
+    # Both sums go to one neuron, which is the later layer's.
+    agrees(recurrent, [torch.zeros(4, 20), *spikes[:-1]], spikes)
+    assert (recurrent.name, fc.sums_into) == ("lif.recurrent", "lif.recurrent")
+    assert (fc.layer.T, recurrent.layer.T) == (6, 6)
+    (both,) = activity.workload.layers
+    assert (both.name, both.C, both.M, both.neurons) == ("fc+lif.recurrent", 308, 20, True)
+    given = float(x.mean()) * 288 + float(torch.stack(spikes[:-1]).mean()) * 20 * 5 / 6
+    assert both.density.inputs.mean == pytest.approx(given / 308)
+    assert both.volume("State") == 20
 
 
 @pytest.mark.parametrize("cells", [True, False])

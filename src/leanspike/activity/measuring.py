@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor, nn
 
-from leanspike.activity.bounds import loop_bounds
-from leanspike.activity.probe import Observed, Probe, Probed
+from leanspike.activity.bounds import Shape
+from leanspike.activity.probe import Left, Observed, Probe, Probed
 from leanspike.activity.records import Activity, LayerActivity
-from leanspike.activity.roles import WeightLayer
+from leanspike.activity.roles import is_priced
 from leanspike.activity.states import reset_states
 from leanspike.activity.statistics import by_step
+from leanspike.compress.widths import bits_of_values
+from leanspike.compress.widths import weight_bits as bits_of_layer
 from leanspike.errors import InputError
-from leanspike.hardware.workload import Bits, Densities, Density, Layer, Workload
+from leanspike.hardware.workload import Bits, Densities, Density, Layer, LeftOut, Workload
 
 
 @dataclass
@@ -46,9 +49,14 @@ class _Seen:
     last: Probed
     steps: int
     inputs: _Tally = field(default_factory=_Tally)
+    weights: _Tally = field(default_factory=_Tally)
     outputs: _Tally = field(default_factory=_Tally)
+    shape: tuple[int, ...] = ()  # of one entry of the outputs
     fired: Tensor | None = None  # by output value
     entries: int = 0  # behind `fired`
+    neuron: bool = False
+    activation: str = ""
+    sums_into: str = ""
     operations: int = 0
     dense_operations: int = 0
 
@@ -140,28 +148,35 @@ def profile(
     was_training = model.training
     model.eval()
     seen: dict[str, _Seen] = {}
+    left: dict[str, Left] = {}
     total = 0
     try:
         with torch.no_grad(), Probe(model, operations=operations) as probe:
             for batch in batches:
-                probe.clear()
-                reset(model)
                 samples, steps = _extents(batch, time_axis)
-                if step_by_step:
-                    assert time_axis is not None
-                    for step in batch.unbind(time_axis):
-                        model(step)
-                else:
-                    model(batch)
+                reset(model)
+                probe.clear(samples=samples, steps=steps)
+                _run(model, batch, time_axis if step_by_step else None)
+                _add(left, probe.left)
+                common = steps if steps is not None else _own_steps(probe, samples)
                 for layer_name, probed in probe.layers.items():
-                    _gather(seen, layer_name, probed, samples, steps, time_first=time_axis != 1)
+                    if probed.entries % samples and probed.module is None:
+                        work = Left(probed.dense_operations, "it does not run once per sample")
+                        _add(left, {layer_name: work})
+                        continue
+                    _gather(
+                        seen, layer_name, probed, samples, common, time_first=time_axis != 1
+                    )  # fmt: skip
                 total += samples
     finally:
         reset(model)
         model.train(was_training)
     if not seen:
         raise InputError(
-            "no batch was given" if total == 0 else "no convolution or Linear layer ran",
+            "no batch was given"
+            if total == 0
+            else "nothing ran that can be priced as a layer (a convolution, a Linear layer or a "
+            "product of matrices)",
             where=type(model).__name__,
         )
     return Activity(
@@ -170,13 +185,61 @@ def profile(
         layers=tuple(
             _record(n, s, weight_bits, total if operations else None) for n, s in seen.items()
         ),
+        left_out=tuple(
+            LeftOut(name=n, operations=one.operations / total, reason=one.reason)
+            for n, one in left.items()
+        ),
+        never_ran=tuple(
+            n for n, module in model.named_modules() if is_priced(module) and not _ran(n, seen)
+        ),
     )
+
+
+def _run(model: nn.Module, batch: Tensor, steps: int | None) -> None:
+    """Run a model on a batch, whole or step by step along an axis."""
+    try:
+        for given in [batch] if steps is None else batch.unbind(steps):
+            model(given)
+    except InputError:
+        raise
+    except (RuntimeError, ValueError, TypeError, IndexError, AssertionError) as error:
+        raise InputError(
+            f"the network fails on an input of shape {tuple(given.shape)}: {error}",
+            where=type(model).__name__,
+            remedy="Say with time_axis and step_by_step how it takes its time steps",
+        ) from error
+
+
+def _add(left: dict[str, Left], more: Mapping[str, Left]) -> None:
+    for name, one in more.items():
+        before = left[name].operations if name in left else 0
+        left[name] = Left(before + one.operations, one.reason)
+
+
+def _own_steps(probe: Probe, samples: int) -> int | None:
+    """Give the time steps of a model that makes its own: how often its convolutions run."""
+    runs = [
+        probed.entries // samples
+        for probed in probe.layers.values()
+        if not (probed.shape.dense or probed.shape.activations)
+    ]
+    return max(runs, default=None)
+
+
+def _ran(name: str, seen: Mapping[str, _Seen]) -> bool:
+    return any(key == name or key.startswith(f"{name}@") for key in seen) or not name
 
 
 def _extents(batch: Tensor, time_axis: int | None) -> tuple[int, int | None]:
     """Give the number of samples and of time steps (None where the model makes its own)."""
     if time_axis not in (0, 1, None):
         raise InputError(f"{time_axis} is not 0, 1 or None", where="time_axis")
+    if not isinstance(batch, Tensor):
+        raise InputError(
+            f"found a {type(batch).__name__}, expected a tensor",
+            where="batches",
+            remedy="Give the inputs alone, for example (x for x, y in loader)",
+        )
     if batch.dim() < (2 if time_axis is None else 3):
         raise InputError(f"a batch of shape {tuple(batch.shape)} has too few axes", where="batches")
     if batch.numel() == 0:
@@ -202,8 +265,12 @@ def _gather(
             remedy="Say which axis of the input is time with time_axis",
         )
     layer_steps = probed.entries // samples
-    if steps is not None and isinstance(probed.layer, nn.Linear) and layer_steps % steps == 0:
-        layer_steps = steps
+    if probed.shape.dense or probed.shape.activations:
+        # What is over is positions or heads.
+        if steps is not None and layer_steps % steps == 0:
+            layer_steps = steps
+        elif probed.shape.activations:
+            layer_steps = 1
     kept = seen.setdefault(name, _Seen(probed, layer_steps))
     kept.last = probed
     if layer_steps != kept.steps:
@@ -213,15 +280,30 @@ def _gather(
             remedy="Give batches of equal time steps",
         )
     outputs = probed.outputs if probed.outputs.counts else probed.own
-    for tally, observed in ((kept.inputs, probed.inputs), (kept.outputs, outputs)):
-        counts = by_step(observed.counts, samples, layer_steps, time_first=time_first)
+    tallies = [(kept.inputs, probed.inputs), (kept.outputs, outputs)]
+    if probed.weight is None:
+        tallies.append((kept.weights, probed.weights))
+    for tally, observed in tallies:
         entries = sum(len(c) for c in observed.counts)
+        if entries % (samples * layer_steps):
+            raise InputError(
+                f"{probed.activation or 'its output'} gave {entries} entries for {samples} samples "
+                f"and {layer_steps} time steps",
+                where=f"layer {name!r}",
+                remedy="Say which axis of the input is time with time_axis",
+            )
+        counts = by_step(observed.counts, samples, layer_steps, time_first=time_first)
         tally.counts.append(counts)
         tally.elements = observed.elements * entries // counts.numel()
         tally.bits = max(tally.bits, _bits(observed))
     assert outputs.by_value is not None
-    kept.fired = outputs.by_value if kept.fired is None else kept.fired + outputs.by_value
-    kept.entries += sum(len(c) for c in outputs.counts)
+    if kept.fired is None or len(kept.fired) == len(outputs.by_value):
+        kept.fired = outputs.by_value if kept.fired is None else kept.fired + outputs.by_value
+        kept.entries += sum(len(c) for c in outputs.counts)
+    kept.shape = outputs.shape
+    kept.neuron = kept.neuron or probed.neuron
+    kept.activation = probed.activation or kept.activation
+    kept.sums_into = probed.sums_into or kept.sums_into
     kept.operations += probed.operations
     kept.dense_operations += probed.dense_operations
 
@@ -234,47 +316,82 @@ def _bits(observed: Observed) -> int:
 
 
 def _record(
-    name: str, seen: _Seen, weight_bits: int | Mapping[str, int] | None, samples: int | None
+    name: str, seen: _Seen, given: int | Mapping[str, int] | None, samples: int | None
 ) -> LayerActivity:
-    module, probed = seen.last.layer, seen.last
-    weight = module.weight.detach()
-    nonzero = float((weight != 0).double().mean())
+    probed = seen.last
+    shape = probed.shape
+    positions = seen.inputs.elements // _per_entry(shape)
+    bounds = shape.bounds(positions)
+    if probed.weight is None:
+        weights, bits = seen.weights.density, seen.weights.bits
+    else:
+        nonzero = float((probed.weight != 0).double().mean())
+        weights, bits = Density(mean=nonzero, max=nonzero), _weight_bits(name, probed, given)
+    inputs = seen.inputs.density
+    if shape.within < 1:  # slices of padding are no inputs
+        inputs = Density(mean=inputs.mean * shape.within, max=inputs.max * shape.within)
+    widths = {"weights": bits, "inputs": seen.inputs.bits, "outputs": seen.outputs.bits}
+    if probed.state_bits is not None:
+        widths["state"] = probed.state_bits
+    if seen.sums_into:  # what leaves is a partial sum
+        widths["outputs"] = Bits().partial_sums
+    layer = Layer(
+        name=name,
+        T=seen.steps,
+        neurons=seen.neuron and not seen.sums_into,
+        bits=Bits(**widths),
+        density=Densities(weights=weights, inputs=inputs, outputs=seen.outputs.density),
+        **bounds,
+    )
     assert seen.fired is not None
     return LayerActivity(
-        layer=Layer(
-            name=name,
-            T=seen.steps,
-            neurons=probed.neuron,
-            bits=Bits(
-                weights=_weight_bits(name, module, weight_bits),
-                inputs=seen.inputs.bits,
-                outputs=seen.outputs.bits,
-                **({} if probed.state_bits is None else {"state": probed.state_bits}),
-            ),
-            density=Densities(
-                weights=Density(mean=nonzero, max=nonzero),
-                inputs=seen.inputs.density,
-                outputs=seen.outputs.density,
-            ),
-            **loop_bounds(module, probed.output_shape, seen.inputs.elements),
-        ),
-        activation=probed.activation,
+        layer=layer.replace(neuron_size=_neuron_size(layer, seen)),
+        activation=seen.activation,
         input_densities=seen.inputs.densities.numpy(),
         output_densities=seen.outputs.densities.numpy(),
         rates=(seen.fired.double() / seen.entries).numpy(),
-        channels=weight.shape[0],
+        channels=layer.M,
         operations=None if samples is None else seen.operations / samples,
         dense_operations=None if samples is None else seen.dense_operations / samples,
+        sums_into=seen.sums_into,
     )
 
 
-def _weight_bits(name: str, module: WeightLayer, given: int | Mapping[str, int] | None) -> int:
+def _per_entry(shape: Shape) -> int:
+    """Return the input values of one head or position; of a convolution, all there are."""
+    if shape.activations:
+        return shape.C * shape.Q
+    if shape.dense:
+        return shape.C
+    return shape.C * shape.input_size[0] * shape.input_size[1]
+
+
+def _neuron_size(layer: Layer, seen: _Seen) -> tuple[int, int] | None:
+    """Return the neurons' rows and columns where they are not as many as the layer's outputs."""
+    outputs = seen.outputs.elements
+    if not seen.activation or outputs == layer.N * layer.M * layer.P * layer.Q:
+        return None
+    each = -(-outputs // (layer.N * layer.M))
+    if each * layer.N * layer.M != outputs:
+        warnings.warn(
+            f"layer {layer.name!r}: {outputs} neurons follow {layer.M} channels, which do not "
+            f"divide them; {each * layer.N * layer.M} are counted",
+            stacklevel=2,
+        )
+    if len(seen.shape) >= 2 and seen.shape[-1] * seen.shape[-2] == each:
+        return seen.shape[-2], seen.shape[-1]
+    return 1, each
+
+
+def _weight_bits(name: str, probed: Probed, given: int | Mapping[str, int] | None) -> int:
     if isinstance(given, int):
         return given
     if given is not None and name in given:
         return given[name]
-    for part in getattr(getattr(module, "parametrizations", None), "weight", ()):
-        bits = getattr(getattr(part, "quantizer", None), "bits", None)
-        if isinstance(bits, int):
-            return bits
-    return int(module.weight.element_size()) * 8
+    if probed.module is not None:
+        return bits_of_layer(probed.module)
+    assert probed.weight is not None
+    values = probed.weight
+    if probed.shape.dense:  # [groups, C, M]: output channels first
+        values = values.transpose(1, 2).flatten(0, 1)
+    return bits_of_values(values)

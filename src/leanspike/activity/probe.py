@@ -1,34 +1,58 @@
-"""Hooks that count non-zeros going into each weight layer and out of the neurons after it.
+"""What runs when a network runs: every product, what goes into it, and the spikes after it.
 
-**Which output belongs to a weight layer.** The output of the first module called after the layer
-that is a neuron or an activation (`roles.may_be_activation`), before the next weight layer is
-called. Pooling after the neuron is thus left out, and batch normalisation between is passed over.
-A module that is no known neuron counts only where it has as many values as the layer's own output.
-Where no such module follows (the branches of an attention block, a readout) it is the layer's own
-output. The pairing is made anew at every call, so that one neuron object used after several
-layers, or one called step by step, is attributed rightly.
+Hooks tell which module is running, and a dispatch mode sees every operator of torch. A product
+(convolution or product of matrices) is a layer. It belongs to the Conv or Linear module that is
+running, else to the parameter that it multiplies with; a product of two activations, as in
+attention, is named after the module around it. What multiplies and cannot be read as a product is
+counted in `left`.
+
+**Which output belongs to a layer.** Outputs are followed through every operator. The first neuron,
+activation (`roles.may_be_activation`) or comparison turned into numbers that they reach gives the
+layer's outputs: batch norm, pooling or flattening between is passed over, and the neurons are as
+many as come out. A module that is no known neuron counts only where it has as many values as the
+layer or gives spikes. Where no such thing follows (a readout, a branch of attention), it is the
+layer's own output. Several layers whose sum reaches one neuron share it (`Probed.sums_into`).
+Where a compiled kernel hides operators, the last layer called is taken.
 """
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from math import prod
 from types import TracebackType
 from typing import Any
 
+import torch
 from torch import Tensor, nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
+from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.hooks import RemovableHandle
 
+from leanspike.activity.bounds import Shape, shape_of
 from leanspike.activity.counting import count
-from leanspike.activity.operations import count_operations
+from leanspike.activity.origins import NOWHERE, Origin, Origins
+from leanspike.activity.products import (
+    Convolution,
+    Matrix,
+    Product,
+    multiplies,
+    of_module,
+    recognise,
+    unpadded,
+)
 from leanspike.activity.roles import (
-    WeightLayer,
-    is_barrier,
     is_neuron,
-    is_weight_layer,
+    is_priced,
     may_be_activation,
     membrane_bits,
+    unpriced_operations,
+    weight_shape,
 )
+
+_WEIGHT_OF = re.compile(r"(^|\.)(parametrizations\.weight\..*|weight)$")
 
 
 @dataclass
@@ -43,6 +67,8 @@ class Observed:
         Non-zeros of each value of an entry, over all entries.
     elements
         Values per entry.
+    shape
+        Their extents.
     whole
         Whether all values were whole numbers from 0.
     largest
@@ -54,6 +80,7 @@ class Observed:
     counts: list[Tensor] = field(default_factory=list)
     by_value: Tensor | None = None
     elements: int = 0
+    shape: tuple[int, ...] = ()
     whole: bool = True
     largest: float = 0.0
     width: int = 1
@@ -63,8 +90,10 @@ class Observed:
         counts = count(values, entries)
         self.counts.append(counts.by_entry)
         new = counts.by_value
-        self.by_value = new if self.by_value is None else self.by_value + new
+        if self.by_value is None or len(self.by_value) == len(new):
+            self.by_value = new if self.by_value is None else self.by_value + new
         self.elements = len(new)
+        self.shape = _trailing(values, entries)
         self.width = max(self.width, values.element_size() * 8)
         self.whole = self.whole and counts.largest is not None
         if counts.largest is not None:
@@ -73,20 +102,42 @@ class Observed:
 
 @dataclass
 class Probed:
-    """One weight layer over one forward pass."""
+    """One layer over one forward pass.
+
+    Attributes
+    ----------
+    name
+        Of the module, of the parameter, or of the module that multiplies two activations.
+    shape
+        Its geometry.
+    module
+        The Conv or Linear, where there is one.
+    weight
+        The weights as it computed with them; None for a product of activations.
+    inputs, weights, outputs, own
+        What went in, the second activation, what its neurons or activation gave, what it gave
+        itself.
+    sums_into
+        The layer whose neurons its outputs are added up for; empty where it has its own.
+    activation, neuron, state_bits
+        What gave `outputs`: its name, whether it is a spiking neuron, and the width of its
+        membrane where that is limited.
+    """
 
     name: str
-    layer: WeightLayer
+    shape: Shape
+    module: nn.Module | None
+    weight: Tensor | None
     inputs: Observed = field(default_factory=Observed)
+    weights: Observed = field(default_factory=Observed)
     outputs: Observed = field(default_factory=Observed)
     own: Observed = field(default_factory=Observed)
     operations: int = 0
     dense_operations: int = 0
+    sums_into: str = ""
     activation: str = ""
     neuron: bool = False
-    state_bits: int | None = None  # of the neuron's membrane, where it is limited
-    input_shape: tuple[int, ...] = ()
-    output_shape: tuple[int, ...] = ()
+    state_bits: int | None = None
 
     @property
     def entries(self) -> int:
@@ -94,7 +145,25 @@ class Probed:
         return sum(len(counts) for counts in self.inputs.counts)
 
 
-class Probe:
+@dataclass(frozen=True)
+class Left:
+    """Work that is not measured as a layer: its multiply-accumulates so far, and why."""
+
+    operations: int
+    reason: str
+
+
+@dataclass
+class _Running:
+    """A module between its start and its end."""
+
+    name: str
+    module: nn.Module
+    products: int = 0
+    seen: bool = False  # whether its own product was
+
+
+class Probe(TorchDispatchMode):
     """A context in which every forward pass of a model is recorded.
 
     Parameters
@@ -108,38 +177,42 @@ class Probe:
     ----------
     layers
         What was seen since `clear`, by layer name, in the order of first calls.
+    left
+        What multiplied and is no layer, by name.
     """
 
-    def __init__(self, model: nn.Module, *, operations: bool = False) -> None:
+    def __init__(self, model: nn.Module, *, operations: bool = True) -> None:
+        super().__init__()
         self.model = model
         self.operations = operations
         self.layers: dict[str, Probed] = {}
+        self.left: dict[str, Left] = {}
+        self._names = {id(module): name for name, module in model.named_modules()}
         self._handles: list[RemovableHandle] = []
-        self._pending: Probed | None = None  # the layer that waits for its activation
-        self._open: list[tuple[nn.Module, Probed]] = []  # activations being computed
-        self._last: tuple[nn.Module, Probed] | None = None  # for neurons called step by step
+        self._settings = ExitStack()
+        self.clear(samples=1, steps=None)
 
-    def clear(self) -> None:
-        """Forget what was seen."""
+    def clear(self, *, samples: int, steps: int | None) -> None:
+        """Forget what was seen; the next forward pass has so many samples and time steps."""
         self.layers = {}
-        self._pending = self._last = None
-        self._open.clear()
+        self.left = {}
+        self._samples, self._steps = samples, steps
+        self._origins = Origins(self.model)
+        self._running: list[_Running] = []
+        self._open: _Running | None = None  # an activation module, what is inside being its own
+        self._hidden = 0  # inside a module whose work is counted as a whole
+        self._recent = ""
 
     def __enter__(self) -> Probe:
-        inside: set[nn.Module] = set()
         for name, module in self.model.named_modules():
-            if module in inside:
-                continue
-            if is_barrier(module):
-                inside.update(module.modules())
-                self._handles.append(module.register_forward_pre_hook(self._barrier))
-                if is_weight_layer(module):
-                    self._handles.append(
-                        module.register_forward_hook(self._layer_hook(name), with_kwargs=True)
-                    )
-            elif module is not self.model and may_be_activation(module):
-                self._handles.append(module.register_forward_pre_hook(self._begin))
-                self._handles.append(module.register_forward_hook(self._end_hook(name)))
+            self._handles.append(module.register_forward_pre_hook(self._start(name)))
+            self._handles.append(module.register_forward_hook(self._end, with_kwargs=True))
+        # Fused attention would hide its products.
+        fast = torch.backends.mha.get_fastpath_enabled()
+        torch.backends.mha.set_fastpath_enabled(False)
+        self._settings.callback(torch.backends.mha.set_fastpath_enabled, fast)
+        self._settings.enter_context(sdpa_kernel(SDPBackend.MATH))
+        super().__enter__()
         return self
 
     def __exit__(
@@ -148,59 +221,264 @@ class Probe:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        super().__exit__(kind, error, trace)
+        self._settings.close()
         for handle in self._handles:
             handle.remove()
         self._handles.clear()
 
-    def _barrier(self, module: nn.Module, args: Any) -> None:
-        self._pending = self._last = None
+    def __torch_dispatch__(
+        self,
+        func: Any,
+        types: Sequence[type],
+        args: tuple[Any, ...] = (),
+        kwargs: dict[str, Any] | None = None,
+    ) -> Any:
+        out = func(*args, **(kwargs or {}))
+        name = func._schema.name.rpartition("::")[2]
+        if self._hidden:
+            return out
+        product = recognise(name, args)
+        if product is not None:
+            self._multiplied(product, out)
+        elif multiplies(name):
+            self._leave(f"{self._where()}{name}", 0, "an operator whose work is not known here")
+        else:
+            given = (*args, *(kwargs or {}).values())
+            self._origins.follow(name, given, out)
+            if self._makes_spikes(name, args, out):
+                self._spiked(out)
+        return out
 
-    def _layer_hook(self, name: str) -> Any:
-        def hook(module: nn.Module, args: Any, kwargs: Any, output: Tensor) -> None:
-            assert isinstance(module, WeightLayer)
-            given = args[0] if args else kwargs["input"]
-            seen = self.layers.setdefault(name, Probed(name, module))
-            # What is left of these axes is time, batch or both, as the framework has it.
-            trailing = module.weight.dim() - 1
-            entries = prod(given.shape[: given.dim() - trailing])
-            seen.input_shape = tuple(given.shape[given.dim() - trailing :])
-            seen.output_shape = tuple(output.shape[output.dim() - trailing :])
-            seen.inputs.add(given, entries)
-            seen.own.add(output, entries)
-            if self.operations:
-                entry = given.detach().reshape(entries, *seen.input_shape)
-                effective, dense = count_operations(module, entry)
-                seen.operations += effective
-                seen.dense_operations += dense
-            self._pending = seen
-
-        return hook
-
-    def _begin(self, module: nn.Module, args: Any) -> None:
-        if self._open:
+    def _multiplied(self, product: Product, out: Tensor) -> None:
+        """Attribute one product to a layer."""
+        running = self._running[-1] if self._running else None
+        own = running is not None and not running.seen and _is_own(running.module, product)
+        parameter = ""
+        if isinstance(product, Convolution):
+            parameter = self._origins.of(product.weights).parameter
+            before = self._origins.before_padding(product.inputs)
+            if before is not None and not product.transposed:
+                product = unpadded(product, *before)
+        elif not own:
+            left, right = (self._origins.of(t).parameter for t in (product.inputs, product.weights))
+            if left and not right:
+                product, out = product.turned(), out.mT if out.dim() > 1 else out
+            parameter = right or left
+        weight: Tensor | None = product.weights
+        if own:
+            assert running is not None
+            running.seen = True
+            name = running.name
+            module: nn.Module | None = running.module
+        elif parameter:
+            name, module = self._owner(parameter)
+        elif isinstance(product, Convolution):
+            self._leave(
+                f"{self._where()}convolution",
+                product.operations()[1],
+                "its kernel is an activation",
+            )
             return
-        if self._pending is not None:
-            self._open.append((module, self._pending))
-            self._pending = None
-        elif self._last is not None and self._last[0] is module:
-            self._open.append(self._last)
+        else:
+            if running is not None:
+                running.products += 1
+            nth = running.products if running is not None else 1
+            name, module, weight = f"{self._where()}product{nth}", None, None
+        if isinstance(product, Matrix) and weight is not None:
+            product = _rows(product)
+        try:
+            shape = shape_of(product, activations=weight is None)
+        except ValueError as error:
+            self._leave(name, product.operations()[1], str(error))
+            return
+        probed = self._layer(name or type(self.model).__name__, shape, module, weight)
+        self._count(probed, product, out)
+        self._origins.set(out, Origin(sources=(probed.name,)))
+        self._recent = probed.name
 
-    def _end_hook(self, name: str) -> Any:
-        def hook(module: nn.Module, args: Any, output: Any) -> None:
-            if not self._open or self._open[-1][0] is not module:
-                return
-            seen = self._open.pop()[1]
-            values = _first_tensor(output)
-            entries = None if values is None else _entries(values, seen, is_neuron(module))
-            if values is None or entries is None:
-                self._pending = seen
-                return
-            seen.outputs.add(values, entries)
-            seen.activation, seen.neuron = name, is_neuron(module)
-            seen.state_bits = membrane_bits(module)
-            self._pending, self._last = None, (module, seen)
+    def _layer(
+        self, name: str, shape: Shape, module: nn.Module | None, weight: Tensor | None
+    ) -> Probed:
+        """Give the record of a layer; one that runs at several sizes is a layer at each."""
+        sized, nth = name, 1
+        while sized in self.layers and self.layers[sized].shape != shape:
+            nth += 1
+            sized = f"{name}@{nth}"
+        probed = self.layers.setdefault(sized, Probed(sized, shape, module, weight))
+        probed.weight = weight
+        return probed
+
+    def _count(self, probed: Probed, product: Product, out: Tensor) -> None:
+        # What is left of the leading axis is time, batch or both, as the framework has it.
+        if isinstance(product, Convolution) or probed.weight is None:
+            entries = product.inputs.shape[0]
+            probed.inputs.add(product.inputs, entries)
+            if probed.weight is None:
+                probed.weights.add(product.weights, entries)
+        else:
+            batch, rows, _ = product.inputs.shape
+            grouped = probed.shape.groups > 1
+            given = product.inputs.transpose(0, 1) if grouped else product.inputs
+            entries = rows if grouped else batch * rows
+            probed.inputs.add(given.reshape(entries, -1), entries)
+            if grouped:
+                out = out.transpose(0, 1)
+        probed.own.add(out.reshape(entries, *probed.shape.output), entries)
+        if self.operations:
+            effective, dense = product.operations()
+            probed.operations += effective
+            probed.dense_operations += dense
+
+    def _owner(self, parameter: str) -> tuple[str, nn.Module | None]:
+        """Name the layer a parameter belongs to: its module's, where that is one."""
+        path = _WEIGHT_OF.sub("", parameter)
+        if path != parameter:
+            module = self.model.get_submodule(path)
+            if is_priced(module):
+                return path, module
+        return parameter, None
+
+    def _where(self) -> str:
+        name = self._running[-1].name if self._running else ""
+        return f"{name}." if name else ""
+
+    def _leave(self, name: str, operations: int, reason: str) -> None:
+        before = self.left.get(name)
+        self.left[name] = Left((before.operations if before else 0) + operations, reason)
+
+    def _start(self, name: str) -> Callable[[nn.Module, Any], None]:
+        def hook(module: nn.Module, args: Any) -> None:
+            # What runs inside a layer (its quantizer, its accumulator) is part of it.
+            part = any(is_priced(around.module) for around in self._running)
+            running = _Running(name, module)
+            self._running.append(running)
+            if self._open is None and not part and module is not self.model:
+                self._open = running if may_be_activation(module) else None
+            whole = unpriced_operations(module, args)
+            if whole is not None:
+                if not self._hidden:
+                    self._leave(name or type(module).__name__, *whole)
+                self._hidden += 1
 
         return hook
+
+    def _end(self, module: nn.Module, args: Any, kwargs: Any, output: Any) -> None:
+        while self._running and self._running[-1].module is not module:
+            self._running.pop()
+        if not self._running:
+            return
+        running = self._running.pop()
+        if unpriced_operations(module, args) is not None:
+            self._hidden -= 1
+            self._recent = ""
+            return
+        if is_priced(module) and not running.seen and not self._hidden:
+            self._hidden_kernel(running, args, kwargs, output)
+        if self._open is running:
+            self._open = None
+            self._activated(running, args, output)
+
+    def _hidden_kernel(self, running: _Running, args: Any, kwargs: Any, output: Any) -> None:
+        """Count a layer whose kernel is none of torch's operators."""
+        given = args[0] if args else kwargs.get("input")
+        if not isinstance(given, Tensor) or not isinstance(output, Tensor):
+            return
+        if self._origins.of(output).sources:
+            return  # made of other products, which were counted
+        self._running.append(running)
+        self._multiplied(of_module(running.module, given), output.detach())
+        self._running.pop()
+
+    def _activated(self, running: _Running, args: Any, output: Any) -> None:
+        values = _first_tensor(output)
+        if values is None:
+            return
+        origin = self._origins.of(values)
+        if not origin.sources:
+            given = _first_tensor(args)
+            origin = NOWHERE if given is None else self._origins.of(given)
+        if not origin.sources and self._recent and is_neuron(running.module):
+            origin = Origin(sources=(self._recent,))
+        if not origin.sources:
+            return
+        neuron = is_neuron(running.module)
+        if self._give(values, origin, running.name, neuron=neuron):
+            bits = membrane_bits(running.module)
+            for name in origin.sources:
+                self.layers[name].state_bits = bits
+
+    def _makes_spikes(self, name: str, args: Sequence[Any], out: Any) -> bool:
+        """Tell whether an operator turns a comparison into numbers."""
+        if self._open is not None or not isinstance(out, Tensor) or not out.is_floating_point():
+            return False
+        if name == "where":
+            chosen = [t for t in args[1:3] if isinstance(t, Tensor)]
+            if any(self._origins.of(t).sources for t in chosen):
+                return False  # a choice between values
+        elif name == "heaviside":
+            return True
+        elif name not in ("_to_copy", "to", "type_as"):
+            return False
+        return self._origins.of(args[0]).compared
+
+    def _spiked(self, values: Tensor) -> None:
+        """Take a comparison turned into numbers for spikes, where no module says what it is."""
+        origin = self._origins.of(values)
+        if origin.sources:
+            self._give(values, origin, "a comparison", neuron=True)
+
+    def _give(self, values: Tensor, origin: Origin, activation: str, *, neuron: bool) -> bool:
+        """Give activations to the layers that feed them; False where they are not theirs."""
+        fed = [self.layers[name] for name in origin.sources if name in self.layers]
+        if not fed:
+            return False
+        last = max(fed, key=lambda layer: list(self.layers).index(layer.name))
+        parts = {last.name: values}
+        if origin.joined == "concat":
+            parts = _side_by_side(values, fed) or parts
+        elif origin.joined == "other":
+            last = fed[0]
+            parts = {last.name: values}
+        for name, part in parts.items():
+            layer = self.layers[name]
+            entries = self._entries(part, layer, neuron=neuron)
+            if entries is None:
+                return False
+            layer.outputs.add(part, entries)
+            spikes = layer.outputs.whole and layer.outputs.largest == 1
+            layer.activation, layer.neuron = activation, layer.neuron or neuron or spikes
+        if origin.joined == "sum":
+            for layer in fed:
+                if layer is not last:
+                    layer.sums_into = last.name
+        self._origins.set(values, NOWHERE)
+        self._recent = ""
+        return True
+
+    def _entries(self, values: Tensor, layer: Probed, *, neuron: bool) -> int | None:
+        """Count the entries in an activation's leading axes; None where it is not this layer's."""
+        last_call, per_entry = len(layer.own.counts[-1]), layer.own.elements
+        shape = values.shape
+        splits = [(prod(shape[:i]), prod(shape[i:])) for i in range(values.dim() + 1)]
+        # After pooling there are fewer values than the layer has; neurons and spikes are known.
+        anyhow = neuron or _are_spikes(values)
+        for entries, each in splits:
+            if entries == last_call and (each == per_entry or anyhow):
+                return entries
+        for entries, each in splits:
+            if each == per_entry:  # step by step after a layer that took all steps at once
+                return entries
+        if not anyhow:
+            return None
+        for wanted in (self._samples * (self._steps or 1), self._samples):
+            if any(entries == wanted for entries, _ in splits):
+                return wanted
+        return next((entries for entries, _ in splits if entries % self._samples == 0), None)
+
+
+def _are_spikes(values: Tensor) -> bool:
+    return bool(((values == 0) | (values == 1)).all())
 
 
 def _first_tensor(output: Any) -> Tensor | None:
@@ -212,17 +490,42 @@ def _first_tensor(output: Any) -> Tensor | None:
     return None
 
 
-def _entries(values: Tensor, seen: Probed, neuron: bool) -> int | None:
-    """Count the entries in an activation's leading axes; None where it is not this layer's."""
-    last_call, per_entry = len(seen.own.counts[-1]), seen.own.elements
-    splits = [
-        (prod(values.shape[:axes]), prod(values.shape[axes:])) for axes in range(values.dim() + 1)
-    ]
-    for entries, each in splits:
-        # A neuron after pooling has fewer values than its layer, and is known to be a neuron.
-        if entries == last_call and (each == per_entry or neuron):
-            return entries
-    for entries, each in splits:
-        if each == per_entry:  # called step by step after a layer that took all steps at once
-            return entries
-    return values.shape[0] if neuron and values.dim() else None
+def _trailing(values: Tensor, entries: int) -> tuple[int, ...]:
+    """Give the extents after the leading axes that hold the entries."""
+    held, axis = 1, 0
+    while held < entries:
+        held *= values.shape[axis]
+        axis += 1
+    return tuple(values.shape[axis:])
+
+
+def _side_by_side(values: Tensor, fed: Sequence[Probed]) -> dict[str, Tensor]:
+    """Cut activations into those of layers whose channels lie side by side; empty if none fits."""
+    channels = [layer.shape.M for layer in fed]
+    for axis, extent in enumerate(values.shape):
+        if extent == sum(channels):
+            return {
+                layer.name: part
+                for layer, part in zip(fed, values.split(channels, axis), strict=True)
+            }
+    return {}
+
+
+def _is_own(module: nn.Module, product: Product) -> bool:
+    """Tell whether a product is that of the layer running, by the shape of its weights."""
+    if not is_priced(module):
+        return False
+    found = tuple(product.weights.shape)
+    if isinstance(product, Convolution):
+        return found == weight_shape(module)
+    return found[0] == 1 and found[:0:-1] == weight_shape(module)
+
+
+def _rows(product: Matrix) -> Matrix:
+    """Put the entries of a product with parameters into rows, unless each has its own weights."""
+    inputs, weights = product.inputs, product.weights
+    if weights.shape[0] > 1 and weights.stride(0) == 0:
+        weights = weights[:1]
+    if weights.shape[0] == 1:
+        inputs = inputs.reshape(1, -1, inputs.shape[-1])
+    return Matrix(inputs, weights)

@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from leanspike.activity.summing import summed
 from leanspike.errors import InputError
-from leanspike.hardware.workload import Layer, Workload
+from leanspike.hardware.workload import Layer, LeftOut, Workload
 
 Floats = NDArray[np.float64]
 
@@ -31,6 +32,9 @@ class LayerActivity:
         output's own order (channel first).
     channels
         Output channels.
+    sums_into
+        The layer whose neurons its outputs are added up for, beside that layer's own; empty
+        where it has its own.
     operations
         Effective synaptic operations per sample: pairs of a non-zero input and a non-zero weight,
         all time steps together; padding is no input. None where not counted.
@@ -46,6 +50,7 @@ class LayerActivity:
     channels: int
     operations: float | None
     dense_operations: float | None
+    sums_into: str = ""
 
     @property
     def name(self) -> str:
@@ -67,7 +72,8 @@ class LayerActivity:
     @property
     def by_channel(self) -> Floats:
         """Mean output density of each output channel, ``[channels]``."""
-        by_channel: Floats = self.rates.reshape(self.channels, -1).mean(1)
+        channels = self.channels if len(self.rates) % self.channels == 0 else 1
+        by_channel: Floats = self.rates.reshape(channels, -1).mean(1)
         return by_channel
 
     @property
@@ -110,11 +116,17 @@ class Activity:
         How many samples were run.
     layers
         One record each.
+    left_out
+        What the network multiplies besides.
+    never_ran
+        Weight layers that the model has and that no batch came through.
     """
 
     name: str
     samples: int
     layers: tuple[LayerActivity, ...]
+    left_out: tuple[LeftOut, ...] = ()
+    never_ran: tuple[str, ...] = ()
 
     def __getitem__(self, name: str) -> LayerActivity:
         for layer in self.layers:
@@ -127,11 +139,15 @@ class Activity:
 
     @property
     def workload(self) -> Workload:
-        """The network as hardware sees it."""
+        """The network as hardware sees it; layers that sum into one neuron are one where they fit.
+
+        See `leanspike.activity.summing`.
+        """
         return Workload(
             name=self.name,
             source=f"measured on {self.samples} samples",
-            layers=tuple(layer.layer for layer in self.layers),
+            layers=summed(self.layers),
+            left_out=self.left_out,
         )
 
     @property
@@ -153,10 +169,13 @@ class Activity:
         return {
             "name": self.name,
             "samples": self.samples,
+            "left_out": [one.model_dump(mode="json") for one in self.left_out],
+            "never_ran": list(self.never_ran),
             "layers": [
                 {
                     **layer.layer.model_dump(mode="json"),
                     "activation": layer.activation,
+                    "sums_into": layer.sums_into,
                     "input_by_step": layer.input_by_step.tolist(),
                     "output_by_step": layer.output_by_step.tolist(),
                     "by_channel": layer.by_channel.tolist(),

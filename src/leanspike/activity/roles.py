@@ -1,10 +1,11 @@
-"""Which modules are weight layers, which are neurons, and which only pass values on."""
+"""Which modules multiply, which are neurons, and which only pass values on."""
 
 from __future__ import annotations
 
 import re
+from typing import Any
 
-from torch import nn
+from torch import Tensor, nn
 
 WeightLayer = nn.Conv1d | nn.Conv2d | nn.Conv3d | nn.Linear
 
@@ -33,9 +34,44 @@ _OTHER_WEIGHTS = (
 )
 
 
-def is_weight_layer(module: nn.Module) -> bool:
-    """Tell whether activity is measured for a module: Conv1d to Conv3d, Linear, subclasses."""
-    return isinstance(module, WeightLayer)
+def is_priced(module: nn.Module) -> bool:
+    """Tell whether a module computes one product of its input with weights of its own."""
+    return isinstance(module, nn.modules.conv._ConvNd | nn.Linear)
+
+
+def weight_shape(module: nn.Module) -> tuple[int, ...]:
+    """Return the shape of such a module's weights, without computing them."""
+    if isinstance(module, nn.Linear):
+        return module.out_features, module.in_features
+    assert isinstance(module, nn.modules.conv._ConvNd)
+    first, second = module.out_channels, module.in_channels
+    if module.transposed:
+        first, second = second, first
+    return first, second // module.groups, *module.kernel_size
+
+
+def unpriced_operations(module: nn.Module, args: Any) -> tuple[int, str] | None:
+    """Give the multiply-accumulates of a module that no layer can state, and why none can.
+
+    Every weight of a recurrent layer is used once per row of its input, whatever its gates; every
+    weight of a bilinear one likewise (twice: the products of its two inputs are not counted).
+
+    Returns
+    -------
+    (operations, reason) or None
+        None for every other module.
+    """
+    if isinstance(module, nn.RNNBase | nn.RNNCellBase):
+        reason = "a recurrent layer with gates or activations of its own, which are not modelled"
+    elif isinstance(module, nn.Bilinear):
+        reason = "a product of two inputs with weights, which no layer states"
+    else:
+        return None
+    weights = sum(p.numel() for p in module.parameters() if p.dim() > 1)
+    given = args[0] if args else None
+    given = getattr(given, "data", given)  # of a packed sequence
+    rows = given.numel() // given.shape[-1] if isinstance(given, Tensor) and given.dim() else 1
+    return rows * weights, reason
 
 
 def is_neuron(module: nn.Module) -> bool:
@@ -54,18 +90,18 @@ def membrane_bits(module: nn.Module) -> int | None:
 
 def is_barrier(module: nn.Module) -> bool:
     """Tell whether a module has synaptic weights: what follows it belongs to it."""
-    return isinstance(module, _OTHER_WEIGHTS) or is_weight_layer(module)
+    return isinstance(module, _OTHER_WEIGHTS) or is_priced(module)
 
 
 def may_be_activation(module: nn.Module) -> bool:
-    """Tell whether a module's output may be the activation of the weight layer before it.
+    """Tell whether a module's output may be the activation of the layers that reach it.
 
-    A known neuron may, and so may any other module that neither has weights of synapses, nor
-    normalises, pools, drops out, reshapes or holds a module that does.
+    A known neuron may, and so may any other module that neither holds a neuron or weights of
+    synapses, nor normalises, pools, drops out, reshapes or holds a module that does.
     """
     if is_neuron(module):
         return True
-    names = (type(part).__name__ for part in module.modules())
-    return not any(is_barrier(part) for part in module.modules()) and not any(
-        _PASSING.search(name) for name in names
+    return not any(
+        is_barrier(part) or is_neuron(part) or _PASSING.search(type(part).__name__)
+        for part in module.modules()
     )

@@ -55,6 +55,7 @@ def cost(
         return
     from leanspike.hardware.explain import explain_switches
     from leanspike.hardware.price import price
+    from leanspike.hardware.workload import left_out_lines
 
     semantics = semantics or "physical"
     _one_of("objective", objective, ("edp", "energy", "latency"))
@@ -83,6 +84,8 @@ def cost(
     for layer in found.layers:
         for note in layer.notes:
             console.print(f"{layer.name}: {note}")
+    for line in left_out_lines(found.left_out, found.left_out_share):
+        console.print(line, markup=False, highlight=False)
     if explain:
         console.print(_flips(found, flips))
 

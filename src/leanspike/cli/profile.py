@@ -25,6 +25,7 @@ def profile(
     """
     from leanspike.activity import measure
     from leanspike.errors import InputError
+    from leanspike.hardware.workload import left_out_lines
     from leanspike.study.model_folder import Model
     from leanspike.study.networks import frame_batches
     from leanspike.study.table import aligned
@@ -59,5 +60,7 @@ def profile(
     ]
     typer.echo("densities (fraction of non-zeros)")
     typer.echo(aligned([head, *rows]))
+    for line in left_out_lines(workload.left_out, workload.left_out_share):
+        typer.echo(line)
     if out is not None:
         typer.echo(f"workload: {out}")

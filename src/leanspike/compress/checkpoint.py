@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
+from leanspike.compress.widths import declare_bits, declared_bits
 from leanspike.errors import InputError
 from leanspike.files import write_whole
 
 # torch's zip archives, and bare pickles of protocols 2 to 5. A safetensors file starts with the
 # length of its header in 8 bytes, which may look like the latter, and then the header's brace.
 _PICKLE_STARTS = (b"PK\x03\x04", b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05")
+_WIDTHS = "leanspike.weight_bits"  # in the file's header, which other tools pass over
 _ADDED = (".weight_mask", ".weight_quantizer.")
 
 
 def save_state(model: nn.Module, path: str | Path, *, parents: bool = False) -> Path:
     """Write a model's state dict as safetensors, whole or not at all.
+
+    The header says how many bits the weights of converted layers have.
 
     Parameters
     ----------
@@ -47,7 +52,7 @@ def save_state(model: nn.Module, path: str | Path, *, parents: bool = False) -> 
         key: value.detach().clone(memory_format=torch.contiguous_format)
         for key, value in model.state_dict().items()
     }
-    write_whole(path, save(state), parents=parents)
+    write_whole(path, save(state, metadata=_widths(model)), parents=parents)
     return path
 
 
@@ -76,9 +81,10 @@ def load_state(model: nn.Module, source: str | Path | Mapping[str, Tensor]) -> n
         The file is missing, damaged or a pickle, or its tensors are not this architecture's.
     """
     if isinstance(source, Mapping):
-        state, where = dict(source), "state dict"
+        state, where, widths = dict(source), "state dict", {}
     else:
         state, where = _read(Path(source)), str(source)
+        widths = _read_widths(Path(source))
     expected = model.state_dict()
     for key, value in state.items():
         if key not in expected:
@@ -103,7 +109,30 @@ def load_state(model: nn.Module, source: str | Path | Mapping[str, Tensor]) -> n
             remedy="It was written from another architecture",
         )
     model.load_state_dict(state, strict=True)
+    for name, module in model.named_modules():
+        if name in widths and f"{name}.weight".lstrip(".") in state:
+            declare_bits(module, widths[name])
     return model
+
+
+def _widths(model: nn.Module) -> dict[str, str] | None:
+    """Give the header that says how many bits converted weights have; None without any."""
+    widths = {
+        name: bits for name, module in model.named_modules() if (bits := declared_bits(module))
+    }
+    return {_WIDTHS: json.dumps(widths)} if widths else None
+
+
+def _read_widths(path: Path) -> dict[str, int]:
+    with safe_open(path, "pt") as file:
+        header = file.metadata() or {}
+    try:
+        widths = json.loads(header.get(_WIDTHS, "{}"))
+    except json.JSONDecodeError:
+        return {}  # another tool's
+    if not isinstance(widths, dict):
+        return {}
+    return {k: bits for k, bits in widths.items() if isinstance(bits, int) and 1 <= bits <= 64}
 
 
 def _read(path: Path) -> dict[str, Tensor]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
 import torch
@@ -12,6 +13,7 @@ from leanspike.errors import InputError
 
 WeightLayer = nn.Conv1d | nn.Conv2d | nn.Conv3d | nn.Linear
 """The layers with synaptic weights: convolutions and dense layers, subclasses included."""
+_NAMED = (nn.modules.conv._ConvNd, nn.RNNBase, nn.RNNCellBase, nn.Bilinear, nn.Embedding)
 
 
 def weight_layers(
@@ -29,7 +31,8 @@ def weight_layers(
     Returns
     -------
     list of (name, module)
-        The Conv1d, Conv2d, Conv3d and Linear layers.
+        The Conv1d, Conv2d, Conv3d and Linear layers; one that has several names by its first, and
+        none of a part that never runs (the analog copy in a sinabs network).
 
     Raises
     ------
@@ -40,10 +43,11 @@ def weight_layers(
     >>> [name for name, _ in weight_layers(nn.Sequential(nn.Conv2d(2, 4, 3), nn.Linear(4, 2)))]
     ['0', '1']
     """
+    idle = _idle(model)
     found = [
         (name, module)
-        for name, module in model.named_modules(remove_duplicate=False)
-        if isinstance(module, WeightLayer)
+        for name, module in model.named_modules()
+        if isinstance(module, WeightLayer) and id(module) not in idle
     ]
     if not found:
         raise InputError(
@@ -77,6 +81,60 @@ def weight_layers(
             )
         chosen |= fits
     return [(name, module) for name, module in found if name in chosen]
+
+
+@dataclass(frozen=True)
+class Uncompressed:
+    """Weights that are no weight layer's."""
+
+    name: str
+    kind: str
+    weights: int
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.kind}, {self.weights:,} weights)"
+
+
+def uncompressed(model: nn.Module) -> tuple[Uncompressed, ...]:
+    """Name what has weights that compression does not know, in the order of its definition.
+
+    Parameters of two axes or more count as weights: those of transposed convolutions, recurrent
+    layers with gates, embeddings, and those that a network multiplies with itself.
+    """
+    idle = _idle(model)
+    found: dict[str, Uncompressed] = {}
+    for name, module in model.named_modules():
+        if id(module) in idle or isinstance(module, WeightLayer):
+            continue
+        if "Norm" in type(module).__name__ or "parametrizations." in name:
+            continue
+        own = dict(module.named_parameters(recurse=False))
+        for key, parameter in own.items():
+            if parameter.dim() < 2:
+                continue
+            known = isinstance(module, _NAMED)
+            where = (name or type(module).__name__) if known else f"{name}.{key}".strip(".")
+            before = found[where].weights if where in found else 0
+            kind = type(module).__name__ if known else "parameter"
+            found[where] = Uncompressed(where, kind, before + parameter.numel())
+    return tuple(found.values())
+
+
+def _idle(model: nn.Module) -> set[int]:
+    """Find the modules that are registered but that the model's own forward never runs.
+
+    A sinabs network holds the analog network it was made from beside its spiking one.
+    """
+    idle: set[int] = set()
+    for module in model.modules():
+        kinds = {f"{c.__module__.partition('.')[0]}.{c.__name__}" for c in type(module).__mro__}
+        analog = getattr(module, "analog_model", None)
+        spiking = getattr(module, "spiking_model", None)
+        if "sinabs.Network" not in kinds or not isinstance(analog, nn.Module):
+            continue
+        runs = set(map(id, spiking.modules())) if isinstance(spiking, nn.Module) else set()
+        idle |= set(map(id, analog.modules())) - runs
+    return idle
 
 
 def latent_weight(layer: WeightLayer) -> nn.Parameter:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable, Mapping
 from contextlib import AbstractContextManager
 from fnmatch import fnmatchcase
@@ -13,12 +14,19 @@ from torch.nn.utils import parametrize
 
 from leanspike.compress.config import CompressionConfig
 from leanspike.compress.fixed_point import SharedScale
-from leanspike.compress.layers import WeightLayer, check_alive, latent_weight, weight_layers
+from leanspike.compress.layers import (
+    WeightLayer,
+    check_alive,
+    latent_weight,
+    uncompressed,
+    weight_layers,
+)
 from leanspike.compress.masks import draw_masks
 from leanspike.compress.parametrization import attach, bake, compressed
 from leanspike.compress.quantizers import QUANTIZERS, Grid, Quantizer
 from leanspike.compress.rounding import rounding
 from leanspike.compress.scores import SCORES
+from leanspike.compress.widths import declare_bits, weight_bits
 from leanspike.errors import InputError
 
 
@@ -51,6 +59,12 @@ def prepare(
     nn.Module
         The same `model`.
 
+    Warns
+    -----
+    UserWarning
+        Naming what has weights and is not compressed: transposed convolutions, recurrent layers
+        with gates, embeddings, weights that a network multiplies with itself.
+
     Raises
     ------
     InputError
@@ -73,6 +87,11 @@ def prepare(
         if name in masks:
             compression.mask = masks[name]
     _OncePerForward.put_on(model)
+    left = uncompressed(model)
+    if left:
+        warnings.warn(
+            f"{type(model).__name__}: not compressed, {', '.join(map(str, left))}", stacklevel=2
+        )
     return model
 
 
@@ -217,7 +236,8 @@ def convert(model: nn.Module) -> nn.Module:
     -------
     nn.Module
         The same `model` with unchanged outputs: its layers are plain ones again, with nothing
-        left of the preparation. Membranes and accumulators of few bits (`prepare_state`) stay.
+        left of the preparation but their bits (`weight_bits`). Membranes and accumulators of few
+        bits (`prepare_state`) stay.
 
     Raises
     ------
@@ -235,7 +255,9 @@ def convert(model: nn.Module) -> nn.Module:
         if isinstance(module, SharedScale):
             module.freeze()
     for layer in prepared:
+        bits = weight_bits(layer)
         bake(layer)
+        declare_bits(layer, bits)
     for module in model.modules():
         _OncePerForward.take_off(module)
     return model

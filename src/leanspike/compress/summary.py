@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 from torch import nn
 
-from leanspike.compress.layers import WeightLayer, weight_layers
+from leanspike.compress.layers import Uncompressed, WeightLayer, uncompressed, weight_layers
 from leanspike.compress.parametrization import compressed
+from leanspike.compress.widths import weight_bits
 
 
 @dataclass(frozen=True)
@@ -52,9 +53,12 @@ class Summary:
     ----------
     layers
         In the order of the model's definition.
+    uncompressed
+        What else has weights; the totals leave it out.
     """
 
     layers: tuple[LayerSummary, ...]
+    uncompressed: tuple[Uncompressed, ...] = ()
 
     @property
     def weights(self) -> int:
@@ -77,7 +81,7 @@ class Summary:
         return sum(layer.size_bits for layer in self.layers)
 
     def table(self) -> str:
-        """Show the layers as aligned plain text, one a line, and a line for the whole."""
+        """Show the layers as aligned text, the whole, and what is not compressed, a line each."""
         head = ("layer", "kind", "shape", "bits", "sparsity", "pruned", "kB")
         rows = [
             (
@@ -103,13 +107,15 @@ class Summary:
             )
         )
         widths = [max(len(row[i]) for row in [head, *rows]) for i in range(len(head))]
-        return "\n".join(
+        lines = [
             "  ".join(
                 cell.ljust(width) if i < 3 else cell.rjust(width)
                 for i, (cell, width) in enumerate(zip(row, widths, strict=True))
             ).rstrip()
             for row in [head, *rows]
-        )
+        ]
+        lines += [f"not compressed: {other}" for other in self.uncompressed]
+        return "\n".join(lines)
 
 
 def summary(model: nn.Module) -> Summary:
@@ -119,26 +125,26 @@ def summary(model: nn.Module) -> Summary:
     ----------
     model
         Any model with weight layers, prepared, converted or plain. A layer without a quantizer
-        counts the width of its float type.
+        counts the bits its values take (see `weight_bits`).
 
     Raises
     ------
     InputError
         The model has no weight layer.
     """
-    return Summary(tuple(_layer(name, layer) for name, layer in weight_layers(model)))
+    layers = tuple(_layer(name, layer) for name, layer in weight_layers(model))
+    return Summary(layers, uncompressed(model))
 
 
 def _layer(name: str, layer: WeightLayer) -> LayerSummary:
     compression = compressed(layer)
     weight = layer.weight.detach()
-    quantizer = compression.quantizer if compression is not None else None
     mask = compression.mask if compression is not None else None
     return LayerSummary(
         name=name,
         kind=type(layer).__name__.removeprefix("Parametrized"),
         shape=tuple(weight.shape),
-        bits=quantizer.bits if quantizer is not None else weight.element_size() * 8,
+        bits=weight_bits(layer),
         sparsity=float((weight == 0).double().mean()),
         pruned=float((~mask).double().mean()) if mask is not None else 0.0,
         weights=weight.numel(),

@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from leanspike.hardware.counts.evaluate import Evaluation
 from leanspike.hardware.mapping import Mapping
+from leanspike.hardware.workload import LeftOut
 
 Key = Literal["component", "tensor", "action"]
 
@@ -116,6 +117,10 @@ class WorkloadCost:
         Cost of each layer.
     area_um2, leakage_uw
         By component.
+    left_out
+        What the network computes besides, which is not in the cost.
+    left_out_share
+        Its share of all multiply-accumulates.
     """
 
     workload: str
@@ -126,6 +131,8 @@ class WorkloadCost:
     layers: tuple[LayerCost, ...]
     area_um2: dict[str, float]
     leakage_uw: dict[str, float]
+    left_out: tuple[LeftOut, ...] = ()
+    left_out_share: float = 0.0
 
     @property
     def energy_pj(self) -> float:
@@ -184,6 +191,8 @@ class WorkloadCost:
             "area_um2": self.area_um2,
             "leakage_uw": self.leakage_uw,
             "memory_bits": self.memory_bits,
+            "left_out": [one.model_dump(mode="json") for one in self.left_out],
+            "left_out_share": self.left_out_share,
             "energy_by_component": self.energy_by("component"),
             "energy_by_tensor": self.energy_by("tensor"),
             "layers": [layer.to_dict() for layer in self.layers],

@@ -96,6 +96,8 @@ def price_under(
                 layers=tuple(next(found).cost for _ in layers),
                 area_um2=pricing.area,
                 leakage_uw=pricing.leakage_uw,
+                left_out=work.left_out,
+                left_out_share=work.left_out_share,
             )
         )
     return costs

@@ -27,7 +27,7 @@ class _Point:
     """One point of a sweep for one workload, compiled."""
 
     values: Mapping[str, Any]
-    workload: str
+    workload: Workload
     chip: Architecture
     cases: tuple[Case, ...]
     settings: Mapping[str, Any]
@@ -77,7 +77,7 @@ def _points(sweep: Sweep) -> Iterator[_Point]:
             network = workload if bits is None else workload.with_weight_bits(bits)
             statistic = cast(Statistic, given["statistic"])
             cases = network_cases(network.layers, chip, semantics, statistic=statistic)
-            yield _Point(values, workload.name, chip, tuple(cases), given)
+            yield _Point(values, network, chip, tuple(cases), given)
 
 
 def _chip(name: str, values: Mapping[str, Any]) -> Architecture:
@@ -102,16 +102,16 @@ def _priced(points: list[_Point], sweep: Sweep) -> Iterator[SweepRow]:
         results = [next(found) for _ in point.cases]
         refused = next((one for one in results if isinstance(one, InputError)), None)
         if refused is not None:
-            yield SweepRow(dict(point.values), point.workload, None, str(refused))
+            yield SweepRow(dict(point.values), point.workload.name, None, str(refused))
             continue
         layers = tuple(cast(SearchResult, one).cost for one in results)
-        yield SweepRow(dict(point.values), point.workload, _total(point, layers), None)
+        yield SweepRow(dict(point.values), point.workload.name, _total(point, layers), None)
 
 
 def _total(point: _Point, layers: tuple[LayerCost, ...]) -> WorkloadCost:
     prices = point.cases[0].pricing
     return WorkloadCost(
-        workload=point.workload,
+        workload=point.workload.name,
         architecture=point.chip.name,
         semantics=str(point.settings["semantics"]),
         formats=point.settings["formats"],
@@ -119,4 +119,6 @@ def _total(point: _Point, layers: tuple[LayerCost, ...]) -> WorkloadCost:
         layers=layers,
         area_um2=prices.area,
         leakage_uw=prices.leakage_uw,
+        left_out=point.workload.left_out,
+        left_out_share=point.workload.left_out_share,
     )

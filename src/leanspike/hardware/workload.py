@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from importlib import resources
 from pathlib import Path
 from typing import Annotated, Any
@@ -18,8 +19,25 @@ from leanspike.hardware.spec import Spec, parse_spec, read_spec, write_yaml
 from leanspike.hardware.workload_csv import read_rows, write_rows
 
 
+class LeftOut(Spec):
+    """Work of a network that no layer states: its multiply-accumulates per sample, and why.
+
+    ``operations`` is 0 where it is not known how many.
+    """
+
+    name: Annotated[str, Field(min_length=1)]
+    operations: Annotated[float, Field(ge=0)]
+    reason: str
+
+    def __str__(self) -> str:
+        work = f"{self.operations:,.0f}" if self.operations else "an unknown number of"
+        return f"{self.name}: {work} operations ({self.reason})"
+
+
 class Workload(Spec):
     """The weight layers of a network in call order, with where their figures come from.
+
+    ``left_out`` names what the network computes besides, which is not priced.
 
     Raises
     ------
@@ -34,6 +52,7 @@ class Workload(Spec):
     name: str = "workload"
     source: str = ""
     layers: Annotated[tuple[Layer, ...], Field(min_length=1)]
+    left_out: tuple[LeftOut, ...] = ()
 
     @field_validator("layers", mode="after")
     @classmethod
@@ -44,6 +63,12 @@ class Workload(Spec):
                 raise InputError(f"two layers are called {layer.name!r}")
             seen.add(layer.name)
         return layers
+
+    @property
+    def left_out_share(self) -> float:
+        """Share of all multiply-accumulates that is left out, zeros counted everywhere."""
+        left = sum(one.operations for one in self.left_out)
+        return left / (left + sum(layer.accumulates for layer in self.layers))
 
     def at(self, statistic: Statistic) -> Workload:
         """Return the workload with one number per density: its mean or its maximum."""
@@ -117,9 +142,23 @@ class Workload(Spec):
         Raises
         ------
         InputError
-            When the file cannot be written, or a layer has something without a column.
+            When the file cannot be written, or a layer has something without a column, or the
+            workload leaves something out, which no row can say.
         """
+        if self.left_out:
+            raise InputError(
+                f"{len(self.left_out)} parts of the network are left out, which CSV cannot say",
+                where=str(path),
+                remedy="Write YAML, which keeps everything",
+            )
         write_rows((self if statistic is None else self.at(statistic)).layers, Path(path))
+
+
+def left_out_lines(left_out: Sequence[LeftOut], share: float) -> list[str]:
+    """Say in lines of text what is not priced and what share of the operations that is."""
+    if not left_out:
+        return []
+    return [f"not priced: {share:.1%} of the operations", *(f"  {one}" for one in left_out)]
 
 
 def workload_names() -> list[str]:

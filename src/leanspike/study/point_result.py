@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from leanspike.hardware.workload import Workload, left_out_lines
 from leanspike.study.points import Point
 
 
@@ -149,6 +150,14 @@ class PointResult:
     activity: Mapping[str, Any]
     costs: tuple[Cost, ...]
     record: Mapping[str, Any]
+
+    @property
+    def left_out(self) -> list[str]:
+        """What of the network is not priced, in lines; none for nothing."""
+        if "workload" not in self.record:
+            return []
+        workload = Workload(**self.record["workload"])
+        return left_out_lines(workload.left_out, workload.left_out_share)
 
     @property
     def accuracy(self) -> float:

@@ -110,7 +110,8 @@ def short_table(results: Results) -> str:
         ]
         for row in rows(results)
     ]
-    return aligned([head, *body], left=2)
+    left_out = results.priced[0].left_out if results.priced else []
+    return "\n".join([aligned([head, *body], left=2), *left_out])
 
 
 def _spread(value: Spread, *, scale: float, digits: int) -> str:

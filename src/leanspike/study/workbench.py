@@ -13,7 +13,7 @@ import torch
 from safetensors.torch import load_file
 
 from leanspike.activity import measure
-from leanspike.compress import summary
+from leanspike.compress import Summary, summary
 from leanspike.events import FrameData
 from leanspike.hardware.workload import Workload
 from leanspike.nn import SpikingNetwork
@@ -154,11 +154,7 @@ class Workbench:
         batch_size = self.study.training.batch_size
         right = right_by_recording(net, self.data.test, batch_size)
         workload = measure(net, frame_batches(self.data.test, batch_size), name=task.label)
-        layers = [
-            {"name": each.name, "weights": each.weights, "bits": each.bits,
-             "sparsity": each.sparsity, "pruned": each.pruned}
-            for each in summary(net).layers
-        ]  # fmt: skip
+        layers = _weights_of(workload, summary(net))
         return {
             "right": "".join("01"[mark] for mark in right),
             "validation_accuracy": trained["validation_accuracy"],
@@ -183,3 +179,22 @@ class Workbench:
 
     def _checkpoint(self, trained: Mapping[str, Any]) -> dict[str, torch.Tensor]:
         return load_file(self.folder / trained["checkpoint"])
+
+
+def _weights_of(workload: Workload, weights: Summary) -> list[dict[str, Any]]:
+    """Sum up the weights of every layer that is priced; some are of two (`activity.summing`)."""
+    by_name = {each.name: each for each in weights.layers}
+    made = []
+    for layer in workload.layers:
+        parts = [by_name[name] for name in layer.name.split("+")]
+        count = sum(part.weights for part in parts)
+        made.append(
+            {
+                "name": layer.name,
+                "weights": count,
+                "bits": layer.bits.weights,
+                "sparsity": sum(part.sparsity * part.weights for part in parts) / count,
+                "pruned": sum(part.pruned * part.weights for part in parts) / count,
+            }
+        )
+    return made

@@ -21,6 +21,9 @@ def reliability(study: Reader) -> Finding | None:
         text += "With one seed the spread between trainings is unknown and not in the noise. "
     if study.results.failures:
         text += f"{len(study.results.failures)} tasks failed and their points are missing. "
+    left = study.groups[0].results[0].left_out
+    if left:
+        text += f"{left[0].capitalize()}:{'; '.join(left[1:])}. "
     missing = study.results.planned - len(study.results.priced)
     if missing:
         text += f"{missing} of {study.results.planned} points are not done yet."

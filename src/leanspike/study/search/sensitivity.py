@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from leanspike.activity import measure
+from leanspike.activity import profile
 from leanspike.compress import (
     CompressionConfig,
     prepare,
@@ -18,6 +18,7 @@ from leanspike.compress import (
     weight_layers,
 )
 from leanspike.events import FrameSplit
+from leanspike.hardware.workload import Workload
 from leanspike.nn import SpikingNetwork
 from leanspike.study.networks import frame_batches
 from leanspike.study.search.table import Option
@@ -73,7 +74,9 @@ def explore(
     place = next(net.parameters()).device
     batches = [frames.to(place) for frames in frame_batches(chosen, batch_size)]
     labels = torch.from_numpy(chosen.labels).to(place).split(batch_size)
-    workload = measure(net, batches, name="float")
+    activity = profile(net, batches, name="float", operations=False)
+    # Layer by layer, as options are: layers that sum into one neuron are not put together here.
+    workload = Workload(name="float", layers=tuple(one.layer for one in activity.layers))
     base = _loss(net, batches, labels)
     layers = []
     for name, weights in [(name, layer.weight.numel()) for name, layer in weight_layers(net)]:
