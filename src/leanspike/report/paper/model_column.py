@@ -81,11 +81,6 @@ def model_column(semantics: str) -> Column:
     ones: a model of hardware has none of its own. Weight densities that were not printed are
     inferred (:mod:`leanspike.hardware.reference.sparsity`).
 
-    Parameters
-    ----------
-    semantics
-        What the model assumes: ``physical`` or ``sparseloop``.
-
     Raises
     ------
     InputError
