@@ -41,9 +41,9 @@ def main() -> None:
     options = parse()
     torch.set_num_threads(options.threads)
     results = Results.load(options.study)
-    side = results.data["shape"][-1]
+    side = results.data.shape[-1]
     trials = coarser(read_archive(options.trials), side)
-    real = FrameSplit(make_frames(trials, FrameConfig(T=results.data["T"])), trials.labels)
+    real = FrameSplit(make_frames(trials, FrameConfig(T=results.data.T)), trials.labels)
     report: dict[str, Any] = {
         "what": "densities by layer (mean and maximum over recordings and steps) and energy of one "
         "inference, of trained networks on simulated test recordings and on real trials",
@@ -51,7 +51,7 @@ def main() -> None:
         "date": datetime.date.today().isoformat(),
         "python": sys.version.split()[0],
         "torch": torch.__version__,
-        "study": {"file": dict(results.file), "fingerprint": results.data["fingerprint"]},
+        "study": {"file": results.file.plain(), "fingerprint": results.data.fingerprint},
         "trials": {"recordings": len(real), "classes": np.unique(real.labels).tolist()},
         "settings": {},
     }
@@ -110,20 +110,21 @@ def measured(model: Model, split: FrameSplit, name: str) -> Workload:
 
     # Weights that are not quantized are priced at 8 bits, as in studies.
     quantized = any(
-        (phase["compression"] or {}).get("weight_bits") is not None for phase in model.file.phases
+        phase.compression is not None and phase.compression.weight_bits is not None
+        for phase in model.file.phases
     )
     return measure(model.net, batches(), weight_bits=None if quantized else 8, name=name)
 
 
 def costed(workload: Workload, results: Results) -> dict[str, Any]:
-    hardware = results.file["hardware"]
+    hardware = results.file.hardware
     energy = {
         statistic: price(
             workload,
-            hardware["architectures"][0],
-            semantics=hardware["semantics"],
-            objective=hardware["objective"],
-            formats=hardware["formats"][0],
+            hardware.architectures[0],
+            semantics=hardware.semantics,
+            objective=hardware.objective,
+            formats=hardware.formats[0],
             statistic=statistic,
         ).energy_pj
         * 1e-6

@@ -30,8 +30,17 @@ from urllib.parse import parse_qs, urlsplit
 from leanspike import __version__
 from leanspike.hardware.semantics import Semantics
 from leanspike.report import build_report
-from leanspike.study import StudyFile
+from leanspike.study import Point, StudyFile
+from leanspike.study.file import HardwareSection
 from leanspike.study.plan import plan
+from leanspike.study.records import (
+    MeasureResult,
+    PriceResult,
+    Provenance,
+    StudyData,
+    TrainResult,
+    read,
+)
 from leanspike.study.store import Store
 
 LAYERS = {"conv1": 288, "conv2": 4608, "conv3": 9216, "dense1": 65536, "dense2": 12800}
@@ -63,9 +72,9 @@ def thousand(points: int) -> StudyFile:
     return StudyFile(name="a thousand", compression={"bits": bits, "pruning": pruning})
 
 
-def measured(recipe: dict, draw: random.Random) -> dict:
+def measured(point: Point, draw: random.Random) -> MeasureResult:
     """Make up one point's measurement."""
-    bits, pruned = recipe["weight_bits"], recipe["sparsity"]
+    bits, pruned = point.weight_bits, point.sparsity
     right = "".join("01"[draw.random() < 0.97 - 0.2 * pruned**4] for _ in range(SAMPLES))
     zeros = [min(0.999, pruned + draw.uniform(0, 0.1)) for _ in LAYERS]
     layers = [
@@ -78,53 +87,52 @@ def measured(recipe: dict, draw: random.Random) -> dict:
         both = {"mean": mean, "max": 2 * mean}
         weights = dict.fromkeys(("mean", "max"), 1 - layer["sparsity"])
         density = {"weights": weights, "inputs": both, "outputs": both}
-        densities.append({"name": layer["name"], "density": density})
-    return {"right": right, "validation_accuracy": 0.95, "weight_bits": bits, "layers": layers,
-            "sha256": "0" * 64, "checkpoint": "best.safetensors",
-            "workload": {"layers": densities}}  # fmt: skip
+        densities.append({"name": layer["name"], "C": 1, "M": layer["weights"], "density": density})
+    found = {"right": right, "validation_accuracy": 0.95, "weight_bits": bits, "layers": layers,
+             "sha256": "0" * 64, "checkpoint": "best.safetensors",
+             "workload": {"layers": densities}}  # fmt: skip
+    return read(MeasureResult, found, where="made up")
 
 
-def priced(found: dict, hardware: dict, draw: random.Random) -> dict:
+def priced(found: MeasureResult, hardware: HardwareSection, draw: random.Random) -> PriceResult:
     """Make up one point's costs in every reading."""
-    bits = found["weight_bits"] or hardware["unquantized_bits"]
-    readings = [(f, s, None) for f in hardware["formats"] for s in hardware["statistics"]]
+    bits = found.weight_bits or hardware.unquantized_bits
+    readings = [(f, s, None) for f in hardware.formats for s in hardware.statistics]
     readings += [("RLE", "mean", name) for name in vars(Semantics())]
     costs = []
     for format_, statistic, flipped in readings:
         layers = []
-        for layer in found["layers"]:
-            scale = layer["weights"] * bits * (1.1 - layer["sparsity"]) * FORMATS[format_]
+        for layer in found.layers:
+            scale = layer.weights * bits * (1.1 - layer.sparsity) * FORMATS[format_]
             parts = {part: scale * draw.uniform(0.5, 1.5) for part in PARTS}
-            layers.append({"name": layer["name"], "energy_pj": sum(parts.values()),
+            layers.append({"name": layer.name, "energy_pj": sum(parts.values()),
                            "cycles": scale * draw.uniform(0.5, 1.5), "computes": scale / 3,
                            "components": parts})  # fmt: skip
         energy = sum(layer["energy_pj"] for layer in layers)
         cycles = sum(layer["cycles"] for layer in layers)
-        costs.append({"architecture": hardware["architectures"][0], "format": format_,
+        costs.append({"architecture": hardware.architectures[0], "format": format_,
                       "statistic": statistic, "flipped": flipped, "energy_pj": energy,
                       "cycles": cycles, "latency_s": cycles * 5e-9,
                       "edp_js": energy * cycles * 5e-21, "layers": layers})  # fmt: skip
-    return {"costs": costs}
+    return read(PriceResult, {"costs": costs}, where="made up")
 
 
 def fill(path: Path, study: StudyFile) -> int:
     """Write the study's database; return how many points it has."""
     draw = random.Random(0)
-    data = {"name": "made-up", "fingerprint": "ab" * 32, "classes": 10, "shape": [2, 34, 34],
-            "T": 10, "recordings": [1200, 200, SAMPLES]}  # fmt: skip
-    provenance = {"leanspike": __version__, "git": None, "python": platform.python_version(),
-                  "packages": {}, "machine": "made up"}  # fmt: skip
+    data = StudyData("made-up", "ab" * 32, 10, (2, 34, 34), 10, (1200, 200, SAMPLES))
+    provenance = Provenance(__version__, None, platform.python_version(), {}, "made up")
     store = Store(path, create=True)
-    store.begin(
-        study, plan(study, fingerprint=data["fingerprint"]), data=data, provenance=provenance
-    )
+    store.begin(study, plan(study, fingerprint=data.fingerprint), data=data, provenance=provenance)
     points = 0
     while (task := store.claim("benchmark:1")) is not None:
-        result: dict = {}
-        if task.kind == "measure":
-            result, points = measured(task.recipe, draw), points + 1
-        elif task.kind == "price":
-            result = priced(store.result(task.needs), task.recipe, draw)
+        recipe = task.recipe
+        if isinstance(recipe, Point):
+            result, points = measured(recipe, draw), points + 1
+        elif isinstance(recipe, HardwareSection):
+            result = priced(store.result(task.needs, MeasureResult), recipe, draw)
+        else:
+            result = TrainResult("best.safetensors", "0" * 64, 0, 0.95, (), recipe)
         store.finish(task.key, "benchmark:1", result, seconds=0)
     store.close()
     return points

@@ -153,7 +153,7 @@ def plain(result: PointResult, main_reading: MainReading) -> dict[str, Any]:
         "test": result.accuracy,
         "energy_uj": main_reading.cost(result).energy_pj * 1e-6,
         "weights_kb": result.stored_bits / 8000,
-        "seconds": result.record["seconds"],
+        "seconds": result.seconds,
     }
 
 

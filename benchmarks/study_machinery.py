@@ -22,6 +22,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -32,14 +33,23 @@ from leanspike.study.file import StudyFile
 from leanspike.study.plan import plan
 from leanspike.study.progress import PlainProgress
 from leanspike.study.provenance import provenance
+from leanspike.study.records import StudyData, plain
 from leanspike.study.runner import BEAT_SECONDS, work
 from leanspike.study.store import Store
 from leanspike.study.task import Task
 
-DATA = {"name": "made up", "fingerprint": "f" * 64}
+DATA = StudyData("made up", "f" * 64, 10, (2, 34, 34), 10, (1200, 200, 400))
 #: A training, a measurement and a price: what one point of a grid takes at least.
 TASKS_PER_POINT = 3
 POINT_SECONDS = 60.0
+
+
+@dataclass(frozen=True)
+class Filling:
+    """A result of some size."""
+
+    key: str
+    filling: str
 
 
 class Arithmetic:
@@ -49,23 +59,23 @@ class Arithmetic:
         self.rounds = rounds
         self.log = log
 
-    def run(self, task: Task, *, result_of: Any, on_epoch: Any) -> dict[str, Any]:
+    def run(self, task: Task, *, result_of: Any, on_epoch: Any) -> Filling:
         """Do a task."""
         burn(self.rounds)
         if self.log is not None:
             with self.log.open("a") as file:
                 file.write(f"{task.key}\n")
         # About as much as a measured point keeps.
-        return {"key": task.key, "filling": "0123456789" * 2000}
+        return Filling(task.key, "0123456789" * 2000)
 
 
 class Sleeping:
     """Takes its time without using it."""
 
-    def run(self, task: Task, *, result_of: Any, on_epoch: Any) -> dict[str, Any]:
+    def run(self, task: Task, *, result_of: Any, on_epoch: Any) -> Filling:
         """Do a task."""
         time.sleep(POINT_SECONDS / TASKS_PER_POINT)
-        return {}
+        return Filling(task.key, "")
 
 
 def burn(rounds: int) -> int:
@@ -100,7 +110,7 @@ def main() -> None:
             "throughput": throughput(Path(folder), options),
             "overhead": overhead(Path(folder), direct=options.direct),
             "date": datetime.date.today().isoformat(),
-            "provenance": provenance(),
+            "provenance": plain(provenance()),
         }
     print(
         json.dumps({key: report[key] for key in ("database", "throughput", "overhead")}, indent=1)
@@ -114,9 +124,9 @@ def begun(where: str | Path, points: int) -> tuple[Store, tuple[Task, ...]]:
     study = StudyFile(
         compression={"strategies": ["quantize"], "bits": [8]}, seeds=list(range(points // 2))
     )
-    tasks = plan(study, fingerprint=DATA["fingerprint"])
+    tasks = plan(study, fingerprint=DATA.fingerprint)
     store = Store(where, create=True)
-    store.begin(study, tasks, data=DATA, provenance={})
+    store.begin(study, tasks, data=DATA, provenance=provenance())
     return store, tasks
 
 
@@ -184,9 +194,9 @@ def overhead(folder: Path, *, direct: bool) -> dict[str, Any]:
     }
     if direct:
         study = StudyFile(compression={"strategies": []}, search={}, seeds=[0])
-        three = plan(study, fingerprint=DATA["fingerprint"])[:TASKS_PER_POINT]
+        three = plan(study, fingerprint=DATA.fingerprint)[:TASKS_PER_POINT]
         store = Store(folder / "direct.db", create=True)
-        store.begin(study, three, data=DATA, provenance={})
+        store.begin(study, three, data=DATA, provenance=provenance())
         started = time.perf_counter()
         work(store, Sleeping(), progress=PlainProgress(io.StringIO()))
         found["one 60 s point by the clock"] = time.perf_counter() - started

@@ -15,26 +15,25 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from silicon import (
+    SENECA_PJ_PER_OPERATION,
+    SNE,
+    SPINALFLOW,
+    seneca_run,
+    sne_run,
+    spinalflow_run,
+)
+
 import leanspike
 from leanspike.hardware.reference.published import PRUNED_OVER_TERNARY
 from leanspike.hardware.semantics import Semantics
-from leanspike.hardware.validation import (
-    SNE,
-    SPINALFLOW,
-    compare_with_paper,
-    line_through,
-    published_settings,
-)
+from leanspike.hardware.validation.paper import compare_with_paper, published_settings
 from leanspike.hardware.validation.runs import (
     claim_by_switch,
     claims_of,
     paper_architecture,
     paper_energies,
-    seneca_run,
-    sne_run,
-    spinalflow_run,
 )
-from leanspike.hardware.validation.silicon import SENECA_PJ_PER_OPERATION
 
 SPARSELOOP = Semantics.preset("sparseloop")
 PHYSICAL = Semantics.preset("physical")
@@ -108,7 +107,7 @@ def formats() -> dict[str, Any]:
 
 def sne() -> dict[str, Any]:
     """SNE's energy per synaptic operation and its floor."""
-    slope, floor = line_through(SNE.activities, SNE.energies_uj)
+    slope, floor = SNE.line
     return {
         "published pJ per operation": SNE.pj_per_operation,
         "published uJ per percent": slope / 100,

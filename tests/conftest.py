@@ -1,10 +1,14 @@
 """What every test stands on."""
 
 import signal
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import hypothesis
 import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))  # for `made_up_records`, which tests share
 
 # No test hangs on how busy the machine is.
 hypothesis.settings.register_profile("untimed", deadline=None)

@@ -4,10 +4,12 @@ from pathlib import Path
 
 import pytest
 
+import made_up_records as made_up
 from leanspike.study.file import CompressionSection, HardwareSection, StudyFile
 from leanspike.study.plan import plan
-from leanspike.study.point_result import Cost, LayerCost, LayerWeights, PointResult
+from leanspike.study.point_result import PointResult
 from leanspike.study.points import Point
+from leanspike.study.records import Cost, LayerPrice
 from leanspike.study.results import Results
 from leanspike.study.store import Store
 
@@ -18,7 +20,7 @@ with warnings.catch_warnings():
     warnings.simplefilter("ignore")
     import lightning.pytorch  # noqa: F401
 
-DATA = {"name": "made up", "fingerprint": "f" * 64}
+DATA = made_up.data()
 
 
 @pytest.fixture
@@ -36,7 +38,7 @@ def study():
 
 @pytest.fixture
 def tasks(study):
-    return plan(study, fingerprint=DATA["fingerprint"])
+    return plan(study, fingerprint=DATA.fingerprint)
 
 
 @pytest.fixture
@@ -45,8 +47,8 @@ def begin():
 
     def begun(path, study, **options):
         store = Store(path, create=True, **options)
-        tasks = plan(study, fingerprint=DATA["fingerprint"])
-        store.begin(study, tasks, data=DATA, provenance={})
+        tasks = plan(study, fingerprint=DATA.fingerprint)
+        store.begin(study, tasks, data=DATA, provenance=made_up.PROVENANCE)
         return store
 
     return begun
@@ -64,8 +66,8 @@ class FakeBench:
         error = self.wrong.get(task.label)
         if error is not None:
             raise error
-        given = result_of(task.needs) if task.needs else None
-        return {"key": task.key, "given": given["key"] if given else None}
+        given = result_of(task.needs, made_up.Made) if task.needs else None
+        return made_up.Made(task.key, given.key if given else None)
 
 
 @pytest.fixture
@@ -80,27 +82,17 @@ def results():
 
 
 def made_up_results(
-    right=(True, True, False, True), *, energy=4.0, sha="a", file=None, fingerprint="f"
+    right=(True, True, False, True), *, energy=4.0, sha="a", fingerprint="f", **file
 ):
     """One point on two readings."""
-    layer = LayerCost("conv1", energy, 10, 5, {"DRAM": energy})
+    layer = LayerPrice("conv1", energy, 10, 5, {"DRAM": energy})
     costs = tuple(
         Cost("chip", "RLE", statistic, None, energy, 10, 5e-8, 2e-19, (layer,))
         for statistic in ("mean", "max")
     )
-    weights = LayerWeights("conv1", 100, 2, 0.5)
-    densities = {"mean": 0.1, "max": 0.3}
-    activity = {"conv1": {"inputs": densities, "outputs": densities}}
-    point = PointResult(
-        Point("quantize", 2, 0.0, 0), right, 0.7, (weights,), activity, costs, {"sha256": sha}
-    )
-    main = {"architectures": ["chip"], "formats": ["RLE"], "statistics": ["mean", "max"]}
-    return Results(
-        "x.db",
-        {"name": "s", "hardware": main, **(file or {})},
-        {"fingerprint": fingerprint},
-        {},
-        (point,),
-        1,
-        (),
-    )
+    measured = made_up.measured(right, [made_up.weights()], sha=sha, accuracy=0.7)
+    point = PointResult("measure", Point("quantize", 2, 0.0, 0), measured, 8, costs)
+    hardware = {"architectures": ["chip"], "formats": ["RLE"], "statistics": ["mean", "max"]}
+    study = StudyFile(name="s", hardware=hardware, **file)
+    data = made_up.data(fingerprint)
+    return Results("x.db", study, data, made_up.PROVENANCE, (point,), 1, ())

@@ -11,9 +11,12 @@ from pathlib import Path
 
 import numpy as np
 
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
 from leanspike.study.progress import PlainProgress
 from leanspike.study.runner import work
 from leanspike.study.store import Store
+from made_up_records import Made
 
 
 class HungryBench:
@@ -27,7 +30,7 @@ class HungryBench:
             if self.how == "killed":
                 os.kill(os.getpid(), signal.SIGKILL)
             np.ones(2**37)
-        return {"key": task.key}
+        return Made(task.key)
 
 
 if __name__ == "__main__":

@@ -13,10 +13,13 @@ if __name__ == "__main__":
     with Path(f"{sys.argv[2]}.processes").open("a") as processes:
         processes.write(f"{os.getpid()}\n")
 
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
 from leanspike.study.processes import further_workers
 from leanspike.study.progress import PlainProgress
 from leanspike.study.runner import work
 from leanspike.study.store import Store
+from made_up_records import Made
 
 SECONDS = 0.01
 
@@ -31,8 +34,8 @@ class SlowBench:
         time.sleep(SECONDS)
         with self.log.open("a") as file:
             file.write(f"{task.key}\n")
-        given = result_of(task.needs)["key"] if task.needs else None
-        return {"key": task.key, "given": given}
+        given = result_of(task.needs, Made).key if task.needs else None
+        return Made(task.key, given)
 
 
 if __name__ == "__main__":

@@ -7,11 +7,12 @@ from pathlib import Path
 
 import pytest
 
+import made_up_records as made_up
 from leanspike.errors import InputError
 from leanspike.study.plan import plan
 from leanspike.study.store import MOST_LOSSES
 
-DATA = {"name": "d", "fingerprint": "f" * 64}
+DATA = made_up.data()
 
 
 @pytest.fixture
@@ -64,12 +65,12 @@ def test_another_file_is_refused_while_workers_are_at_this_one(store, study):
     other = study.model_copy(
         update={"compression": study.compression.model_copy(update={"bits": (2, 8)})}
     )
-    tasks = plan(other, fingerprint=DATA["fingerprint"])
+    tasks = plan(other, fingerprint=DATA.fingerprint)
     held = store.claim(f"{socket.gethostname()}:{os.getpid()}")
     with pytest.raises(InputError, match=r"study\.db: another study file.*'compression' differs"):
-        store.begin(other, tasks, data=DATA, provenance={})
+        store.begin(other, tasks, data=DATA, provenance=made_up.PROVENANCE)
     # the same file is welcome: a second parent on the same study
-    same = plan(study, fingerprint=DATA["fingerprint"])
-    store.begin(study, same, data=DATA, provenance={})
+    same = plan(study, fingerprint=DATA.fingerprint)
+    store.begin(study, same, data=DATA, provenance=made_up.PROVENANCE)
     store.release(held.key, f"{socket.gethostname()}:{os.getpid()}")
-    store.begin(other, tasks, data=DATA, provenance={})
+    store.begin(other, tasks, data=DATA, provenance=made_up.PROVENANCE)

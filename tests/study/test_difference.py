@@ -13,8 +13,8 @@ def test_a_study_does_not_differ_from_itself(results):
 
 
 def test_what_changed_is_said_with_its_noise(results):
-    worse = results((True, False, False, True), energy=6.0, sha="b", file={"data": {"T": 20}})
-    found = difference(results(file={"data": {"T": 10}}), worse)
+    worse = results((True, False, False, True), energy=6.0, sha="b", data={"T": 20})
+    found = difference(results(data={"T": 10}), worse)
     assert found.file == {"data.T": (10, 20)}
     (change,) = found.both
     assert change.accuracy == (0.75, 0.5)

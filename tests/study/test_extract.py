@@ -48,17 +48,17 @@ def test_the_network_is_the_one_that_was_measured(study, tmp_path, setting):
         p for p in Results.load(study).points if (p.point.setting, p.point.seed) == (setting, 1)
     )
     assert tuple(right) == point.right
-    for layer, wanted in zip(point.record["workload"]["layers"], point.layers, strict=True):
+    for layer, wanted in zip(point.measured.workload.layers, point.layers, strict=True):
         weight = model.net.get_submodule(wanted.name).weight
         nonzero = float((weight != 0).double().mean())
-        assert nonzero == pytest.approx(layer["density"]["weights"]["mean"])
+        assert nonzero == pytest.approx(layer.density.weights.mean)
 
 
 def test_membranes_are_as_narrow_as_the_study_asked(study, tmp_path):
     for setting, bits in (("float", 16), ("quantize 2b", 6)):
         point = next(p for p in Results.load(study).points if p.point.setting == setting)
-        layers = point.record["workload"]["layers"]
-        assert {layer["bits"]["state"] for layer in layers if layer["neurons"]} == {bits}
+        layers = point.measured.workload.layers
+        assert {layer.bits.state for layer in layers if layer.neurons} == {bits}
     model = extract_network(study, "quantize 2b", out=tmp_path / "net")
     limited = [
         module.membrane.bits for module in model.net.modules() if hasattr(module, "membrane")
@@ -93,7 +93,7 @@ def test_a_model_is_not_written_over(study, tmp_path):
 
 def test_weights_that_changed_or_are_gone_are_refused(study, tmp_path):
     point = next(p for p in Results.load(study).points if p.point.setting == "quantize 2b")
-    weights: Path = study / point.record["checkpoint"]
+    weights: Path = study / point.measured.checkpoint
     kept = weights.read_bytes()
     try:
         weights.write_bytes(kept[:-1] + b"x")

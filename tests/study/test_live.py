@@ -3,9 +3,11 @@ import io
 import pytest
 from rich.console import Console
 
+import made_up_records as made_up
 from leanspike.study import StudyFile
 from leanspike.study.live import LiveProgress, clock
 from leanspike.study.progress import PlainProgress, progress
+from leanspike.study.records import TrainRecipe
 from leanspike.study.store import Store, worker_name
 from leanspike.study.task import Task
 
@@ -14,12 +16,12 @@ from leanspike.study.task import Task
 def where(tmp_path):
     store = Store(tmp_path / "study.db", create=True)
     tasks = [
-        Task(f"k{i}", "train", f"label {i}", None, None, {"phases": [{"epochs": 1}]})
+        Task(f"k{i}", "train", f"label {i}", None, None, TrainRecipe(0, ({"epochs": 1},)))
         for i in range(3)
     ]
-    store.begin(StudyFile(), tasks, data={"fingerprint": "f"}, provenance={})
+    store.begin(StudyFile(), tasks, data=made_up.data(), provenance=made_up.PROVENANCE)
     first = store.claim(worker_name())
-    store.finish(first.key, worker_name(), {}, seconds=1.0)
+    store.finish(first.key, worker_name(), made_up.Made(), seconds=1.0)
     store.claim(worker_name())
     store.claim("elsewhere:7")
     store.close()

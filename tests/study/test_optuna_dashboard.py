@@ -7,6 +7,7 @@ import optuna
 import optuna_dashboard as dashboard
 import pytest
 
+import made_up_records as made_up
 from leanspike.study import StudyFile
 from leanspike.study.dashboard import show_in_optuna
 from leanspike.study.results import Results
@@ -30,7 +31,7 @@ def asked(app, path):
 def test_its_server_lists_the_study_in_the_file(tmp_path):
     path = tmp_path / "study.db"
     store = Store(path, create=True)
-    store.begin(StudyFile(name="seen"), [], data={"fingerprint": "f"}, provenance={})
+    store.begin(StudyFile(name="seen"), [], data=made_up.data(), provenance=made_up.PROVENANCE)
     store.close()
     show_in_optuna(Results.load(path))
     storage = optuna.storages.RDBStorage(f"sqlite:///{path}")

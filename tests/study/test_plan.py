@@ -109,4 +109,4 @@ def test_narrow_membranes_make_other_trainings_of_all_but_the_float_network(stud
 def test_what_came_later_does_not_change_the_keys_of_older_studies(study):
     for task in plan(study, fingerprint="a"):
         if task.kind == "train":
-            assert all("state" not in phase for phase in task.recipe["phases"])
+            assert all("state" not in phase for phase in task.recipe.phases)

@@ -14,6 +14,7 @@ import sqlalchemy as sa
 from killing import kill_until_done, larger, lines, start_workers
 from postgres_server import PostgresServer, programs
 
+import made_up_records as made_up
 from leanspike.study.plan import plan
 from leanspike.study.progress import PlainProgress
 from leanspike.study.runner import work
@@ -116,7 +117,7 @@ def test_a_server_that_goes_and_comes_back_is_waited_for(away, study, begin, tmp
         assert [worker.wait(timeout=120) for worker in workers] == [0, 0]
         assert store.counts() == {"done": len(tasks)}
         for task in tasks:
-            assert store.result(task.key) == {"key": task.key, "given": task.needs}
+            assert store.result(task.key, made_up.Made) == made_up.Made(task.key, task.needs)
         store.close()
 
 

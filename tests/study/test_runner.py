@@ -4,6 +4,7 @@ import io
 import pytest
 from killing import kill_until_done, larger, start_workers
 
+import made_up_records as made_up
 from leanspike.errors import InputError
 from leanspike.study.progress import PlainProgress
 from leanspike.study.runner import work
@@ -24,7 +25,7 @@ def test_every_task_is_done_once_with_what_it_needs(store, tasks, bench):
     assert doing.ran == [task.key for task in tasks]
     assert outcome.counts == {"done": len(tasks)}
     for task in tasks:
-        assert store.result(task.key) == {"key": task.key, "given": task.needs}
+        assert store.result(task.key, made_up.Made) == made_up.Made(task.key, task.needs)
 
 
 def test_a_failing_task_is_tried_again_and_the_rest_goes_on(store, tasks, bench):

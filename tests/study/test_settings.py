@@ -5,14 +5,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from leanspike.study.point_result import LayerWeights, PointResult
+import made_up_records as made_up
+from leanspike.study.point_result import PointResult
 from leanspike.study.points import Point
 from leanspike.study.settings import Spread, accuracy_noise, settings
 
 
 def result(setting="quantize", bits=2, seed=0, right=(True,) * 9 + (False,)):
-    layer = LayerWeights("conv1", 10, bits or 32, 0.0)
-    return PointResult(Point(setting, bits, 0.0, seed), tuple(right), 0.9, (layer,), {}, (), {})
+    measured = made_up.measured(right, [made_up.weights(count=10, bits=bits or 32, sparsity=0.0)])
+    return PointResult("measure", Point(setting, bits, 0.0, seed), measured, 8)
 
 
 @given(st.lists(st.floats(0, 1), min_size=2, max_size=8))

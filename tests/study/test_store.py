@@ -3,6 +3,7 @@ import sqlite3
 import pytest
 import sqlalchemy as sa
 
+import made_up_records as made_up
 from leanspike.errors import InputError
 from leanspike.study.database import study_table
 from leanspike.study.file import StudyFile
@@ -18,7 +19,7 @@ def store(tmp_path, study, begin):
 def finish_all(store, worker="host:1"):
     done = []
     while (task := store.claim(worker)) is not None:
-        assert store.finish(task.key, worker, {"of": task.key}, seconds=1.0)
+        assert store.finish(task.key, worker, made_up.Made(task.key), seconds=1.0)
         done.append(task.key)
     return done
 
@@ -27,7 +28,7 @@ def test_tasks_come_in_the_plans_order_and_each_once(store, tasks):
     assert finish_all(store) == [task.key for task in tasks]
     assert store.claim("host:1") is None
     assert store.counts() == {"done": len(tasks)}
-    assert store.result(tasks[0].key) == {"of": tasks[0].key}
+    assert store.result(tasks[0].key, made_up.Made) == made_up.Made(tasks[0].key)
 
 
 def test_a_task_waits_for_what_it_needs(store, tasks):
@@ -35,16 +36,16 @@ def test_a_task_waits_for_what_it_needs(store, tasks):
     second = store.claim("host:2")
     assert (first.needs, second.needs) == (None, None)  # the two seeds' float networks
     assert store.claim("host:3") is None
-    store.finish(second.key, "host:2", {}, seconds=0)
+    store.finish(second.key, "host:2", made_up.Made(), seconds=0)
     assert store.claim("host:3").needs == second.key
 
 
 def test_only_who_holds_a_task_can_finish_it(store):
     task = store.claim("host:1")
-    assert not store.finish(task.key, "host:2", {}, seconds=0)
-    assert store.finish(task.key, "host:1", {"mine": True}, seconds=0)
-    assert not store.finish(task.key, "host:1", {"mine": False}, seconds=0)
-    assert store.result(task.key) == {"mine": True}
+    assert not store.finish(task.key, "host:2", made_up.Made(), seconds=0)
+    assert store.finish(task.key, "host:1", made_up.Made("mine"), seconds=0)
+    assert not store.finish(task.key, "host:1", made_up.Made("other"), seconds=0)
+    assert store.result(task.key, made_up.Made) == made_up.Made("mine")
 
 
 def test_a_failed_task_is_tried_again_so_many_times(store):
@@ -58,7 +59,7 @@ def test_a_failed_task_is_tried_again_so_many_times(store):
 def test_a_new_run_tries_failed_tasks_again(store, study, tasks):
     task = store.claim("host:1")
     store.fail(task.key, "host:1", "no", retries=0)
-    store.begin(study, tasks, data={"name": "d", "fingerprint": "f" * 64}, provenance={})
+    store.begin(study, tasks, data=made_up.data(), provenance=made_up.PROVENANCE)
     assert store.claim("host:1").key == task.key
 
 
@@ -81,8 +82,8 @@ def test_tasks_of_dead_and_silent_workers_are_taken_back(tmp_path, study, begin,
     store.beat(mine.key, "here:1")
     now[0] += 2
     assert store.reclaim() == 1  # the far one was silent too long, mine was not
-    assert not store.finish(dead.key, "there:2", {}, seconds=0)
-    assert store.finish(mine.key, "here:1", {}, seconds=0)
+    assert not store.finish(dead.key, "there:2", made_up.Made(), seconds=0)
+    assert store.finish(mine.key, "here:1", made_up.Made(), seconds=0)
 
 
 def test_results_survive_closing_and_a_larger_grid_adds_only_what_is_new(
@@ -100,13 +101,12 @@ def test_results_survive_closing_and_a_larger_grid_adds_only_what_is_new(
 
 
 def test_another_study_in_the_same_file_is_refused(store, study, tasks):
-    other_data = {"name": "e", "fingerprint": "e" * 64}
+    other_data = made_up.data("e" * 64)
     with pytest.raises(InputError, match=r"study\.db.*other data"):
-        store.begin(study, tasks, data=other_data, provenance={})
+        store.begin(study, tasks, data=other_data, provenance=made_up.PROVENANCE)
     longer = study.model_copy(update={"training": study.training.model_copy(update={"epochs": 9})})
-    data = {"name": "d", "fingerprint": "f" * 64}
     with pytest.raises(InputError, match=r"training\.epochs 8, the file now says 9"):
-        store.begin(longer, tasks, data=data, provenance={})
+        store.begin(longer, tasks, data=made_up.data(), provenance=made_up.PROVENANCE)
 
 
 def test_a_newer_database_is_refused(tmp_path, store):
@@ -133,7 +133,7 @@ def test_files_that_are_no_study_are_refused_by_name(tmp_path):
 
 def test_a_full_disk_is_an_os_error_and_keeps_what_is_done(store, tasks):
     first = store.claim("host:1")
-    store.finish(first.key, "host:1", {"kept": 1}, seconds=0)
+    store.finish(first.key, "host:1", made_up.Made("kept"), seconds=0)
     second = store.claim("host:1")
     with store._engine.connect() as connection:
         pages = connection.exec_driver_sql("pragma page_count").scalar()
@@ -143,9 +143,9 @@ def test_a_full_disk_is_an_os_error_and_keeps_what_is_done(store, tasks):
         connection.exec_driver_sql(f"pragma max_page_count = {pages}")
 
     with pytest.raises(OSError, match="no space left") as caught:
-        store.finish(second.key, "host:1", {"large": "x" * 500_000}, seconds=0)
+        store.finish(second.key, "host:1", made_up.Made("x" * 500_000), seconds=0)
     assert caught.value.filename.endswith("study.db")
-    assert store.result(first.key) == {"kept": 1}
+    assert store.result(first.key, made_up.Made) == made_up.Made("kept")
     assert store.counts()["done"] == 1
 
 

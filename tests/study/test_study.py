@@ -13,6 +13,7 @@ from leanspike.study.dashboard import show_in_optuna, shown_meanwhile
 from leanspike.study.estimate import estimate
 from leanspike.study.networks import load_study_data
 from leanspike.study.progress import PlainProgress
+from leanspike.study.records import plain
 
 
 @pytest.fixture(scope="module")
@@ -68,7 +69,7 @@ def test_the_compression_asked_for_is_what_was_measured(done):
     assert {layer.bits for layer in both.layers} == {2}
     assert both.sparsity >= 0.5
     weights = sum(layer.weights for layer in both.layers)
-    dense = {d["name"]: d["density"]["weights"]["mean"] for d in both.record["workload"]["layers"]}
+    dense = {d.name: d.density.weights.mean for d in both.measured.workload.layers}
     kept = sum(layer.weights * dense[layer.name] for layer in both.layers)
     assert kept / weights == pytest.approx(1 - both.sparsity)
 
@@ -87,11 +88,11 @@ def test_costs_are_positive_and_their_parts_add_up(done):
 def test_everything_to_reproduce_a_point_is_kept(done):
     out, results, _ = done
     assert results.provenance["packages"]["torch"]
-    assert len(results.data["fingerprint"]) == 64
+    assert len(results.data.fingerprint) == 64
     for result in results.points:
-        checkpoint = out / result.record["checkpoint"]
+        checkpoint = out / result.measured.checkpoint
         assert checkpoint.is_file()
-        assert len(result.record["sha256"]) == 64
+        assert len(result.measured.sha256) == 64
     assert StudyFile.load(out / "study.yaml") == StudyFile(**results.file)
 
 
@@ -108,7 +109,7 @@ def test_the_same_study_elsewhere_gives_the_same_results(tiny, done, tmp_path):
     for one, other in zip(results.points, again.points, strict=True):
         assert one.right == other.right
         assert one.costs == other.costs
-        assert one.record["sha256"] == other.record["sha256"]
+        assert one.measured.sha256 == other.measured.sha256
 
 
 def test_optuna_shows_every_point_once(done):
@@ -118,7 +119,7 @@ def test_optuna_shows_every_point_once(done):
     assert len(study.trials) == 3
     by_key = {trial.user_attrs["leanspike point"]: trial for trial in study.trials}
     for result in results.priced:
-        trial = by_key[result.record["key"]]
+        trial = by_key[result.key]
         assert trial.values[0] == result.accuracy
         assert trial.params["strategy"] == result.point.strategy
 
@@ -201,4 +202,4 @@ def test_a_network_that_does_not_fit_the_data_is_refused_before_training(tiny, t
 def test_the_database_holds_plain_json(done):
     _, results, _ = done
     for result in results.points:
-        json.dumps(dict(result.record))
+        assert json.loads(json.dumps(plain(result.measured))) == plain(result.measured)

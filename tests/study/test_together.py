@@ -33,7 +33,7 @@ def test_a_study_on_two_devices_records_every_point_once(tmp_path):
     assert "[6/6]" in shown.getvalue()
     for result in results.priced:
         assert 0 <= result.validation_accuracy <= 1
-        assert (tmp_path / result.record["checkpoint"]).is_file()
+        assert (tmp_path / result.measured.checkpoint).is_file()
     assert not list(tmp_path.glob("trainings/*/together.json"))
     assert not list(tmp_path.glob("trainings/*/resume.ckpt"))
 

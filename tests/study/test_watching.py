@@ -3,8 +3,10 @@ from types import SimpleNamespace
 
 import pytest
 
+import made_up_records as made_up
 from leanspike.errors import InputError
 from leanspike.study import StudyFile
+from leanspike.study.points import Point
 from leanspike.study.store import Store
 from leanspike.study.task import Task
 from leanspike.study.watching import Watcher, seconds_left
@@ -51,11 +53,14 @@ def store(tmp_path):
 
 
 def test_what_runs_and_where_is_seen(store, tmp_path):
-    tasks = [Task(f"k{i}", "measure", f"label {i}", None, f"p{i}", {}) for i in range(3)]
-    store.begin(StudyFile(), tasks, data={"fingerprint": "f"}, provenance={})
+    tasks = [
+        Task(f"k{i}", "measure", f"label {i}", None, f"p{i}", Point("float", None, 0.0, i))
+        for i in range(3)
+    ]
+    store.begin(StudyFile(), tasks, data=made_up.data(), provenance=made_up.PROVENANCE)
     first = store.claim("here:1")
     store.claim("there:2")
-    store.finish(first.key, "here:1", {}, seconds=5.0)
+    store.finish(first.key, "here:1", made_up.Made(), seconds=5.0)
     watcher = Watcher(tmp_path / "study.db")
     seen = watcher.snapshot()
     watcher.close()
@@ -68,7 +73,7 @@ def test_what_runs_and_where_is_seen(store, tmp_path):
 def test_the_front_is_read_again_only_when_points_were_priced(tmp_path, monkeypatch, store):
     from leanspike.study import watching
 
-    store.begin(StudyFile(), [], data={"fingerprint": "f"}, provenance={})
+    store.begin(StudyFile(), [], data=made_up.data(), provenance=made_up.PROVENANCE)
     loads = []
     real = watching.Results.load
     monkeypatch.setattr(

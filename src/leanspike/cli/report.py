@@ -15,7 +15,7 @@ def report(
     out: Annotated[Path | None, typer.Option(help="Folder for the report; the study's.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the report's data.")] = False,
 ) -> None:
-    """Build the HTML report and the figures; a study that still runs may be looked at.
+    """Build the HTML report and the figures; a study that still runs has one too.
 
     Example: leanspike report runs/study
     """
@@ -25,11 +25,11 @@ def report(
     results = Results.load(study)
     if as_json:
         answer = shipping(results)
-        said = {
+        shown = {
             "answer": asdict(answer) if answer is not None else None,
             "findings": [asdict(finding) for finding in findings(results)],
         }
-        typer.echo(json.dumps({**said, **view(results)}))
+        typer.echo(json.dumps({**shown, **view(results)}))
         return
     page = build_report(study, out or (study if study.is_dir() else study.parent))
     typer.echo(short_table(results))

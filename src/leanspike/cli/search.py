@@ -85,25 +85,23 @@ def _cases(
     formats: str | None,
     statistic: str,
 ) -> list[Case]:
-    from leanspike.hardware.architecture import Architecture
-    from leanspike.hardware.case import network_cases
-    from leanspike.hardware.semantics import Semantics
+    from leanspike.hardware.price import Job
     from leanspike.hardware.spec import named
-    from leanspike.hardware.workload import Workload
 
     if statistic not in ("mean", "max"):
         raise InputError(f"found {statistic!r}, expected mean or max", where="--statistic")
-    network = Workload.load(workload)
-    chip = Architecture.load(architecture).with_formats(formats)
-    rules = Semantics.preset(semantics)
-    layers = [one for one in network.layers if layer in (None, one.name)]
-    if not layers:
-        names = ", ".join(one.name for one in network.layers)
-        raise InputError(f"no layer {layer!r}", where="--layer", remedy=f"Layers: {names}")
+    job = Job.load(
+        workload, architecture, semantics=semantics, formats=formats,
+        statistic=cast(Any, statistic),
+    )  # fmt: skip
+    names = [one.name for one in job.workload.layers]
+    if layer is not None and layer not in names:
+        raise InputError(
+            f"no layer {layer!r}", where="--layer", remedy=f"Layers: {', '.join(names)}"
+        )
     with named(architecture):
         # Of the whole network: what leaks is built for its widest layer.
-        cases = network_cases(network.layers, chip, rules, statistic=cast(Any, statistic))
-    return [case for one, case in zip(network.layers, cases, strict=True) if one in layers]
+        return [case for case in job.cases if layer in (None, case.name)]
 
 
 def _record(result: SearchResult) -> dict[str, Any]:

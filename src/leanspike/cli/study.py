@@ -149,7 +149,7 @@ def _dry_run(study: StudyFile, out: Path, *, as_json: bool) -> None:
 
 def _as_plain(results: Results, page: Path) -> dict[str, Any]:
     from leanspike.study.database import shown
-    from leanspike.study.table import rows
+    from leanspike.study.table import setting_rows
 
     return {
         "report": str(page),
@@ -167,7 +167,7 @@ def _as_plain(results: Results, page: Path) -> dict[str, Any]:
                 "weight_sparsity": row.sparsity.mean,
                 "on_front": row.best,
             }
-            for row in rows(results)
+            for row in setting_rows(results)
         ],
         "failures": [{"task": label, "error": error} for label, error in results.failures],
     }

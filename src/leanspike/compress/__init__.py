@@ -11,7 +11,7 @@ from leanspike.compress.config import CompressionConfig
 from leanspike.compress.footprint import footprint
 from leanspike.compress.layers import weight_layers
 from leanspike.compress.masks import draw_masks
-from leanspike.compress.phases import begin_phase, rewind
+from leanspike.compress.phases import apply_phase, begin_phase, rewind
 from leanspike.compress.preparing import convert, prepare
 from leanspike.compress.quantizers import QUANTIZERS, DuQ, Grid, Quantizer
 from leanspike.compress.recipes import (
@@ -39,6 +39,7 @@ __all__ = [
     "Strategy",
     "Summary",
     "activity_scores",
+    "apply_phase",
     "begin_phase",
     "calibrate",
     "convert",

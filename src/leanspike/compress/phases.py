@@ -39,6 +39,18 @@ def begin_phase(
     nn.Module
         The same `net`; make the optimizer after this.
     """
+    apply_phase(net, phase, example=example)
+    if phase.rewind:
+        rewind(net, start)
+    return net
+
+
+def apply_phase(net: nn.Module, phase: Phase, *, example: Any = None) -> nn.Module:
+    """Put on a network what a phase brings: folded batch norms, compression, limited state.
+
+    Parameters and errors are those of :func:`begin_phase`. The weights stay: a network that is
+    built anew for a checkpoint gets every phase this way, and then its weights.
+    """
     if phase.fold_batchnorm:
         if example is None:
             raise InputError("folding batch norms needs an example input", where="begin_phase")
@@ -47,8 +59,6 @@ def begin_phase(
         prepare(net, phase.compression)
     if phase.state is not None:
         prepare_state(net, phase.state, example=example)
-    if phase.rewind:
-        rewind(net, start)
     return net
 
 

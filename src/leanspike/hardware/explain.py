@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
 from leanspike.hardware.architecture import Architecture
 from leanspike.hardware.layer import Statistic
-from leanspike.hardware.price import price_under
+from leanspike.hardware.price import Job, price_all
 from leanspike.hardware.search import Objective
 from leanspike.hardware.semantics import Semantics
+from leanspike.hardware.spec import named
 from leanspike.hardware.workload import Workload
 
 
@@ -48,12 +49,14 @@ def explain_switches(
 
     Parameters are those of :func:`~leanspike.hardware.price.price`.
     """
-    base = semantics if isinstance(semantics, Semantics) else Semantics.preset(semantics)
-    switches = fields(base)
-    costs = price_under(
-        [base.flipped(switch.name) for switch in switches], workload, architecture,
-        objective=objective, formats=formats, statistic=statistic, weight_bits=weight_bits,
+    job = Job.load(
+        workload, architecture, semantics=semantics, formats=formats, statistic=statistic,
+        weight_bits=weight_bits,
     )  # fmt: skip
+    base, switches = job.rules, fields(job.rules)
+    flipped = [replace(job, semantics=base.flipped(switch.name)) for switch in switches]
+    with named(architecture):
+        costs = [priced.cost for priced in price_all(flipped, objective)]
     return tuple(
         Flip(
             switch=switch.name,

@@ -1,18 +1,146 @@
-"""What a workload costs on an architecture, every layer under its best mapping."""
+"""What workloads cost on architectures, every layer under its best mapping: the one door."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
+from leanspike.errors import InputError
 from leanspike.hardware.architecture import Architecture
-from leanspike.hardware.case import network_cases
+from leanspike.hardware.case import Case, network_cases
 from leanspike.hardware.cost import WorkloadCost
-from leanspike.hardware.layer import Layer, Statistic
-from leanspike.hardware.search import Objective, search_cases
+from leanspike.hardware.layer import Statistic
+from leanspike.hardware.search import Objective, SearchResult, search_each
 from leanspike.hardware.semantics import Semantics
 from leanspike.hardware.spec import named
 from leanspike.hardware.workload import Workload
+
+
+@dataclass(frozen=True)
+class Job:
+    """One workload to price on one architecture; see :func:`price` for the settings.
+
+    Raises
+    ------
+    InputError
+        When there is no such format or semantics.
+    """
+
+    workload: Workload
+    architecture: Architecture
+    semantics: Semantics | str = "physical"
+    formats: str | None = None
+    statistic: Statistic = "mean"
+    weight_bits: int | None = None
+
+    def __post_init__(self) -> None:
+        self.architecture.with_formats(self.formats)
+        self.rules  # noqa: B018
+
+    @classmethod
+    def load(
+        cls,
+        workload: Workload | str | Path,
+        architecture: Architecture | str | Path,
+        *,
+        semantics: Semantics | str = "physical",
+        formats: str | None = None,
+        statistic: Statistic = "mean",
+        weight_bits: int | None = None,
+    ) -> Job:
+        """Return a job whose workload and architecture may be names or files."""
+        work = workload if isinstance(workload, Workload) else Workload.load(workload)
+        if not isinstance(architecture, Architecture):
+            architecture = Architecture.load(architecture)
+        return cls(work, architecture, semantics, formats, statistic, weight_bits)
+
+    @cached_property
+    def rules(self) -> Semantics:
+        """The semantics' switches."""
+        given = self.semantics
+        return given if isinstance(given, Semantics) else Semantics.preset(given)
+
+    @cached_property
+    def cases(self) -> tuple[Case, ...]:
+        """The layers, compiled for a chip whose units fit the widest of them.
+
+        Raises
+        ------
+        InputError
+            When the architecture's components cannot be used.
+        """
+        work, chip = self.workload, self.architecture.with_formats(self.formats)
+        if self.weight_bits is not None:
+            work = work.with_weight_bits(self.weight_bits)
+        return tuple(network_cases(work.layers, chip, self.rules, statistic=self.statistic))
+
+
+@dataclass(frozen=True)
+class Priced:
+    """A job and the best mapping of each of its layers."""
+
+    job: Job
+    layers: tuple[SearchResult, ...]
+
+    @cached_property
+    def cost(self) -> WorkloadCost:
+        """The full breakdown."""
+        job, pricing = self.job, self.job.cases[0].pricing
+        given = job.semantics
+        return WorkloadCost(
+            workload=job.workload.name,
+            architecture=job.architecture.name,
+            semantics=given if isinstance(given, str) else semantics_name(given),
+            formats=job.formats,
+            statistic=job.statistic,
+            layers=tuple(layer.cost for layer in self.layers),
+            area_um2=pricing.area,
+            leakage_uw=pricing.leakage_uw,
+            left_out=job.workload.left_out,
+            left_out_share=job.workload.left_out_share,
+        )
+
+
+def price_many(jobs: Sequence[Job], objective: Objective = "edp") -> list[Priced | InputError]:
+    """Price jobs in any mixture; what they share, such as the walk over mappings, is done once.
+
+    Returns
+    -------
+    list
+        In the order of the jobs. In the place of one with a layer that has no legal mapping
+        stands the error that says why.
+
+    Raises
+    ------
+    InputError
+        When a job's architecture cannot be used at all.
+    """
+    found = iter(search_each([case for job in jobs for case in job.cases], objective))
+    priced: list[Priced | InputError] = []
+    for job in jobs:
+        layers = [next(found) for _ in job.cases]
+        legal = tuple(layer for layer in layers if isinstance(layer, SearchResult))
+        refused = next((layer for layer in layers if isinstance(layer, InputError)), None)
+        priced.append(Priced(job, legal) if refused is None else refused)
+    return priced
+
+
+def price_all(jobs: Sequence[Job], objective: Objective = "edp") -> list[Priced]:
+    """Price jobs that all have legal mappings.
+
+    Raises
+    ------
+    InputError
+        When a job has none; it names the layer and the constraint.
+    """
+    priced = []
+    for one in price_many(jobs, objective):
+        if isinstance(one, InputError):
+            raise one
+        priced.append(one)
+    return priced
 
 
 def price(
@@ -50,57 +178,12 @@ def price(
     InputError
         When something named is not there, or no mapping of a layer is legal.
     """
-    return price_under(
-        [semantics], workload, architecture, objective=objective, formats=formats,
-        statistic=statistic, weight_bits=weight_bits,
-    )[0]  # fmt: skip
-
-
-def price_under(
-    assumed: Sequence[Semantics | str],
-    workload: Workload | str | Path,
-    architecture: Architecture | str | Path,
-    *,
-    objective: Objective = "edp",
-    formats: str | None = None,
-    statistic: Statistic = "mean",
-    weight_bits: int | None = None,
-) -> list[WorkloadCost]:
-    """Price a workload once under each semantics; what they share is worked out once.
-
-    The other parameters are those of :func:`price`.
-    """
-    work = workload if isinstance(workload, Workload) else Workload.load(workload)
-    chip = (
-        architecture if isinstance(architecture, Architecture) else Architecture.load(architecture)
-    )
-    chip = chip.with_formats(formats)
-    rules = [one if isinstance(one, Semantics) else Semantics.preset(one) for one in assumed]
-    layers = [_with_bits(layer, weight_bits) for layer in work.layers]
+    job = Job.load(
+        workload, architecture, semantics=semantics, formats=formats, statistic=statistic,
+        weight_bits=weight_bits,
+    )  # fmt: skip
     with named(architecture):
-        cases = [
-            case for one in rules for case in network_cases(layers, chip, one, statistic=statistic)
-        ]
-        found = iter(search_cases(cases, objective))
-    costs = []
-    for place, one in enumerate(rules):
-        pricing = cases[place * len(layers)].pricing
-        name = assumed[place]
-        costs.append(
-            WorkloadCost(
-                workload=work.name,
-                architecture=chip.name,
-                semantics=name if isinstance(name, str) else semantics_name(one),
-                formats=formats,
-                statistic=statistic,
-                layers=tuple(next(found).cost for _ in layers),
-                area_um2=pricing.area,
-                leakage_uw=pricing.leakage_uw,
-                left_out=work.left_out,
-                left_out_share=work.left_out_share,
-            )
-        )
-    return costs
+        return price_all([job], objective)[0].cost
 
 
 def semantics_name(rules: Semantics) -> str:
@@ -111,9 +194,3 @@ def semantics_name(rules: Semantics) -> str:
     base = Semantics()
     changed = [name for name in vars(rules) if getattr(rules, name) != getattr(base, name)]
     return "physical with " + ", ".join(f"{n}={getattr(rules, n)}" for n in changed)
-
-
-def _with_bits(layer: Layer, weight_bits: int | None) -> Layer:
-    if weight_bits is None:
-        return layer
-    return layer.replace(bits={**dict(layer.bits), "weights": weight_bits})

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from leanspike.hardware.mapping import Mapping
 from leanspike.hardware.mapspace import MapSpace
-from leanspike.hardware.search_front import pareto_front
+from leanspike.hardware.pareto import pareto_front
 from leanspike.hardware.search_group import CountedBlock
 
 Objective = Literal["edp", "energy", "latency", "pareto"]

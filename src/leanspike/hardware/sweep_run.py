@@ -4,33 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, cast, get_args
+from typing import Any, get_args
 
 from leanspike.errors import InputError
 from leanspike.hardware.architecture import Architecture
-from leanspike.hardware.case import Case, network_cases
-from leanspike.hardware.cost import LayerCost, WorkloadCost
 from leanspike.hardware.layer import Statistic
-from leanspike.hardware.search import SearchResult, search_each
-from leanspike.hardware.semantics import Semantics
+from leanspike.hardware.price import Job, price_many
 from leanspike.hardware.sweep import SETTINGS, Sweep
 from leanspike.hardware.sweep_keys import with_key
 from leanspike.hardware.sweep_table import SweepRow, SweepTable
 from leanspike.hardware.workload import Workload
 
-# Cases searched at a time: enough to share their walks, few enough to show progress.
+# Layers searched at a time: enough to share their walks, few enough to show progress.
 _TOGETHER = 256
 
 
 @dataclass(frozen=True)
 class _Point:
-    """One point of a sweep for one workload, compiled."""
+    """One point of a sweep for one workload."""
 
     values: Mapping[str, Any]
-    workload: Workload
-    chip: Architecture
-    cases: tuple[Case, ...]
-    settings: Mapping[str, Any]
+    job: Job
 
 
 def run_sweep(sweep: Sweep, progress: Callable[[int, int], None] | None = None) -> SweepTable:
@@ -51,12 +45,12 @@ def run_sweep(sweep: Sweep, progress: Callable[[int, int], None] | None = None) 
     """
     points = list(_points(sweep))
     rows: list[SweepRow] = []
-    waiting: list[_Point] = []
-    for number, point in enumerate(points):
-        waiting.append(point)
-        if number == len(points) - 1 or sum(len(p.cases) for p in waiting) >= _TOGETHER:
-            rows += _priced(waiting, sweep)
-            waiting = []
+    batch: list[_Point] = []
+    for number, point in enumerate(points, start=1):
+        batch.append(point)
+        if number == len(points) or sum(len(p.job.cases) for p in batch) >= _TOGETHER:
+            rows += _priced(batch, sweep)
+            batch = []
             if progress is not None:
                 progress(len(rows), len(points))
     return SweepTable(tuple(sweep.vary), tuple(rows))
@@ -66,18 +60,16 @@ def _points(sweep: Sweep) -> Iterator[_Point]:
     workloads = [Workload.load(name) for name in sweep.workloads]
     for values in sweep.points():
         given = {key: values.get(key, getattr(sweep, key)) for key in SETTINGS}
-        chip = _chip(given["architecture"], values).with_formats(given["formats"])
-        semantics = Semantics.preset(str(given["semantics"]))
+        chip = _chip(given.pop("architecture"), values)
         if given["statistic"] not in get_args(Statistic):
             raise InputError(
                 f"found {given['statistic']!r}, expected mean or max", where="vary.statistic"
             )
+        given["semantics"] = str(given["semantics"])
         for workload in workloads:
-            bits = given["weight_bits"]
-            network = workload if bits is None else workload.with_weight_bits(bits)
-            statistic = cast(Statistic, given["statistic"])
-            cases = network_cases(network.layers, chip, semantics, statistic=statistic)
-            yield _Point(values, network, chip, tuple(cases), given)
+            job = Job(workload, chip, **given)
+            _ = job.cases  # what cannot be compiled is said before anything is searched
+            yield _Point(values, job)
 
 
 def _chip(name: str, values: Mapping[str, Any]) -> Architecture:
@@ -97,28 +89,7 @@ def _chip(name: str, values: Mapping[str, Any]) -> Architecture:
 
 
 def _priced(points: list[_Point], sweep: Sweep) -> Iterator[SweepRow]:
-    found = iter(search_each([case for p in points for case in p.cases], sweep.objective))
-    for point in points:
-        results = [next(found) for _ in point.cases]
-        refused = next((one for one in results if isinstance(one, InputError)), None)
-        if refused is not None:
-            yield SweepRow(dict(point.values), point.workload.name, None, str(refused))
-            continue
-        layers = tuple(cast(SearchResult, one).cost for one in results)
-        yield SweepRow(dict(point.values), point.workload.name, _total(point, layers), None)
-
-
-def _total(point: _Point, layers: tuple[LayerCost, ...]) -> WorkloadCost:
-    prices = point.cases[0].pricing
-    return WorkloadCost(
-        workload=point.workload.name,
-        architecture=point.chip.name,
-        semantics=str(point.settings["semantics"]),
-        formats=point.settings["formats"],
-        statistic=str(point.settings["statistic"]),
-        layers=layers,
-        area_um2=prices.area,
-        leakage_uw=prices.leakage_uw,
-        left_out=point.workload.left_out,
-        left_out_share=point.workload.left_out_share,
-    )
+    found = price_many([point.job for point in points], sweep.objective)
+    for point, one in zip(points, found, strict=True):
+        cost, error = (None, str(one)) if isinstance(one, InputError) else (one.cost, None)
+        yield SweepRow(dict(point.values), point.job.workload.name, cost, error)

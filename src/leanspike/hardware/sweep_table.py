@@ -11,7 +11,7 @@ from typing import Any, Literal
 from leanspike.errors import InputError
 from leanspike.files import replacing
 from leanspike.hardware.cost import WorkloadCost
-from leanspike.hardware.search_front import pareto_front
+from leanspike.hardware.pareto import pareto_front
 
 Metric = Literal["energy_uj", "cycles", "latency_ms", "edp_js", "area_mm2"]
 METRICS: tuple[Metric, ...] = ("energy_uj", "cycles", "latency_ms", "edp_js", "area_mm2")

@@ -16,12 +16,10 @@ def build_report(db: str | Path, out: Path) -> Path:
     """Write a study's page and figures, and return the page's path.
 
     The page needs no network and no other file. Nothing but the database is read, so a study
-    that is still running can be looked at.
+    that is still running has a report too.
 
     Parameters
     ----------
-    db
-        The study's folder or database.
     out
         Folder for ``report.html`` and ``figures/`` (PNG, PDF, SVG); made when absent.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from statistics import fmean
 from typing import Any, Literal
 
@@ -10,8 +10,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from leanspike.report.style import COLUMN, STRATEGY_COLORS, STRATEGY_MARKERS
+from leanspike.report.view import ShownSetting, View
+from leanspike.study import StudyFile
 
-View = Mapping[str, Any]
 LINES: tuple[Literal["-", "--", ":", "-."], ...] = ("-", "--", ":", "-.")
 
 
@@ -20,10 +21,6 @@ def choices(figure: Figure, view: View, reading: str) -> None:
 
     Parameters
     ----------
-    figure
-        Drawn into.
-    view
-        What :func:`leanspike.report.view.view` made.
     reading
         Key of the costs to draw.
     """
@@ -32,22 +29,19 @@ def choices(figure: Figure, view: View, reading: str) -> None:
     fractions = sorted({setting["sparsity"] for setting in view["settings"]})
     for strategy in ("quantize", "cumulative", "joint"):
         for i, fraction in enumerate(fractions):
-            group = sorted(
-                (s for s in view["settings"]
-                 if (s["strategy"], s["sparsity"]) == (strategy, fraction)),
-                key=lambda setting: setting["bits"],
-            )  # fmt: skip
+            group = {
+                s["bits"]: s
+                for s in view["settings"]
+                if (s["strategy"], s["sparsity"]) == (strategy, fraction) and s["bits"] is not None
+            }
             if group:
                 label = f"{strategy} {100 * fraction:g} %" if fraction else strategy
-                _both(left, right, group, reading, strategy, LINES[i % len(LINES)], label)
+                _both(left, right, group, reading, LINES[i % len(LINES)], label)
     # What has no bits of its own stands where it is priced.
-    at = view["file"]["hardware"]["unquantized_bits"]
+    at = StudyFile(**view["file"]).hardware.unquantized_bits
     for setting in view["settings"]:
         if setting["strategy"] in ("float", "prune"):
-            _both(
-                left, right, [{**setting, "bits": at}], reading, setting["strategy"], "",
-                setting["name"],
-            )  # fmt: skip
+            _both(left, right, {at: setting}, reading, "", setting["name"])
     left.set(xlabel="Bits per weight", ylabel="Test accuracy (%)")
     right.set(xlabel="Bits per weight", ylabel="Energy per inference (µJ)")
     right.set_ylim(bottom=0)
@@ -59,32 +53,27 @@ def choices(figure: Figure, view: View, reading: str) -> None:
 def _both(
     left: Axes,
     right: Axes,
-    group: Sequence[Mapping[str, Any]],
+    group: Mapping[int, ShownSetting],
     reading: str,
-    strategy: str,
     line: Literal["-", "--", ":", "-.", ""],
     label: str,
 ) -> None:
-    bits = [setting["bits"] for setting in group]
+    """Draw settings by their bits."""
+    bits = sorted(group)
+    strategy = group[bits[0]]["strategy"]
     style: dict[str, Any] = {
         "color": STRATEGY_COLORS[strategy],
         "marker": STRATEGY_MARKERS[strategy],
         "linestyle": line,
         "label": label,
     }
-    left.plot(bits, [100 * fmean(setting["accuracy"]) for setting in group], **style)
-    energies = [1e-6 * fmean(setting["costs"][reading]["energy"]) for setting in group]
+    left.plot(bits, [100 * fmean(group[b]["accuracy"]) for b in bits], **style)
+    energies = [1e-6 * fmean(group[b]["costs"][reading]["energy"]) for b in bits]
     right.plot(bits, energies, **style)
 
 
 def assumptions(figure: Figure, view: View, reading: str) -> None:
-    """Draw what each assumption, switched alone, does to the energy of two settings.
-
-    Parameters
-    ----------
-    figure, view, reading
-        As in :func:`choices`; the reading is the one that assumptions are switched on.
-    """
+    """Draw what each assumption, switched alone, does to the energy of two settings."""
     names = list(view["assumptions"])
     figure.set_size_inches(COLUMN, 0.9 + 0.16 * len(names))
     axes = figure.add_subplot()

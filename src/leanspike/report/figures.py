@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from statistics import fmean, stdev
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -20,28 +20,14 @@ from leanspike.report.style import (
     STRATEGY_MARKERS,
     paper_style,
 )
+from leanspike.report.view import ShownSetting, View
 from leanspike.study import on_front
 
-View = Mapping[str, Any]
 SUFFIXES = ("png", "pdf", "svg")
 
 
 def save_figures(view: View, folder: Path, *, suffixes: Sequence[str] = SUFFIXES) -> list[Path]:
     """Write every figure that the results allow.
-
-    Parameters
-    ----------
-    view
-        What :func:`leanspike.report.view.view` made.
-    folder
-        Where to; made when absent.
-    suffixes
-        Which kinds of file.
-
-    Returns
-    -------
-    list of Path
-        The files written.
 
     Raises
     ------
@@ -101,7 +87,13 @@ def _spread(values: Sequence[float]) -> float:
     return stdev(values) if len(values) > 1 else 0.0
 
 
-def _front(figure: Figure, view: View, quantity: str, scale: float, label: str) -> None:
+def _front(
+    figure: Figure,
+    view: View,
+    quantity: Literal["energy", "latency", "edp", "size"],
+    scale: float,
+    label: str,
+) -> None:
     figure.set_size_inches(COLUMN, 2.6)
     axes = figure.add_subplot()
     main = _main(view)
@@ -145,11 +137,11 @@ def _leave_out_broken(axes: Axes, accuracies: Sequence[float]) -> None:
         )
 
 
-def _named(setting: Mapping[str, Any]) -> str:
+def _named(setting: ShownSetting) -> str:
     return str(setting["name"])
 
 
-def _few(view: View, most: int = 12) -> list[Mapping[str, Any]]:
+def _few(view: View, most: int = 12) -> list[ShownSetting]:
     """Choose what bar charts show: each measure alone, and the best of the rest."""
     chosen = [s for s in view["settings"] if s["strategy"] in ("float", "quantize", "prune")]
     main = _main(view)
@@ -227,7 +219,7 @@ def _layer_sparsity(figure: Figure, view: View) -> None:
     axes.set_ylim(0, 100)
 
 
-def _compare(figure: Figure, view: View, choice: str) -> None:
+def _compare(figure: Figure, view: View, choice: Literal["formats", "statistics"]) -> None:
     """Energy of the same settings by encoding, or by density statistic."""
     figure.set_size_inches(COLUMN, 2.4)
     axes = figure.add_subplot()

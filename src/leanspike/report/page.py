@@ -5,34 +5,22 @@ from __future__ import annotations
 import base64
 import gzip
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from importlib import resources
-from typing import Any
 
 import jinja2
 import yaml
 from plotly.offline import get_plotlyjs
 
-from leanspike.report.findings import Answer, Finding
+from leanspike.report.findings import Finding, Recommendation
+from leanspike.report.view import View
 
 #: The page's script, in the order its parts need one another.
 SCRIPTS = ("reading", "front", "charts", "controls")
 
 
-def render(
-    view: Mapping[str, Any], findings: Sequence[Finding], answer: Answer | None = None
-) -> str:
-    """Return the page as one self-contained HTML text.
-
-    Parameters
-    ----------
-    view
-        What :func:`leanspike.report.view.view` made.
-    findings
-        What was found.
-    answer
-        What to ship, to open with.
-    """
+def render(view: View, findings: Sequence[Finding], answer: Recommendation | None = None) -> str:
+    """Return the page as one self-contained HTML text."""
     environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined)
     page = environment.from_string(_asset("page.html"))
     settings = view["settings"]

@@ -5,30 +5,108 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import fields
 from statistics import fmean
-from typing import Any
+from typing import TypedDict
 
+from leanspike.hardware.layer import Density
 from leanspike.hardware.semantics import Semantics
 from leanspike.study import Cost, PointResult, Results, Setting, settings
+from leanspike.study.records import JsonObject, plain
 
 
-def view(results: Results) -> dict[str, Any]:
+class ShownDensity(TypedDict):
+    """Fraction of values that are not zero."""
+
+    mean: float
+    max: float
+
+
+class ShownLayer(TypedDict):
+    """A layer's weights and activity, means over seeds."""
+
+    name: str
+    weights: int
+    bits: int
+    zeros: float
+    inputs: ShownDensity | None
+    outputs: ShownDensity | None
+
+
+class ShownLayerCost(TypedDict):
+    """What a layer costs, means over seeds."""
+
+    name: str
+    components: dict[str, float]
+    cycles: float
+
+
+class ShownTotals(TypedDict):
+    """Costs in one reading, a value per seed; all there is where an assumption is switched."""
+
+    energy: list[float]
+    latency: list[float]
+    edp: list[float]
+
+
+class ShownCost(ShownTotals, total=False):
+    """Costs in one reading, with their parts as means over seeds."""
+
+    cycles: float
+    computes: float
+    components: dict[str, float]
+    layers: list[ShownLayerCost]
+
+
+class ShownSetting(TypedDict):
+    """A setting over its seeds."""
+
+    name: str
+    strategy: str
+    bits: int | None
+    sparsity: float
+    seeds: list[int]
+    accuracy: list[float]
+    validation: list[float]
+    samples: int
+    stored_bits: float
+    zeros: float
+    layers: list[ShownLayer]
+    costs: dict[str, ShownCost]
+
+
+class View(TypedDict):
+    """What the page is drawn from: its script reads it as JSON."""
+
+    name: str
+    data: JsonObject
+    provenance: JsonObject
+    file: JsonObject
+    planned: int
+    failures: list[list[str]]
+    architectures: list[str]
+    formats: list[str]
+    statistics: list[str]
+    assumptions: dict[str, str]
+    settings: list[ShownSetting]
+
+
+def view(results: Results) -> View:
     """Return a study as the data its page is drawn from.
 
     Costs are keyed ``architecture|format|statistic|assumption``, the assumption empty where none
     is switched; energies in pJ, latencies in s, energy-delay products in J*s. Totals are lists
     over seeds; layers and components are means over them.
     """
-    hardware = results.file["hardware"]
+    hardware = results.file.hardware
     return {
         "name": results.name,
-        "data": dict(results.data),
-        "provenance": dict(results.provenance),
-        "file": dict(results.file),
+        "data": plain(results.data),
+        "provenance": plain(results.provenance),
+        "file": results.file.plain(),
         "planned": results.planned,
         "failures": [list(failure) for failure in results.failures],
-        "architectures": list(hardware["architectures"]),
-        "formats": list(hardware["formats"]),
-        "statistics": list(hardware["statistics"]),
+        "architectures": list(hardware.architectures),
+        "formats": list(hardware.formats),
+        "statistics": list(hardware.statistics),
         "assumptions": _assumptions(results),
         "settings": [_setting(group) for group in settings(results.priced)],
     }
@@ -44,7 +122,7 @@ def _assumptions(results: Results) -> dict[str, str]:
     }
 
 
-def _setting(setting: Setting) -> dict[str, Any]:
+def _setting(setting: Setting) -> ShownSetting:
     results = setting.results
     point = setting.point
     return {
@@ -63,27 +141,29 @@ def _setting(setting: Setting) -> dict[str, Any]:
     }
 
 
-def _layers(results: Sequence[PointResult]) -> list[dict[str, Any]]:
-    made = []
+def _layers(results: Sequence[PointResult]) -> list[ShownLayer]:
+    made: list[ShownLayer] = []
     for i, layer in enumerate(results[0].layers):
-        seen = [result.activity.get(layer.name) for result in results]
+        found = [result.measured.activity.get(layer.name) for result in results]
         made.append(
             {
                 "name": layer.name,
                 "weights": layer.weights,
                 "bits": layer.bits,
                 "zeros": fmean(result.layers[i].sparsity for result in results),
-                "inputs": _densities([each["inputs"] for each in seen if each]),
-                "outputs": _densities([each["outputs"] for each in seen if each]),
+                "inputs": _densities([each.inputs for each in found if each]),
+                "outputs": _densities([each.outputs for each in found if each]),
             }
         )
     return made
 
 
-def _densities(seen: Sequence[dict[str, float]]) -> dict[str, float] | None:
-    if not seen:
+def _densities(found: Sequence[Density]) -> ShownDensity | None:
+    if not found:
         return None
-    return {name: fmean(each[name] for each in seen) for name in ("mean", "max")}
+    return {
+        "mean": fmean(each.mean for each in found), "max": fmean(each.max for each in found),
+    }  # fmt: skip
 
 
 def _readings(results: Sequence[PointResult]) -> dict[str, list[Cost]]:
@@ -95,8 +175,8 @@ def _readings(results: Sequence[PointResult]) -> dict[str, list[Cost]]:
     return groups
 
 
-def _cost(costs: Sequence[Cost]) -> dict[str, Any]:
-    totals = {
+def _cost(costs: Sequence[Cost]) -> ShownCost:
+    totals: ShownCost = {
         "energy": [_rounded(cost.energy_pj) for cost in costs],
         "latency": [_rounded(cost.latency_s) for cost in costs],
         "edp": [_rounded(cost.edp_js) for cost in costs],

@@ -6,10 +6,11 @@ when they are asked for.
 
 from typing import TYPE_CHECKING, Any
 
+from leanspike.hardware.pareto import hypervolume, on_front
 from leanspike.study.file import StudyFile
-from leanspike.study.pareto import hypervolume, on_front
-from leanspike.study.point_result import Cost, LayerCost, LayerWeights, PointResult
+from leanspike.study.point_result import PointResult
 from leanspike.study.points import LayerChoice, Point, grid
+from leanspike.study.records import Cost, LayerPrice, LayerWeights
 from leanspike.study.results import Results
 from leanspike.study.settings import Setting, Spread, accuracy_noise, settings
 from leanspike.study.table import MainReading, short_table
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Cost",
     "LayerChoice",
-    "LayerCost",
+    "LayerPrice",
     "LayerWeights",
     "MainReading",
     "Point",

@@ -46,20 +46,13 @@ def show_in_optuna(results: Results) -> int:
     validation accuracy and the search's objective; candidates that were not trained are there as
     pruned. Look at both with ``optuna-dashboard sqlite:///runs/study/study.db``.
 
-    Parameters
-    ----------
-    results
-        A study's results; their database is written to.
-
     Raises
     ------
     OSError
         When the database cannot be written.
     """
     main = MainReading.of(results)
-    grid = {
-        str(result.record["key"]): result for result in results.priced if not result.point.layers
-    }
+    grid = {result.key: result for result in results.priced if not result.point.layers}
     added = _add(
         results, results.name, {key: partial(_trial, point, main) for key, point in grid.items()}
     )
@@ -127,7 +120,7 @@ def _searched(
     results: Results, search: SearchRecord, main: MainReading
 ) -> dict[str, Callable[[], FrozenTrial]]:
     """Return the search's candidates that are done with: measured, or not trained."""
-    points = {str(result.record["key"]): result for result in results.priced}
+    points = {result.key: result for result in results.priced}
     found: dict[str, Callable[[], FrozenTrial]] = {}
     for trial in search.trials:
         if trial.measure is None:
@@ -159,9 +152,9 @@ def _trial(result: PointResult, main: MainReading) -> FrozenTrial:
         distributions={name: _SPACE[name] for name in parameters},
         values=[result.accuracy, main.cost(result).energy_pj * 1e-6],
         user_attrs={
-            _KEY: result.record["key"],
-            "checkpoint": result.record["checkpoint"],
-            "sha256": result.record["sha256"],
+            _KEY: result.key,
+            "checkpoint": result.measured.checkpoint,
+            "sha256": result.measured.sha256,
             "weights zero": result.sparsity,
         },
     )

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from leanspike.study.point_result import PointResult
+from leanspike.study.records import JsonObject
 from leanspike.study.results import Results
 from leanspike.study.settings import Setting, accuracy_noise, settings
 from leanspike.study.table import MainReading, aligned
@@ -18,15 +18,9 @@ class SettingChange:
 
     Attributes
     ----------
-    name
-        The setting.
-    accuracy
-        Mean test accuracy in the first and in the second study.
     noise
         How far the accuracies may lie apart by chance; None where the studies were not measured
         on the same recordings, so that nothing can be said.
-    energy_pj
-        Mean energy, each in its study's main reading.
     same_weights
         Whether both have the same checkpoints, seed by seed.
     """
@@ -40,17 +34,7 @@ class SettingChange:
 
 @dataclass(frozen=True)
 class Difference:
-    """Two studies beside each other.
-
-    Attributes
-    ----------
-    file
-        Per key of the study file that differs, the two values.
-    only_first, only_second
-        Settings that only one of them has.
-    both
-        Settings that both have.
-    """
+    """Two studies beside each other."""
 
     file: Mapping[str, tuple[Any, Any]]
     only_first: tuple[str, ...]
@@ -82,8 +66,8 @@ def difference(first: Results, second: Results) -> Difference:
     """Compare two studies, setting by setting."""
     mine = {group.name: group for group in settings(first.priced)}
     other = {group.name: group for group in settings(second.priced)}
-    same_data = first.data["fingerprint"] == second.data["fingerprint"]
-    a, b = _flat(first.file), _flat(second.file)
+    same_data = first.data.fingerprint == second.data.fingerprint
+    a, b = _flat(first.file.plain()), _flat(second.file.plain())
     return Difference(
         file={
             key: (a.get(key), b.get(key))
@@ -112,14 +96,11 @@ def _energy(results: Results, setting: Setting) -> float:
 
 
 def _hashes(setting: Setting) -> dict[int, str]:
-    def of(result: PointResult) -> str:
-        return str(result.record["sha256"])
-
-    return {result.point.seed: of(result) for result in setting.results}
+    return {result.point.seed: result.measured.sha256 for result in setting.results}
 
 
-def _flat(file: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    flat: dict[str, Any] = {}
+def _flat(file: Mapping[str, Any], prefix: str = "") -> JsonObject:
+    flat: JsonObject = {}
     for key, value in file.items():
         if isinstance(value, Mapping):
             flat.update(_flat(value, f"{prefix}{key}."))

@@ -15,8 +15,8 @@ from leanspike.study.file import StudyFile
 from leanspike.study.networks import frame_batches, load_study_data, network_config
 from leanspike.study.plan import plan
 from leanspike.study.pricing import check_hardware, readings
+from leanspike.study.records import ProposeRecipe, TrainRecipe
 from leanspike.study.store import Store
-from leanspike.study.task import Task
 from leanspike.training import rate_loss
 
 #: Seconds to price one reading of one layer, measured on the small network (one 2.1 GHz core).
@@ -31,16 +31,8 @@ class Estimate:
 
     Attributes
     ----------
-    points
-        Points of the study.
-    tasks, left
-        Tasks by kind, in all and not yet done.
-    epochs
-        Epochs of training left.
     seconds
         Time for what is left, in this process on this machine, from timed training steps.
-    disk_bytes
-        Disk for the checkpoints left.
     timed_on
         On how many recordings a training step was timed; fewer than a batch where a step is slow,
         taken as proportional.
@@ -58,13 +50,6 @@ class Estimate:
 def estimate(study: StudyFile, *, out: Path) -> Estimate:
     """Check a study, and estimate what of it is left to do in a folder; nothing is written there.
 
-    Parameters
-    ----------
-    study
-        The study.
-    out
-        The folder it would run in, or ran in before.
-
     Raises
     ------
     InputError
@@ -78,14 +63,17 @@ def estimate(study: StudyFile, *, out: Path) -> Estimate:
     left = [task for task in tasks if task.key not in done]
     kinds = Counter[str](task.kind for task in left)
     # What a search is going to choose is not in the plan yet: so many chains of three tasks.
-    searched = sum(task.recipe["count"] for task in left if task.kind == "propose")
-    candidates = sum(task.recipe["count"] for task in tasks if task.kind == "propose")
+    searched, candidates = (
+        sum(task.recipe.count for task in some if isinstance(task.recipe, ProposeRecipe))
+        for some in (left, tasks)
+    )
     every = Counter[str](task.kind for task in tasks)
     for kind in ("train", "measure", "price") if candidates else ():
         every[kind] += candidates
         kinds[kind] += searched
     step, timed_on, weights = _timed_step(network, data, study.training.batch_size)
-    epochs = sum(_epochs(task) for task in left) + searched * study.compression.epochs
+    trainings = [task.recipe for task in left if isinstance(task.recipe, TrainRecipe)]
+    epochs = sum(recipe.epochs for recipe in trainings) + searched * study.compression.epochs
     steps = len(data.train) / study.training.batch_size
     # Validation and measuring run forwards only, about a third of a training step.
     forwards = epochs * len(data.validation) + 2 * kinds["measure"] * len(data.test)
@@ -110,10 +98,6 @@ def _done(out: Path) -> set[str]:
         return store.finished()
     finally:
         store.close()
-
-
-def _epochs(task: Task) -> int:
-    return int(task.recipe["phases"][-1]["epochs"]) if task.kind == "train" else 0
 
 
 def _timed_step(

@@ -8,7 +8,6 @@ from pathlib import Path
 
 from leanspike.errors import InputError
 from leanspike.hardware.spec import write_yaml
-from leanspike.study.file import StudyFile
 from leanspike.study.model_folder import DESCRIPTION, WEIGHTS, Model, ModelFile
 from leanspike.study.point_result import PointResult
 from leanspike.study.results import Results
@@ -43,14 +42,14 @@ def extract_network(
         raise InputError("expected a study's folder", where=str(study))
     results = Results.load(storage or study)
     point = _find(results, setting, seed)
-    weights = study / point.record["checkpoint"]
+    weights = study / point.measured.checkpoint
     if not weights.is_file():
         raise InputError(
             "the weights are no longer there",
             where=str(weights),
             remedy="Extract where the study's folder is whole",
         )
-    if hashlib.sha256(weights.read_bytes()).hexdigest() != point.record["sha256"]:
+    if hashlib.sha256(weights.read_bytes()).hexdigest() != point.measured.sha256:
         raise InputError(
             "the weights are not those that were measured",
             where=str(weights),
@@ -60,17 +59,22 @@ def extract_network(
         raise InputError(
             f"there is a {DESCRIPTION} already", where=str(out), remedy="Choose another folder"
         )
-    asked = StudyFile(**results.file)
+    trained = point.measured.trained
+    if trained is None:
+        raise InputError(
+            "an old leanspike measured it, and its phases were not kept", where=setting
+        )
+    asked = results.file
     out.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(weights, out / WEIGHTS)
     description = ModelFile(
         data=asked.data,
         network=asked.network,
         training=asked.training,
-        shape=results.data["shape"],
-        classes=results.data["classes"],
+        shape=results.data.shape,
+        classes=results.data.classes,
         seed=point.point.seed,
-        phases=point.record["trained"]["recipe"]["phases"],
+        phases=trained.recipe.phases,
         validation_accuracy=point.validation_accuracy,
     )
     write_yaml(description.model_dump(mode="json"), out / DESCRIPTION)

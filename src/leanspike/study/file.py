@@ -9,7 +9,7 @@ from pydantic import Field, field_validator, model_validator
 
 from leanspike.errors import InputError
 from leanspike.hardware.spec import Spec, read_spec
-from leanspike.study.search.section import Bits, SearchSection, Sparsity
+from leanspike.study.search.section import SearchSection, Sparsity, WeightBits
 
 StrategyName = Literal["quantize", "prune", "cumulative", "joint"]
 FormatName = Literal["none", "RLE", "UOP", "UBM", "CP"]
@@ -63,7 +63,7 @@ class CompressionSection(Spec):
     """
 
     strategies: tuple[StrategyName, ...] = ("quantize", "prune", "cumulative", "joint")
-    bits: tuple[Bits, ...] = (2, 3, 8)
+    bits: tuple[WeightBits, ...] = (2, 3, 8)
     pruning: tuple[Sparsity, ...] = (0.0, 0.8, 0.95)
     epochs: Annotated[int, Field(ge=2)] = 4
     lr: Rate | None = 1e-2
@@ -72,7 +72,7 @@ class CompressionSection(Spec):
     rounding: Literal["ewgs", "ste"] = "ewgs"
     initializer: Literal["max", "three-sigma", "percentile", "mse"] | None = None
     scope: Literal["global", "layerwise", "erk", "lamp"] = "global"
-    #: Bits of every compressed network's membrane potentials; None leaves them float.
+    #: WeightBits of every compressed network's membrane potentials; None leaves them float.
     membrane_bits: Annotated[int, Field(ge=2, le=32)] | None = None
 
     @field_validator("strategies", "bits", "pruning")
@@ -107,7 +107,7 @@ class HardwareSection(Spec):
     statistics: Annotated[tuple[StatisticName, ...], Field(min_length=1)] = ("mean", "max")
     semantics: str = "physical"
     objective: Literal["edp", "energy", "latency"] = "edp"
-    unquantized_bits: Bits = 8
+    unquantized_bits: WeightBits = 8
     assumptions: bool = True
 
     @field_validator("architectures", "formats", "statistics")

@@ -9,7 +9,8 @@ from typing import Any
 
 from leanspike.errors import InputError
 from leanspike.files import replacing
-from leanspike.study.point_result import Cost, LayerCost, PointResult
+from leanspike.study.point_result import PointResult
+from leanspike.study.records import Cost, LayerPrice
 from leanspike.study.results import Results
 
 
@@ -29,7 +30,7 @@ def flat_rows(results: Results) -> list[dict[str, Any]]:
             "cycles": cost.cycles,
             "latency_s": cost.latency_s,
             "edp_js": cost.edp_js,
-            "checkpoint_sha256": result.record["sha256"],
+            "checkpoint_sha256": result.measured.sha256,
         }
         for result in results.priced
         for cost in result.costs
@@ -50,7 +51,7 @@ def layer_rows(results: Results) -> list[dict[str, Any]]:
             "bits": layer.bits,
             "weight_zeros": layer.sparsity,
             **{
-                f"{tensor}_{statistic}": result.activity[layer.name][tensor][statistic]
+                f"{tensor}_{statistic}": getattr(getattr(activity[layer.name], tensor), statistic)
                 for tensor in ("inputs", "outputs")
                 for statistic in ("mean", "max")
             },
@@ -60,13 +61,14 @@ def layer_rows(results: Results) -> list[dict[str, Any]]:
             "computes": priced.computes,
         }
         for result in results.priced
+        for activity in (result.measured.activity,)
         for cost in result.costs
         if cost.flipped is None
         for layer, priced in zip(result.layers, _in_order(result, cost), strict=True)
     ]
 
 
-def _in_order(result: PointResult, cost: Cost) -> list[LayerCost]:
+def _in_order(result: PointResult, cost: Cost) -> list[LayerPrice]:
     """Give the layers' costs in the order of the layers' weights."""
     by_name = {layer.name: layer for layer in cost.layers}
     return [by_name[layer.name] for layer in result.layers]

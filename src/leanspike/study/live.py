@@ -17,20 +17,14 @@ from leanspike.study.store import worker_name
 from leanspike.study.table import Row, digits
 from leanspike.study.watching import Running, Snapshot, Watcher
 
-#: Looked at so often.
-LOOK_SECONDS = 1.0
+#: The database is read so often.
+REFRESH_SECONDS = 1.0
 #: Rows of the front, and of workers, that are shown.
 MOST_ROWS = 8
 
 
 class LiveProgress:
-    """A view that redraws itself on a terminal, from the study's database.
-
-    Parameters
-    ----------
-    console
-        The terminal.
-    """
+    """A view that redraws itself on a terminal, from the study's database."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
@@ -38,7 +32,7 @@ class LiveProgress:
         self._started = time.monotonic()
         self._now = ""
         self._watcher: Watcher | None = None
-        self._looked = 0.0
+        self._read_at = 0.0
         self._snapshot: Snapshot | None = None
         self._front: tuple[Row, ...] = ()
         self._live = Live(
@@ -53,8 +47,8 @@ class LiveProgress:
     def __exit__(self, *_: object) -> None:
         """Stop showing, leaving one line of what was done."""
         self._live.stop()
-        self._looked = 0.0
-        self._look()
+        self._read_at = 0.0
+        self._refresh()
         if self._snapshot is not None:
             self._console.print(_heading(self._snapshot, self._elapsed()))
         if self._watcher is not None:
@@ -74,14 +68,14 @@ class LiveProgress:
         self._now = text
 
     def done(self, finished: int, total: int) -> None:
-        """Look at the study again at the next redrawing."""
-        self._looked = 0.0
+        """Read the study again at the next redrawing."""
+        self._read_at = 0.0
 
     def _elapsed(self) -> float:
         return time.monotonic() - self._started
 
-    def _look(self) -> None:
-        if self._watcher is None or time.monotonic() - self._looked < LOOK_SECONDS:
+    def _refresh(self) -> None:
+        if self._watcher is None or time.monotonic() - self._read_at < REFRESH_SECONDS:
             return
         try:
             self._snapshot = self._watcher.snapshot()
@@ -89,10 +83,10 @@ class LiveProgress:
         except (OSError, InputError):
             # A database that is gone for a moment is the worker's to report; the view waits.
             pass
-        self._looked = time.monotonic()
+        self._read_at = time.monotonic()
 
     def _draw(self) -> RenderableType:
-        self._look()
+        self._refresh()
         if self._snapshot is None:
             return Text(self._now or "starting")
         parts: list[RenderableType] = [
@@ -110,7 +104,7 @@ class LiveProgress:
         table.add_column(overflow="ellipsis", no_wrap=True)
         for one in running[:MOST_ROWS]:
             mine = one.worker == self._me
-            quiet = f"  (not heard of for {one.quiet:.0f} s)" if one.quiet > 30 and not mine else ""
+            quiet = f"  (silent for {one.quiet:.0f} s)" if one.quiet > 30 and not mine else ""
             task = self._now if mine and self._now else one.task
             table.add_row(one.worker, Text(task + quiet))
         if len(running) > MOST_ROWS:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from leanspike.compress import Phase, Strategy, load_state, save_state
 from leanspike.errors import InputError
@@ -13,8 +12,13 @@ from leanspike.events import FrameData
 from leanspike.hardware.spec import Spec, read_spec, write_yaml
 from leanspike.nn import SpikingNetwork
 from leanspike.study.file import DataSection, NetworkSection, TrainingSection
-from leanspike.study.networks import load_study_data, network_config, prepared_network
-from leanspike.training import EpochRecord, TrainingConfig, fit, run_strategy
+from leanspike.study.networks import (
+    load_study_data,
+    network_config,
+    prepared_network,
+    training_config,
+)
+from leanspike.training import EpochRecord, fit, run_strategy
 
 WEIGHTS, DESCRIPTION = "best.safetensors", "model.yaml"
 Progress = Callable[[EpochRecord], None]
@@ -29,7 +33,7 @@ class ModelFile(Spec):
     shape: tuple[int, int, int]
     classes: int
     seed: int
-    phases: tuple[dict[str, Any], ...]
+    phases: tuple[Phase, ...]
     validation_accuracy: float
 
 
@@ -104,7 +108,9 @@ def train_model(
     config = network_config(network, shape=frames.shape, classes=frames.classes, T=frames.T)
     net = prepared_network(config, seed, [])
     phase = Phase(epochs=training.epochs, lr=training.lr, warmup_epochs=training.warmup_epochs)
-    fitted = fit(net, frames, _config(training, phase), out=out, seed=seed, progress=progress)
+    fitted = fit(
+        net, frames, training_config(training, phase), out=out, seed=seed, progress=progress
+    )
     file = ModelFile(
         data=data,
         network=network,
@@ -112,7 +118,7 @@ def train_model(
         shape=frames.shape,
         classes=frames.classes,
         seed=seed,
-        phases=(asdict(phase),),
+        phases=(phase,),
         validation_accuracy=fitted.validation_accuracy,
     )
     write_yaml(file.model_dump(mode="json"), out / DESCRIPTION)
@@ -130,10 +136,6 @@ def compress_model(
         Where to begin; its network is changed.
     strategy
         What to do; each phase is kept in a folder inside `out`.
-    out
-        The result's folder.
-    progress
-        Called after each epoch.
 
     Raises
     ------
@@ -141,11 +143,12 @@ def compress_model(
         When the strategy does not suit the network, or the folder cannot be used.
     """
     frames = model.load_data()
+    alone = model.file.training.model_copy(update={"devices": 1})
     results = run_strategy(
         model.net,
         frames,
         strategy,
-        training=_config(model.file.training, strategy.phases[0]),
+        training=training_config(alone, strategy.phases[0]),
         out=out,
         seed=model.file.seed,
         progress=progress,
@@ -153,21 +156,9 @@ def compress_model(
     save_state(model.net, out / WEIGHTS)
     file = model.file.model_copy(
         update={
-            "phases": (*model.file.phases, *(asdict(phase) for phase in strategy.phases)),
+            "phases": (*model.file.phases, *strategy.phases),
             "validation_accuracy": results[-1].validation_accuracy,
         }
     )
     write_yaml(file.model_dump(mode="json"), out / DESCRIPTION)
     return Model(model.net, file)
-
-
-def _config(training: TrainingSection, phase: Phase) -> TrainingConfig:
-    return TrainingConfig(
-        epochs=phase.epochs,
-        lr=phase.lr,
-        warmup_epochs=phase.warmup_epochs,
-        batch_size=training.batch_size,
-        shift=training.shift,
-        precision=training.precision,
-        accelerator=training.accelerator,
-    )

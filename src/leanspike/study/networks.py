@@ -2,23 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import fields
-from typing import Any
 
 import torch
 
-from leanspike.compress import (
-    CompressionConfig,
-    StateConfig,
-    fold_batchnorm,
-    prepare,
-    prepare_state,
-)
+from leanspike.compress import Phase, apply_phase
 from leanspike.errors import InputError
 from leanspike.events import FrameConfig, FrameData, FrameSplit, load_data
 from leanspike.nn import NetworkConfig, NeuronConfig, SpikingNetwork, build_network
-from leanspike.study.file import DataSection, NetworkSection
+from leanspike.study.file import DataSection, NetworkSection, TrainingSection
+from leanspike.training import TrainingConfig
 
 
 def load_study_data(section: DataSection) -> FrameData:
@@ -67,43 +61,31 @@ def network_config(
     )
 
 
-def prepared_network(
-    config: NetworkConfig, seed: int, phases: Sequence[Mapping[str, Any]]
-) -> SpikingNetwork:
-    """Build a network as phases leave it, before its weights are loaded.
-
-    Parameters
-    ----------
-    config, seed
-        The network before any phase.
-    phases
-        Phases as plain data (``dataclasses.asdict``).
-    """
+def prepared_network(config: NetworkConfig, seed: int, phases: Sequence[Phase]) -> SpikingNetwork:
+    """Build a network as phases leave it, before its weights are loaded."""
     net = build_network(config, seed=seed)
     for phase in phases:
         put_on(net, phase, config)
     return net
 
 
-def put_on(net: SpikingNetwork, phase: Mapping[str, Any], config: NetworkConfig) -> None:
-    """Put on a network what a phase (plain data) begins with."""
-    example = torch.zeros(config.T, 1, *config.shape)
-    if phase.get("fold_batchnorm"):
-        fold_batchnorm(net, example)
-    if phase["compression"] is not None:
-        prepare(net, compression_of(phase["compression"]))
-    if phase.get("state") is not None:
-        prepare_state(net, StateConfig(**phase["state"]), example=example)
+def put_on(net: SpikingNetwork, phase: Phase, config: NetworkConfig) -> None:
+    """Put on a network what a phase begins with."""
+    apply_phase(net, phase, example=torch.zeros(config.T, 1, *config.shape))
 
 
-def compression_of(plain: Mapping[str, Any]) -> CompressionConfig:
-    """Return a compression from its plain data."""
-    tuples = {
-        "layers": tuple(plain["layers"]),
-        "layer_bits": tuple((name, bits) for name, bits in plain["layer_bits"]),
-        "layer_sparsity": tuple((name, part) for name, part in plain.get("layer_sparsity", ())),
-    }
-    return CompressionConfig(**{**plain, **tuples})
+def training_config(shared: TrainingSection, phase: Phase) -> TrainingConfig:
+    """Return how a phase is trained in a study."""
+    return TrainingConfig(
+        epochs=phase.epochs,
+        lr=phase.lr,
+        warmup_epochs=phase.warmup_epochs,
+        batch_size=shared.batch_size,
+        shift=shared.shift,
+        precision=shared.precision,
+        accelerator=shared.accelerator,
+        devices=shared.devices,
+    )
 
 
 def frame_batches(split: FrameSplit, batch_size: int) -> Iterator[torch.Tensor]:

@@ -7,25 +7,18 @@ beginning, because a training task's key is a digest of everything that decides 
 
 from __future__ import annotations
 
-from dataclasses import asdict, replace
-from typing import Any
+from dataclasses import replace
 
 from leanspike.compress import CompressionConfig, Phase, StateConfig, paper_strategy
 from leanspike.study.file import StudyFile
 from leanspike.study.points import Point, grid
+from leanspike.study.records import JsonObject, TrainRecipe, plain
 from leanspike.study.search.plan import search_plan
 from leanspike.study.task import Task, digest
 
 
 def plan(study: StudyFile, *, fingerprint: str) -> tuple[Task, ...]:
     """Return the tasks of a study, each after those it needs.
-
-    Parameters
-    ----------
-    study
-        What to try.
-    fingerprint
-        Digest of the data.
 
     Raises
     ------
@@ -54,17 +47,17 @@ def chain(study: StudyFile, point: Point, *, fingerprint: str) -> tuple[Task, ..
     common = training_identity(study, fingerprint)
     tasks: list[Task] = []
     key: str | None = None
-    done: list[dict[str, Any]] = []
+    done: tuple[JsonObject, ...] = ()
     for phase in phases(study, point):
-        done = [*done, _plain(phase)]
-        recipe = {"seed": point.seed, "phases": done}
-        train = f"train-{digest({**recipe, 'common': common})}"
+        done = (*done, _plain(phase))
+        recipe = TrainRecipe(point.seed, done)
+        train = f"train-{digest({**plain(recipe), 'common': common})}"
         tasks.append(Task(train, "train", _training_label(point, phase), key, None, recipe))
         key = train
     measure = f"measure-{point.name}-{digest({'train': key})}"
-    tasks.append(Task(measure, "measure", point.name, key, point.name, asdict(point)))
-    hardware = study.hardware.model_dump(mode="json")
-    price = f"price-{point.name}-{digest({'measure': measure, 'hardware': hardware})}"
+    tasks.append(Task(measure, "measure", point.name, key, point.name, point))
+    hardware = study.hardware
+    price = f"price-{point.name}-{digest({'measure': measure, 'hardware': plain(hardware)})}"
     tasks.append(Task(price, "price", point.name, measure, point.name, hardware))
     return tuple(tasks)
 
@@ -99,11 +92,11 @@ def phases(study: StudyFile, point: Point) -> tuple[Phase, ...]:
     return (float_phase, *(replace(phase, state=state) for phase in strategy.phases))
 
 
-def _plain(phase: Phase) -> dict[str, Any]:
+def _plain(phase: Phase) -> JsonObject:
     """Return a phase as plain data; what came later is left out where unused, so keys stay."""
-    plain = asdict(phase)
-    unused = {name for name in ("fold_batchnorm", "state") if not plain[name]}
-    return {name: value for name, value in plain.items() if name not in unused}
+    data = plain(phase)
+    unused = {name for name in ("fold_batchnorm", "state") if not data[name]}
+    return {name: value for name, value in data.items() if name not in unused}
 
 
 def base_compression(study: StudyFile) -> CompressionConfig:
@@ -132,7 +125,7 @@ def _layer_by_layer(study: StudyFile, point: Point) -> Phase:
     return replace(joint, compression=compression)
 
 
-def training_identity(study: StudyFile, fingerprint: str) -> dict[str, Any]:
+def training_identity(study: StudyFile, fingerprint: str) -> JsonObject:
     """Return what every training of a study shares: data, network, batches, precision."""
     shared = study.training.model_dump(mode="json", include={"batch_size", "shift", "precision"})
     if study.training.devices > 1:

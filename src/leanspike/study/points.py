@@ -2,26 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from leanspike.study.file import StudyFile
 
 
 @dataclass(frozen=True)
 class LayerChoice:
-    """What is done to the weights of one layer.
-
-    Attributes
-    ----------
-    name
-        The layer.
-    bits
-        Bits per weight.
-    sparsity
-        Fraction of its weights pruned.
-    """
+    """What is done to the weights of one layer: bits of each, and the fraction pruned."""
 
     name: str
     bits: int
@@ -54,12 +42,6 @@ class Point:
     seed: int
     layers: tuple[LayerChoice, ...] = ()
     number: int | None = None
-
-    @classmethod
-    def of(cls, plain: Mapping[str, Any]) -> Point:
-        """Return a point from plain data (``dataclasses.asdict``)."""
-        layers = tuple(LayerChoice(**layer) for layer in plain.get("layers", ()))
-        return cls(**{**plain, "layers": layers})
 
     @property
     def quantized(self) -> bool:

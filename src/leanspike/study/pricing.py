@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
-from typing import Any
 
 from leanspike.hardware.architecture import Architecture
-from leanspike.hardware.case import Case, network_cases
-from leanspike.hardware.cost import LayerCost
-from leanspike.hardware.search import search_cases
+from leanspike.hardware.cost import WorkloadCost
+from leanspike.hardware.price import Job, price_all
 from leanspike.hardware.semantics import Semantics
 from leanspike.hardware.workload import Workload
 from leanspike.study.file import HardwareSection, StatisticName
+from leanspike.study.records import Cost, LayerPrice, PriceResult
 
 
 @dataclass(frozen=True)
@@ -25,8 +23,6 @@ class Reading:
         Name of a preset or path of an architecture file.
     format
         Compressed format of weights and inputs, ``"none"`` for uncompressed.
-    statistic
-        Which density of the activity counts.
     flipped
         The one modelling assumption that is switched, None for the base semantics.
     """
@@ -73,73 +69,58 @@ def check_hardware(section: HardwareSection) -> None:
         Architecture.load(architecture)
 
 
-def price_point(workload: Workload, section: HardwareSection, *, quantized: bool) -> dict[str, Any]:
+def price_point(workload: Workload, section: HardwareSection, *, quantized: bool) -> PriceResult:
     """Price one measured network on every reading.
 
     Parameters
     ----------
-    workload
-        Shapes, bits and densities.
-    section
-        The accelerators and readings.
     quantized
         Whether the workload's weight bits are the network's own; otherwise weights are priced
         at the section's ``unquantized_bits``.
 
-    Returns
-    -------
-    dict
-        Plain data: per reading, energy in pJ, cycles, latency in seconds, EDP in J*s, and per
-        layer energy by component and the mapping.
+    Raises
+    ------
+    InputError
+        When a layer has no legal mapping.
     """
     if not quantized:
         workload = workload.with_weight_bits(section.unquantized_bits)
     asked = readings(section)
-    cases = [case for reading in asked for case in cases_of(workload, reading, section)]
-    # One search for all: what cases share, such as the walk over mappings, is done once.
-    found = iter(search_cases(cases, section.objective))
-    return {
-        "costs": [
-            {**asdict(reading), **_summary([next(found).cost for _ in workload.layers])}
-            for reading in asked
-        ]
-    }
+    jobs = [job_of(workload, reading, section) for reading in asked]
+    priced = price_all(jobs, section.objective)
+    return PriceResult(
+        tuple(_cost(reading, one.cost) for reading, one in zip(asked, priced, strict=True))
+    )
 
 
-def main_reading(section: HardwareSection) -> Reading:
-    """Return the reading that fronts show first and a search minimizes."""
-    return readings(section)[0]
-
-
-def cases_of(workload: Workload, reading: Reading, section: HardwareSection) -> list[Case]:
-    """Return what the mapping search takes, for every layer of a workload in one reading."""
+def job_of(workload: Workload, reading: Reading, section: HardwareSection) -> Job:
+    """Return what prices a workload in one reading."""
     rules = Semantics.preset(section.semantics)
     if reading.flipped is not None:
         rules = rules.flipped(reading.flipped)
     # The hardware room calls the uncompressed format U.
     innermost = "U" if reading.format == "none" else reading.format
-    chip = Architecture.load(reading.architecture).with_formats(innermost)
-    return network_cases(workload.layers, chip, rules, statistic=reading.statistic)
+    chip = Architecture.load(reading.architecture)
+    return Job(workload, chip, rules, innermost, reading.statistic)
 
 
-def _summary(layers: Sequence[LayerCost]) -> dict[str, Any]:
-    energy = sum(layer.energy_pj for layer in layers)
-    latency = sum(layer.latency_s for layer in layers)
-    return {
-        "energy_pj": energy,
-        "cycles": sum(layer.cycles for layer in layers),
-        "latency_s": latency,
-        "edp_js": energy * 1e-12 * latency,
-        "layers": [
-            {
-                "name": layer.name,
-                "energy_pj": layer.energy_pj,
-                "cycles": layer.cycles,
-                "computes": layer.computes["actual"],
-                "components": layer.energy_by("component"),
-                "mapping": layer.mapping.to_text(),
-                **({"notes": list(layer.notes)} if layer.notes else {}),
-            }
-            for layer in layers
-        ],
-    }
+def _cost(reading: Reading, cost: WorkloadCost) -> Cost:
+    return Cost(
+        **asdict(reading),
+        energy_pj=cost.energy_pj,
+        cycles=cost.cycles,
+        latency_s=cost.latency_s,
+        edp_js=cost.edp_js,
+        layers=tuple(
+            LayerPrice(
+                layer.name,
+                layer.energy_pj,
+                layer.cycles,
+                layer.computes["actual"],
+                layer.energy_by("component"),
+                tuple(layer.mapping.to_text()),
+                tuple(layer.notes),
+            )
+            for layer in cost.layers
+        ),
+    )

@@ -7,22 +7,22 @@ import platform
 import subprocess
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
 
 import leanspike
+from leanspike.study.records import Provenance
 
 _PACKAGES = ("torch", "lightning", "numpy", "numba", "tonic", "optuna")
 
 
-def provenance() -> dict[str, Any]:
+def provenance() -> Provenance:
     """Return versions of what computes, the source's git revision, and the machine."""
-    return {
-        "leanspike": leanspike.__version__,
-        "git": git_revision(),
-        "python": platform.python_version(),
-        "packages": {name: found for name in _PACKAGES if (found := _version(name))},
-        "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
-    }
+    return Provenance(
+        leanspike=leanspike.__version__,
+        git=git_revision(),
+        python=platform.python_version(),
+        packages={name: found for name in _PACKAGES if (found := _version(name))},
+        machine=f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
+    )
 
 
 def git_revision() -> str | None:

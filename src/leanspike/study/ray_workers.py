@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from leanspike.errors import InputError
@@ -15,8 +14,8 @@ from leanspike.study.progress import StudyProgress
 from leanspike.study.runner import Outcome
 from leanspike.study.store import Store
 
-#: How often the process that started the workers looks how far they are.
-LOOK_SECONDS = 1.0
+#: How often the process that started the workers asks how far they are.
+REFRESH_SECONDS = 1.0
 
 
 @dataclass(frozen=True)
@@ -50,7 +49,7 @@ class RayCluster:
 
 @contextmanager
 def ray_workers(
-    cluster: RayCluster, *, out: Path, storage: str | None, retries: int
+    cluster: RayCluster, work: Callable[..., object], *arguments: object
 ) -> Iterator[Sequence[Any]]:
     """Start a study's workers on a Ray cluster; give what Ray knows them by.
 
@@ -60,10 +59,8 @@ def ray_workers(
 
     Parameters
     ----------
-    cluster
-        Where, and how many.
-    out, storage, retries
-        As in :func:`leanspike.study.study.join_study`; every node sees both.
+    work, arguments
+        What each worker calls on its node.
 
     Raises
     ------
@@ -89,10 +86,8 @@ def ray_workers(
         remote = ray.remote(
             num_cpus=cluster.cpus, num_gpus=cluster.gpus, max_retries=-1,
             scheduling_strategy="SPREAD",
-        )(_work)  # fmt: skip
-        started = [
-            remote.remote(str(out.resolve()), storage, retries, cluster.cpus) for _ in range(count)
-        ]
+        )(work)  # fmt: skip
+        started = [remote.remote(*arguments) for _ in range(count)]
         try:
             yield started
         except BaseException:
@@ -122,9 +117,9 @@ def watch(store: Store, workers: Sequence[Any], progress: StudyProgress) -> Outc
         progress.done(counts.get("done", 0), sum(counts.values()))
         if not left:
             return Outcome(counts, tuple(store.failures()))
-        ended, left = ray.wait(left, num_returns=len(left), timeout=LOOK_SECONDS)
+        ended, left = ray.wait(left, num_returns=len(left), timeout=REFRESH_SECONDS)
         ray.get(ended)
-        time.sleep(LOOK_SECONDS if left else 0)
+        time.sleep(REFRESH_SECONDS if left else 0)
 
 
 def _room(resources: dict[str, float], cluster: RayCluster) -> int:
@@ -139,17 +134,3 @@ def _room(resources: dict[str, float], cluster: RayCluster) -> int:
             where=f"--ray {cluster.address}",
         )
     return count
-
-
-def _work(out: str, storage: str | None, retries: int, cpus: float) -> dict[str, int]:
-    """Be a worker: runs on the cluster."""
-    import io
-
-    import torch
-
-    from leanspike.study.progress import PlainProgress
-    from leanspike.study.study import join_study
-
-    torch.set_num_threads(max(1, int(cpus)))
-    quiet = PlainProgress(io.StringIO())
-    return join_study(Path(out), storage=storage, retries=retries, progress=quiet).counts

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -18,23 +18,29 @@ from leanspike.study.database import (
     study_table,
     task_table,
 )
-from leanspike.study.point_result import PointResult, point_result
+from leanspike.study.file import StudyFile
+from leanspike.study.point_result import PointResult
+from leanspike.study.points import Point
+from leanspike.study.records import (
+    MeasureResult,
+    PriceResult,
+    Provenance,
+    StudyData,
+    Trial,
+    read,
+)
 from leanspike.study.search.plan import options_of
 from leanspike.study.search.section import SearchSection
 from leanspike.study.search.table import Choices
-from leanspike.study.search.trial import Trial
+from leanspike.study.task import Proposal
 
 
 @dataclass(frozen=True)
 class SearchRecord:
-    """What a search looked at.
+    """What a search tried.
 
     Attributes
     ----------
-    section
-        What it was asked for.
-    choices
-        What it chose from.
     trials
         Its candidates in order, trained or not; a trained one's point has the same number.
     """
@@ -50,18 +56,8 @@ class Results:
 
     Attributes
     ----------
-    where
-        Its database.
-    file
-        The study file as plain data.
-    data
-        Name, fingerprint and sizes of the data.
-    provenance
-        Versions, source revision, machine.
     points
         Those that are measured, in the plan's order.
-    planned
-        How many points the study has.
     failures
         Label and error of each task that failed for good.
     search
@@ -69,9 +65,9 @@ class Results:
     """
 
     where: str
-    file: Mapping[str, Any]
-    data: Mapping[str, Any]
-    provenance: Mapping[str, Any]
+    file: StudyFile
+    data: StudyData
+    provenance: Provenance
     points: tuple[PointResult, ...]
     planned: int
     failures: tuple[tuple[str, str], ...]
@@ -80,7 +76,7 @@ class Results:
     @property
     def name(self) -> str:
         """The study's name."""
-        return str(self.file["name"])
+        return self.file.name
 
     @cached_property
     def priced(self) -> tuple[PointResult, ...]:
@@ -115,37 +111,46 @@ class Results:
             engine.dispose()
         if study is None:
             raise InputError("the study in it was never begun", where=shown(where))
-        prices = {r.needs: r.result for r in rows if r.kind == "price" and r.state == "done"}
-        measured = [r for r in rows if r.kind == "measure" and r.state == "done"]
+        place = shown(where)
+        file = read(StudyFile, study.file, where=place)
+        done = [row for row in rows if row.state == "done"]
+        prices = {
+            row.needs: read(PriceResult, row.result, where=f"{place}, {row.key}")
+            for row in done
+            if row.kind == "price"
+        }
         return cls(
             where=str(where),
-            file=study.file,
-            data=study.data,
-            provenance=study.provenance,
+            file=file,
+            data=read(StudyData, study.data, where=place),
+            provenance=read(Provenance, study.provenance, where=place),
             points=tuple(
-                point_result(
-                    row.recipe,
-                    {**row.result, "key": row.key, "seconds": row.seconds},
-                    prices.get(row.key),
-                    unquantized_bits=study.file["hardware"]["unquantized_bits"],
+                PointResult(
+                    key=row.key,
+                    point=read(Point, row.recipe, where=f"{place}, {row.key}"),
+                    measured=read(MeasureResult, row.result, where=f"{place}, {row.key}"),
+                    unquantized_bits=file.hardware.unquantized_bits,
+                    costs=prices[row.key].costs if row.key in prices else (),
+                    seconds=row.seconds,
                 )
-                for row in measured
+                for row in done
+                if row.kind == "measure"
             ),
             planned=sum(row.kind == "measure" for row in rows),
             failures=tuple(
                 (f"{row.kind} {row.label}", str(row.error)) for row in rows if row.state == "failed"
             ),
-            search=_search(study.file, rows),
-        )  # fmt: skip
+            search=_search(file, done, where=place),
+        )
 
 
-def _search(file: Mapping[str, Any], rows: Sequence[Any]) -> SearchRecord | None:
-    proposed = [row.result for row in rows if row.kind == "propose" and row.state == "done"]
-    if not proposed:
+def _search(file: StudyFile, done: Sequence[sa.Row[Any]], *, where: str) -> SearchRecord | None:
+    proposed = [row for row in done if row.kind == "propose"]
+    if not proposed or file.search is None:
         return None
-    section = SearchSection(**file["search"])
+    last = read(Proposal, proposed[-1].result, where=f"{where}, {proposed[-1].key}")
     return SearchRecord(
-        section=section,
-        choices=Choices(tuple(proposed[-1]["layers"]), options_of(section)),
-        trials=tuple(Trial.of(plain) for plain in proposed[-1]["trials"]),
+        section=file.search,
+        choices=Choices(last.layers, options_of(file.search)),
+        trials=last.trials,
     )

@@ -6,26 +6,37 @@ import errno
 import sqlite3
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 from leanspike.errors import InputError
 from leanspike.study.progress import StudyProgress
+from leanspike.study.records import Lookup
 from leanspike.study.store import Store, worker_name
-from leanspike.study.task import Task
+from leanspike.study.task import Result, Task
 
 BEAT_SECONDS = 10.0
 #: How often an idle worker looks whether another's task is finished.
 POLL_SECONDS = 0.5
 
 
+class Epoch(Protocol):
+    """An epoch of a training (``leanspike.training.EpochRecord``)."""
+
+    @property
+    def epoch(self) -> int:
+        """Counted from 0."""
+
+
+EpochReport = Callable[[Epoch], None]
+
+
 class Bench(Protocol):
     """What does tasks: :class:`leanspike.study.workbench.Workbench`, or a stand-in in tests."""
 
-    def run(self, task: Task, *, result_of: Any, on_epoch: Any) -> dict[str, Any]:
+    def run(self, task: Task, *, result_of: Lookup, on_epoch: EpochReport) -> Result:
         """Do one task and return its result."""
 
 
@@ -81,7 +92,7 @@ def _do(
 ) -> None:
     started = time.monotonic()
 
-    def on_epoch(record: Any) -> None:
+    def on_epoch(record: Epoch) -> None:
         store.progressed(task.key)
         progress.doing(f"{task.kind} {task.label}, epoch {record.epoch + 1}")
 
@@ -145,8 +156,3 @@ def _beating(store: Store, key: str, me: str) -> Iterator[None]:
     finally:
         stop.set()
         thread.join()
-
-
-def database_of(folder: Path) -> Path:
-    """Return the database file of a study's folder."""
-    return folder / "study.db"

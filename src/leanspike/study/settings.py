@@ -19,12 +19,8 @@ class Spread:
 
     Attributes
     ----------
-    mean
-        Mean over seeds.
     deviation
         Sample standard deviation over seeds; 0 for one seed, where nothing is known of it.
-    count
-        Number of seeds.
 
     >>> Spread.of([1.0, 3.0])
     Spread(mean=2.0, deviation=1.4142135623730951, count=2)
@@ -50,12 +46,8 @@ class Setting:
 
     Attributes
     ----------
-    name
-        Strategy, bits and pruning.
     point
         Its first point; the seed means nothing.
-    results
-        One per seed.
     """
 
     name: str

@@ -39,16 +39,10 @@ def slurm_script(
 
     Parameters
     ----------
-    name
-        Of the job.
     begin
         The command line that begins the study (``leanspike study ...``), without ``--slurm``.
     out, storage
         Folder and database; every node must see both.
-    jobs
-        How many jobs.
-    cpus
-        Cores per job.
     wait
         For how many seconds a job waits for the first one to begin the study.
     """

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
@@ -24,10 +24,18 @@ from leanspike.study.database import (
     task_table,
 )
 from leanspike.study.file import StudyFile
-from leanspike.study.store_plan import check_same, count_loss, grow, put_plan, settled
-from leanspike.study.task import Task
+from leanspike.study.records import JsonObject, Provenance, Record, StudyData, plain, read
+from leanspike.study.store_plan import (
+    check_same,
+    count_loss,
+    grow,
+    put_plan,
+    read_task,
+    settled,
+)
+from leanspike.study.task import Proposal, Result, Task
 
-Result = TypeVar("Result")
+Found = TypeVar("Found")
 
 #: A task whose worker has not been heard of for so long is taken to be abandoned.
 STALE_SECONDS = 120.0
@@ -50,8 +58,6 @@ class Store:
     ----------
     where
         The database file, or a PostgreSQL address.
-    create
-        Make the database where there is none.
     clock
         Seconds since the epoch; replaced in tests.
     patience
@@ -82,7 +88,7 @@ class Store:
         """Let go of the database."""
         self._engine.dispose()
 
-    def _transact(self, do: Callable[[sa.Connection], Result]) -> Result:
+    def _transact(self, do: Callable[[sa.Connection], Found]) -> Found:
         """Do something in one transaction; a database server that is gone is waited for."""
         until = time.monotonic() + self._patience
         while True:
@@ -105,8 +111,8 @@ class Store:
         study: StudyFile,
         tasks: Sequence[Task],
         *,
-        data: Mapping[str, Any],
-        provenance: Mapping[str, Any],
+        data: StudyData,
+        provenance: Provenance,
     ) -> None:
         """Put the plan into the database; what an earlier run finished stays finished.
 
@@ -120,22 +126,20 @@ class Store:
         """
 
         def put(connection: sa.Connection) -> None:
-            values = {"file": study.plain(), "data": dict(data), "provenance": dict(provenance)}
+            values = {"file": study.plain(), "data": plain(data), "provenance": plain(provenance)}
             row = connection.execute(sa.select(study_table)).first()
             if row is None:
                 fresh = {"id": 1, "schema": SCHEMA, "created": self._clock(), **values}
                 connection.execute(sa.insert(study_table).values(fresh))
             else:
-                check_same(row, values, where=shown(self.where))
-                self._check_alone(connection, row.file, values["file"])
+                check_same(row, study, data, where=shown(self.where))
+                self._check_alone(connection, row.file, study.plain())
                 connection.execute(sa.update(study_table).values(values))
             put_plan(connection, tasks)
 
         self._transact(put)
 
-    def _check_alone(
-        self, connection: sa.Connection, before: Mapping[str, Any], now: Mapping[str, Any]
-    ) -> None:
+    def _check_alone(self, connection: sa.Connection, before: JsonObject, now: JsonObject) -> None:
         """Refuse to change the plan under workers that are at work on another."""
         section = next((key for key in now if before.get(key) != now[key]), None)
         if section is None:
@@ -171,7 +175,7 @@ class Store:
                 .values(state="running", worker=worker, beat=self._clock())
             )
             if self._change(take):
-                return Task(row.key, row.kind, row.label, row.needs, row.point, row.recipe)
+                return read_task(row, where=shown(self.where))
         return None
 
     def beat(self, key: str, worker: str) -> None:
@@ -183,14 +187,14 @@ class Store:
         forget = sa.delete(loss_table).where(loss_table.c.key == key)
         self._transact(lambda connection: connection.execute(forget))
 
-    def finish(self, key: str, worker: str, result: Mapping[str, Any], *, seconds: float) -> bool:
+    def finish(self, key: str, worker: str, result: Result, *, seconds: float) -> bool:
         """Keep a task's result; False where the task was taken away meanwhile.
 
         Tasks that the result names as ``grown`` come into the plan with it.
         """
         values = {
             "state": "done",
-            "result": dict(result),
+            "result": plain(result),
             "seconds": seconds,
             "finished": self._clock(),
             "error": None,
@@ -199,7 +203,8 @@ class Store:
         def put(connection: sa.Connection) -> bool:
             if connection.execute(_held(key, worker).values(values)).rowcount != 1:
                 return False
-            grow(connection, [result])
+            if isinstance(result, Proposal):
+                grow(connection, result.grown)
             return True
 
         return self._transact(put)
@@ -268,20 +273,27 @@ class Store:
         select = sa.select(task_table.c.key).where(task_table.c.state == "done")
         return set(self._transact(lambda connection: connection.scalars(select).all()))
 
-    def result(self, key: str) -> dict[str, Any]:
-        """Return the result of a task that is done."""
+    def result(self, key: str, kind: type[Record], /) -> Record | None:
+        """Return the result of a task as the record that it is; None where it is not done.
+
+        Raises
+        ------
+        InputError
+            When it is no such record.
+        """
         select = sa.select(task_table.c.result).where(task_table.c.key == key)
-        return dict(self._transact(lambda connection: connection.scalar(select)) or {})
+        stored = self._transact(lambda connection: connection.scalar(select))
+        return None if stored is None else read(kind, stored, where=f"{shown(self.where)}, {key}")
 
     def checkpoints(self) -> list[str]:
         """Return the checkpoints of the plan's trainings that are done, as kept in the folder."""
-        select = sa.select(task_table.c.result).where(
+        select = sa.select(task_table.c.result["checkpoint"].as_string()).where(
             task_table.c.position.is_not(None),
             task_table.c.kind == "train",
             task_table.c.state == "done",
         )
-        rows = self._transact(lambda connection: connection.scalars(select).all())
-        return [str(result["checkpoint"]) for result in rows if "checkpoint" in result]
+        found = self._transact(lambda connection: connection.scalars(select).all())
+        return [path for path in found if path is not None]
 
     def failures(self) -> list[tuple[str, str]]:
         """Return label and error of every task of the plan that failed for good."""

@@ -2,40 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict
+from collections.abc import Sequence
 from typing import Any
 
 import sqlalchemy as sa
 
 from leanspike.errors import InputError
 from leanspike.study.database import loss_table, task_table
-from leanspike.study.task import Task
+from leanspike.study.file import StudyFile
+from leanspike.study.records import StudyData, plain, read
+from leanspike.study.task import Proposal, Task
 
 
-def check_same(row: Any, values: Mapping[str, Any], *, where: str) -> None:
-    """Refuse to go on with a study on other data, or with another network or training.
+def read_task(row: sa.Row[Any], *, where: str) -> Task:
+    """Return a row of the tasks' table as a task.
 
-    Parameters
-    ----------
-    row
-        The study's row.
-    values
-        ``file`` and ``data`` as they are now.
-    where
-        Named in the error.
+    Raises
+    ------
+    InputError
+        When its recipe cannot be read.
     """
-    if row.data["fingerprint"] != values["data"]["fingerprint"]:
+    columns = ("key", "kind", "label", "needs", "point", "recipe")
+    stored = {name: row._mapping[name] for name in columns}
+    return read(Task, stored, where=f"{where}, {row.key}")
+
+
+def check_same(row: sa.Row[Any], study: StudyFile, data: StudyData, *, where: str) -> None:
+    """Refuse to go on with a study on other data, or with another network or training."""
+    if row.data["fingerprint"] != data.fingerprint:
         raise InputError(
             f"holds a study on other data ({row.data['name']}, "
-            f"fingerprint {row.data['fingerprint'][:12]}, "
-            f"now {values['data']['fingerprint'][:12]})",
+            f"fingerprint {row.data['fingerprint'][:12]}, now {data.fingerprint[:12]})",
             where=where,
             remedy="Choose another --out",
         )
+    now = study.plain()
     for section in ("network", "training"):
         for key, found in row.file[section].items():
-            wanted = values["file"][section].get(key)
+            wanted = now[section].get(key)
             if wanted != found:
                 raise InputError(
                     f"holds a study with {section}.{key} {found!r}, the file now says {wanted!r}",
@@ -53,21 +57,22 @@ def put_plan(connection: sa.Connection, tasks: Sequence[Task]) -> None:
         task_table.c.key.in_(proposals), task_table.c.state == "done"
     )
     results = {row.key: row.result for row in connection.execute(done)}
-    grow(connection, [results[key] for key in proposals if key in results])
+    for key in proposals:
+        if key in results:
+            grow(connection, read(Proposal, results[key], where=key).grown)
     failed = sa.update(task_table).where(task_table.c.state == "failed")
     connection.execute(failed.values(state="waiting", attempts=0, error=None))
     connection.execute(sa.delete(loss_table))
 
 
-def grow(connection: sa.Connection, results: Iterable[Mapping[str, Any]]) -> None:
-    """Add the tasks that results name as ``grown`` to the end of the plan."""
-    tasks = [Task(**plain) for result in results for plain in result.get("grown", ())]
+def grow(connection: sa.Connection, tasks: Sequence[Task]) -> None:
+    """Add tasks to the end of the plan."""
     if tasks:
         last = connection.scalar(sa.select(sa.func.max(task_table.c.position)))
         _place(connection, tasks, first=int(last or 0) + 1)
 
 
-def settled(connection: sa.Connection, proposal: Any) -> bool:
+def settled(connection: sa.Connection, proposal: sa.Row[Any]) -> bool:
     """Tell whether all that the proposal before this one added is done, or failed for good."""
     before = sa.select(task_table.c.result).where(task_table.c.key == proposal.needs)
     grown = (connection.scalar(before) or {}).get("grown", ())
@@ -100,5 +105,5 @@ def _place(connection: sa.Connection, tasks: Sequence[Task], *, first: int) -> N
             change = sa.update(task_table).where(task_table.c.key == task.key)
             connection.execute(change.values(position=position))
         else:
-            row = {**asdict(task), "position": position, "state": "waiting", "attempts": 0}
+            row = {**plain(task), "position": position, "state": "waiting", "attempts": 0}
             connection.execute(sa.insert(task_table).values(row))

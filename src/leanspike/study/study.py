@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import time
 from pathlib import Path
-from typing import Any
 
+import torch
 import yaml
 
 from leanspike.errors import InputError
@@ -18,11 +19,12 @@ from leanspike.study.networks import load_study_data
 from leanspike.study.plan import plan
 from leanspike.study.pricing import check_hardware
 from leanspike.study.processes import cores_shared_by, further_workers, usual_jobs, worker_line
-from leanspike.study.progress import StudyProgress
+from leanspike.study.progress import PlainProgress, StudyProgress
 from leanspike.study.progress import progress as default_progress
 from leanspike.study.provenance import provenance
 from leanspike.study.ray_workers import RayCluster, ray_workers
 from leanspike.study.ray_workers import watch as watch_workers
+from leanspike.study.records import StudyData
 from leanspike.study.results import Results
 from leanspike.study.runner import Outcome, work
 from leanspike.study.store import Store
@@ -46,8 +48,6 @@ def run_study(
 
     Parameters
     ----------
-    study
-        What to try.
     out
         The study's folder; made when absent.
     storage
@@ -90,7 +90,7 @@ def run_study(
         check_folder(store, out)
         watch.follow(where)
         if ray is not None:
-            on_ray = ray_workers(ray, out=out, storage=storage, retries=retries)
+            on_ray = ray_workers(ray, _work_on_ray, out.resolve(), storage, retries, ray.cpus)
             with watch, shown_meanwhile(where), on_ray as workers:
                 watch_workers(store, workers, watch)
         else:
@@ -135,12 +135,12 @@ def join_study(
     watch = progress or default_progress()
     where = storage or out / "study.db"
     known = _begun(where, wait)
-    study = StudyFile(**known.file)
+    study = known.file
     data = load_study_data(study.data)
-    if data.fingerprint != known.data["fingerprint"]:
+    if data.fingerprint != known.data.fingerprint:
         raise InputError(
             f"fingerprint {data.fingerprint[:12]}, the study's data has "
-            f"{known.data['fingerprint'][:12]}",
+            f"{known.data.fingerprint[:12]}",
             where=f"data {study.data.source}",
             remedy="Every worker needs the same recordings",
         )
@@ -153,6 +153,13 @@ def join_study(
             return work(store, Workbench(study, data, out), progress=watch, retries=retries)
     finally:
         store.close()
+
+
+def _work_on_ray(out: Path, storage: str | None, retries: int, cpus: float) -> dict[str, int]:
+    """Be a worker: runs on the cluster."""
+    torch.set_num_threads(max(1, int(cpus)))
+    quiet = PlainProgress(io.StringIO())
+    return join_study(out, storage=storage, retries=retries, progress=quiet).counts
 
 
 def check_folder(store: Store, out: Path) -> None:
@@ -188,12 +195,6 @@ def _begun(where: str | Path, wait: float) -> Results:
             time.sleep(min(2.0, wait))
 
 
-def _described(data: FrameData) -> dict[str, Any]:
-    return {
-        "name": data.name,
-        "fingerprint": data.fingerprint,
-        "classes": data.classes,
-        "shape": list(data.shape),
-        "T": data.T,
-        "recordings": [len(data.train), len(data.validation), len(data.test)],
-    }
+def _described(data: FrameData) -> StudyData:
+    sizes = (len(data.train), len(data.validation), len(data.test))
+    return StudyData(data.name, data.fingerprint, data.classes, data.shape, data.T, sizes)

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from leanspike.study.pareto import on_front
-from leanspike.study.point_result import Cost, PointResult
+from leanspike.hardware.pareto import on_front
+from leanspike.study.point_result import PointResult
+from leanspike.study.records import Cost
 from leanspike.study.results import Results
 from leanspike.study.settings import Setting, Spread, settings
 
@@ -32,10 +33,8 @@ class MainReading:
     @classmethod
     def of(cls, results: Results) -> MainReading:
         """Return the main reading of a study."""
-        hardware = results.file["hardware"]
-        return cls(
-            hardware["architectures"][0], hardware["formats"][0], hardware["statistics"][0]
-        )  # fmt: skip
+        hardware = results.file.hardware
+        return cls(hardware.architectures[0], hardware.formats[0], hardware.statistics[0])
 
     def cost(self, result: PointResult) -> Cost:
         """Return a priced point's cost in this reading."""
@@ -51,10 +50,6 @@ class Row:
 
     Attributes
     ----------
-    setting
-        Its points.
-    accuracy
-        Test accuracy over seeds.
     energy_pj, edp_js, latency_s
         In the main reading, over seeds.
     stored_bits, sparsity
@@ -73,7 +68,7 @@ class Row:
     best: bool
 
 
-def rows(results: Results) -> tuple[Row, ...]:
+def setting_rows(results: Results) -> tuple[Row, ...]:
     """Return a row for each setting that is priced, the least energy first."""
     main = MainReading.of(results)
     groups = settings(results.priced)
@@ -108,7 +103,7 @@ def short_table(results: Results) -> str:
             f"{row.stored_bits.mean / 8000:.2f}",
             f"{100 * row.sparsity.mean:.1f}",
         ]
-        for row in rows(results)
+        for row in setting_rows(results)
     ]
     left_out = results.priced[0].left_out if results.priced else []
     return "\n".join([aligned([head, *body], left=2), *left_out])

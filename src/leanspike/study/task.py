@@ -1,4 +1,4 @@
-"""A piece of a study's work."""
+"""A piece of a study's work, what it is asked and what comes of it."""
 
 from __future__ import annotations
 
@@ -6,9 +6,34 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
+
+from pydantic import JsonValue, ValidationInfo, field_validator
+
+from leanspike.study.file import HardwareSection
+from leanspike.study.points import Point
+from leanspike.study.records import (
+    ExploreRecipe,
+    ExploreResult,
+    MeasureResult,
+    PriceResult,
+    ProposeRecipe,
+    TrainRecipe,
+    TrainResult,
+    Trial,
+    read,
+)
 
 Kind = Literal["train", "measure", "price", "explore", "propose"]
+#: What a task is asked, by its kind.
+Recipe = TrainRecipe | Point | HardwareSection | ExploreRecipe | ProposeRecipe
+RECIPES: dict[Kind, type[Recipe]] = {
+    "train": TrainRecipe,
+    "measure": Point,
+    "price": HardwareSection,
+    "explore": ExploreRecipe,
+    "propose": ProposeRecipe,
+}
 
 
 @dataclass(frozen=True)
@@ -22,15 +47,11 @@ class Task:
     kind
         What is done. To propose is to add the search's next candidates to the plan; it is ready
         once all that the proposal before it added (``grown`` in its result) is done or failed.
-    label
-        What people read.
     needs
         Key of the task whose result this one starts from; None for float networks.
     point
         Name of the point that a measurement or price belongs to; None for trainings, which
         points share.
-    recipe
-        Everything else that decides the outcome, as plain data.
     """
 
     key: str
@@ -38,10 +59,27 @@ class Task:
     label: str
     needs: str | None
     point: str | None
-    recipe: dict[str, Any]
+    recipe: Recipe
+
+    @field_validator("recipe", mode="before")
+    @classmethod
+    def _of_its_kind(cls, stored: object, info: ValidationInfo) -> Recipe:
+        return read(RECIPES[info.data["kind"]], stored, where="recipe")
 
 
-def digest(content: Mapping[str, Any]) -> str:
+@dataclass(frozen=True)
+class Proposal:
+    """The result of a search's turn: layers, all candidates so far, and the tasks it adds."""
+
+    layers: tuple[str, ...]
+    trials: tuple[Trial, ...]
+    grown: tuple[Task, ...] = ()
+
+
+Result = TrainResult | MeasureResult | PriceResult | ExploreResult | Proposal
+
+
+def digest(content: Mapping[str, JsonValue]) -> str:
     """Return 12 hexadecimal digits that stand for plain data.
 
     >>> digest({"a": 1, "b": 2}) == digest({"b": 2, "a": 1})

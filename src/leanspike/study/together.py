@@ -1,7 +1,4 @@
-"""One training on several devices: torchrun starts a process for each.
-
-``python -m leanspike.study.together FOLDER FILE`` is one of these processes.
-"""
+"""One training on several devices: torchrun starts a process for each."""
 
 from __future__ import annotations
 
@@ -10,54 +7,58 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import IO, Any, cast
+from typing import IO, cast
 
 from leanspike.files import write_whole
 from leanspike.study.file import StudyFile
 from leanspike.study.processes import share_of_cores
-from leanspike.study.task import Task
+from leanspike.study.records import TrainRecipe, TrainResult, plain, read
 from leanspike.training import EpochRecord
 
 #: Begins a line that tells of an epoch.
 _EPOCH = "epoch "
 
+EpochReport = Callable[[EpochRecord], None]
+Train = Callable[[str, TrainRecipe, TrainResult | None, EpochReport], TrainResult]
+
+
+@dataclass(frozen=True)
+class _Order:
+    """What the processes read."""
+
+    study: StudyFile
+    key: str
+    recipe: TrainRecipe
+    parent: TrainResult | None
+
 
 def train_together(
     study: StudyFile,
     folder: Path,
-    task: Task,
-    parent: Mapping[str, Any] | None,
+    key: str,
+    recipe: TrainRecipe,
+    parent: TrainResult | None,
     *,
-    on_epoch: Callable[[EpochRecord], None],
+    on_epoch: EpochReport,
 ) -> None:
     """Do a training task in as many processes as the study wants devices.
-
-    Parameters
-    ----------
-    study, folder
-        The study and its folder.
-    task, parent
-        The training, and the result of the one it starts from.
-    on_epoch
-        Called after every epoch.
 
     Raises
     ------
     RuntimeError
         With what went wrong in one of the processes.
     """
-    file = folder / "trainings" / task.key / "together.json"
-    what = {"study": study.plain(), "task": asdict(task), "parent": parent}
-    write_whole(file, json.dumps(what), parents=True)
+    file = folder / "trainings" / key / "together.json"
+    write_whole(file, json.dumps(plain(_Order(study, key, recipe, parent))), parents=True)
 
     def on_line(line: str) -> None:
         if line.startswith(_EPOCH):
             on_epoch(EpochRecord(**json.loads(line.removeprefix(_EPOCH))))
 
-    line = [sys.executable, "-m", "leanspike.study.together", str(folder), str(file)]
+    line = [sys.executable, "-m", "leanspike.study.workbench", str(folder), str(file)]
     run_ranks(line, study.training.devices, on_line=on_line)
     file.unlink()
 
@@ -106,21 +107,17 @@ def run_ranks(
             ranks.wait()
 
 
-def _be_one_of_them(folder: Path, file: Path) -> None:
-    from leanspike.study.networks import load_study_data
-    from leanspike.study.workbench import Workbench
-
-    what = json.loads(file.read_text(encoding="utf-8"))
-    study = StudyFile(**what["study"])
-    bench = Workbench(study, load_study_data(study.data), folder)
-
-    def tell(record: EpochRecord) -> None:
-        print(_EPOCH + json.dumps(asdict(record)), flush=True)
-
-    bench.train(Task(**what["task"]), what["parent"], tell)
-
-
-if __name__ == "__main__":
+def as_rank(file: Path, trains: Callable[[StudyFile], Train]) -> None:
+    """Be one of the processes: train as the file says, and print a line for every epoch."""
     from torch.distributed.elastic.multiprocessing.errors import record
 
-    record(_be_one_of_them)(Path(sys.argv[1]), Path(sys.argv[2]))
+    def train() -> None:
+        order = read(_Order, json.loads(file.read_text(encoding="utf-8")), where=str(file))
+
+        def report(epoch: EpochRecord) -> None:
+            print(_EPOCH + json.dumps(asdict(epoch)), flush=True)
+
+        trains(order.study)(order.key, order.recipe, order.parent, report)
+
+    # torchrun hands on what is raised in there.
+    record(train)()

@@ -1,4 +1,4 @@
-"""Looking at a study that runs: what is done, what runs where, how long it will take."""
+"""Watching a study that runs: what is done, what runs where, how long it will take."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 from leanspike.study.database import open_database, saying_what_is_wrong, task_table
 from leanspike.study.results import Results
-from leanspike.study.table import Row, rows
+from leanspike.study.table import Row, setting_rows
 
 #: The front is read anew at most so often, and at most for this share of the time.
 FRONT_SECONDS = 2.0
@@ -25,10 +25,6 @@ class Running:
 
     Attributes
     ----------
-    worker
-        Host and process number.
-    task
-        What it does.
     quiet
         Seconds since it was last heard of.
     """
@@ -44,10 +40,6 @@ class Snapshot:
 
     Attributes
     ----------
-    done, failed, total
-        Tasks of the plan.
-    running
-        Tasks at work, by worker.
     seconds_left
         Estimate for what is left, None while nothing comparable is done.
     """
@@ -61,11 +53,6 @@ class Snapshot:
 
 class Watcher:
     """Reads a study's database beside its workers; never writes.
-
-    Parameters
-    ----------
-    where
-        The database file, or a PostgreSQL address.
 
     Raises
     ------
@@ -119,7 +106,7 @@ class Watcher:
         if now >= self._next and self._count_priced() != self._priced:
             results = Results.load(self._where)
             self._priced = len(results.priced)
-            self._front = tuple(row for row in rows(results) if row.best)
+            self._front = tuple(row for row in setting_rows(results) if row.best)
             took = time.monotonic() - now
             self._next = now + max(FRONT_SECONDS, took / FRONT_SHARE)
         return self._front
@@ -141,20 +128,21 @@ def seconds_left(tasks: Sequence[Any], *, workers: int) -> float | None:
     ----------
     tasks
         Rows with kind, state, seconds and recipe.
-    workers
-        How many share the work.
     """
-    pace: dict[str, float] = {}
+    unit_seconds: dict[str, float] = {}
     for kind in {task.kind for task in tasks}:
         done = [task for task in tasks if task.kind == kind and task.state == "done"]
         took = sum(task.seconds or 0.0 for task in done)
         if done:
-            pace[kind] = took / sum(_size(task) for task in done)
+            unit_seconds[kind] = took / sum(_size(task) for task in done)
     left = [task for task in tasks if task.state in ("waiting", "running")]
-    if any(task.kind not in pace for task in left if task.kind == "train") or not pace:
+    if (
+        any(task.kind not in unit_seconds for task in left if task.kind == "train")
+        or not unit_seconds
+    ):
         return None
     share = {"waiting": 1.0, "running": 0.5}
-    work = sum(pace.get(task.kind, 0.0) * _size(task) * share[task.state] for task in left)
+    work = sum(unit_seconds.get(task.kind, 0.0) * _size(task) * share[task.state] for task in left)
     return work / workers
 
 

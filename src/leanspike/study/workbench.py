@@ -1,43 +1,62 @@
-"""Doing a study's tasks: train a phase, measure a trained network, price a measurement."""
+"""Doing a study's tasks: train a phase, measure a trained network, price a measurement.
+
+``python -m leanspike.study.workbench FOLDER FILE`` is one of several processes of one training.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable, Mapping
-from dataclasses import asdict
+import sys
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TypeVar
 
 import torch
+from pydantic import TypeAdapter
 from safetensors.torch import load_file
 
 from leanspike.activity import measure
-from leanspike.compress import Summary, summary
+from leanspike.compress import Phase, Summary, summary
 from leanspike.events import FrameData
 from leanspike.hardware.workload import Workload
 from leanspike.nn import SpikingNetwork
-from leanspike.study.file import HardwareSection, StudyFile
+from leanspike.study.file import StudyFile
 from leanspike.study.networks import (
     frame_batches,
+    load_study_data,
     network_config,
     prepared_network,
     put_on,
     right_by_recording,
+    training_config,
 )
 from leanspike.study.plan import base_compression
 from leanspike.study.points import Point
 from leanspike.study.pricing import price_point
 from leanspike.study.provenance import provenance
+from leanspike.study.records import (
+    ExploreRecipe,
+    ExploreResult,
+    LayerWeights,
+    Lookup,
+    MeasureResult,
+    ProposeRecipe,
+    Training,
+    TrainRecipe,
+    TrainResult,
+    plain,
+)
 from leanspike.study.search.doing import do_propose
 from leanspike.study.search.sensitivity import explore
 from leanspike.study.search.table import Option
-from leanspike.study.task import Task
-from leanspike.study.together import train_together
-from leanspike.training import EpochRecord, TrainingConfig, fit
+from leanspike.study.task import Proposal, Result, Task
+from leanspike.study.together import as_rank, train_together
+from leanspike.training import EpochRecord, fit
 
 EpochReport = Callable[[EpochRecord], None]
-Lookup = Callable[[str], Mapping[str, Any]]
+Found = TypeVar("Found")
+_PHASES = TypeAdapter(tuple[Phase, ...])
 
 
 class Workbench:
@@ -45,10 +64,6 @@ class Workbench:
 
     Parameters
     ----------
-    study
-        The study.
-    data
-        Its data.
     folder
         Where trainings are kept, each in ``trainings/<key>``.
 
@@ -67,134 +82,117 @@ class Workbench:
             study.network, shape=data.shape, classes=data.classes, T=data.T
         )
 
-    def run(self, task: Task, *, result_of: Lookup, on_epoch: EpochReport) -> dict[str, Any]:
-        """Do one task and return its result as plain data.
+    def run(self, task: Task, *, result_of: Lookup, on_epoch: EpochReport) -> Result:
+        """Do one task and return its result."""
 
-        Parameters
-        ----------
-        task
-            What to do.
-        result_of
-            Gives the result of a finished task by its key.
-        on_epoch
-            Called after every epoch of a training.
-        """
-        if task.kind == "propose":
-            fingerprint = self.data.fingerprint
-            return do_propose(self.study, task, fingerprint=fingerprint, result_of=result_of)
-        before = result_of(task.needs) if task.needs is not None else None
-        if task.kind == "train":
-            return self.train(task, before, on_epoch)
-        assert before is not None
-        if task.kind == "explore":
-            return self._explore(task, before)
-        if task.kind == "measure":
-            return self._measure(task, before)
-        section = HardwareSection(**task.recipe)
-        workload = Workload(**before["workload"])
-        # Measurements of 0.1.0 know no layers of their own widths.
-        quantized = before.get("quantized", before["weight_bits"] is not None)
-        return price_point(workload, section, quantized=quantized)
+        def needed(kind: type[Found]) -> Found:
+            found = result_of(task.needs, kind) if task.needs is not None else None
+            assert found is not None
+            return found
+
+        recipe = task.recipe
+        if isinstance(recipe, TrainRecipe):
+            return self.train(
+                task.key, recipe, needed(TrainResult) if task.needs else None, on_epoch
+            )
+        if isinstance(recipe, Point):
+            return self._measure(task.label, recipe, needed(TrainResult))
+        if isinstance(recipe, ExploreRecipe):
+            return self._explore(recipe, needed(TrainResult))
+        if isinstance(recipe, ProposeRecipe):
+            # The first turn needs the exploration, each other one the turn before.
+            before = needed(Proposal) if recipe.turn else None
+            return do_propose(
+                self.study, recipe, before, fingerprint=self.data.fingerprint, result_of=result_of
+            )
+        measured = needed(MeasureResult)
+        return price_point(measured.workload, recipe, quantized=measured.has_own_bits)
 
     def train(
-        self, task: Task, parent: Mapping[str, Any] | None, on_epoch: EpochReport
-    ) -> dict[str, Any]:
+        self, key: str, recipe: TrainRecipe, parent: TrainResult | None, on_epoch: EpochReport
+    ) -> TrainResult:
         """Train one phase, from where its parent ended."""
-        *earlier, phase = task.recipe["phases"]
-        net = prepared_network(self.network, task.recipe["seed"], earlier)
+        *earlier, phase = _PHASES.validate_python(recipe.phases)
+        net = prepared_network(self.network, recipe.seed, earlier)
         if parent is not None:
             net.load_state_dict(self._checkpoint(parent))
         put_on(net, phase, self.network)
-        shared = self.study.training
-        config = TrainingConfig(
-            epochs=phase["epochs"],
-            lr=phase["lr"],
-            warmup_epochs=phase["warmup_epochs"],
-            batch_size=shared.batch_size,
-            shift=shared.shift,
-            precision=shared.precision,
-            accelerator=shared.accelerator,
-            devices=shared.devices,
-        )
-        out = self.folder / "trainings" / task.key
-        if shared.devices > 1 and "WORLD_SIZE" not in os.environ:
+        config = training_config(self.study.training, phase)
+        out = self.folder / "trainings" / key
+        if self.study.training.devices > 1 and "WORLD_SIZE" not in os.environ:
             # As many processes train; what they leave is taken up below as done.
-            train_together(self.study, self.folder, task, parent, on_epoch=on_epoch)
+            train_together(self.study, self.folder, key, recipe, parent, on_epoch=on_epoch)
         fitted = fit(
-            net, self.data, config, out=out, seed=task.recipe["seed"], resume=True,
-            progress=on_epoch,
-        )  # fmt: skip
+            net, self.data, config, out=out, seed=recipe.seed, resume=True, progress=on_epoch
+        )
         checkpoint = Path(fitted.checkpoint)
-        return {
-            "checkpoint": str(checkpoint.relative_to(self.folder)),
-            "sha256": hashlib.sha256(checkpoint.read_bytes()).hexdigest(),
-            "best_epoch": fitted.best_epoch,
-            "validation_accuracy": fitted.validation_accuracy,
-            "history": [asdict(record) for record in fitted.history],
-            "recipe": task.recipe,
-            "provenance": self._provenance,
-        }
+        return TrainResult(
+            checkpoint=str(checkpoint.relative_to(self.folder)),
+            sha256=hashlib.sha256(checkpoint.read_bytes()).hexdigest(),
+            best_epoch=fitted.best_epoch,
+            validation_accuracy=fitted.validation_accuracy,
+            history=tuple(plain(record) for record in fitted.history),
+            recipe=recipe,
+            provenance=self._provenance,
+        )
 
-    def _explore(self, task: Task, trained: Mapping[str, Any]) -> dict[str, Any]:
-        net = self._trained(trained)
-        recipe = task.recipe
+    def _explore(self, recipe: ExploreRecipe, trained: TrainResult) -> ExploreResult:
         return explore(
-            net,
+            self._trained(trained),
             self.data.train,
-            [Option(bits, part) for bits in recipe["bits"] for part in recipe["sparsity"]],
+            [Option(bits, part) for bits in recipe.bits for part in recipe.sparsity],
             base_compression(self.study),
             classes=self.data.classes,
-            recordings=recipe["calibration"],
+            recordings=recipe.calibration,
             batch_size=self.study.training.batch_size,
-            seed=recipe["seed"],
+            seed=recipe.seed,
         )
 
-    def _measure(self, task: Task, trained: Mapping[str, Any]) -> dict[str, Any]:
+    def _measure(self, label: str, point: Point, trained: TrainResult) -> MeasureResult:
         net = self._trained(trained)
         batch_size = self.study.training.batch_size
         right = right_by_recording(net, self.data.test, batch_size)
-        workload = measure(net, frame_batches(self.data.test, batch_size), name=task.label)
-        layers = _weights_of(workload, summary(net))
-        return {
-            "right": "".join("01"[mark] for mark in right),
-            "validation_accuracy": trained["validation_accuracy"],
-            "weight_bits": task.recipe["weight_bits"],
-            "quantized": Point.of(task.recipe).quantized,
-            "sha256": trained["sha256"],
-            "checkpoint": trained["checkpoint"],
-            "layers": layers,
-            "workload": workload.model_dump(mode="json"),
-            # What this point came to be by: its phases, and what trained and measured it.
-            "trained": {"recipe": trained["recipe"], "provenance": trained.get("provenance")},
-            "data": self.data.fingerprint,
-            "provenance": self._provenance,
-        }
+        workload = measure(net, frame_batches(self.data.test, batch_size), name=label)
+        return MeasureResult(
+            right="".join("01"[mark] for mark in right),
+            validation_accuracy=trained.validation_accuracy,
+            weight_bits=point.weight_bits,
+            sha256=trained.sha256,
+            checkpoint=trained.checkpoint,
+            layers=_weights_of(workload, summary(net)),
+            workload=workload,
+            quantized=point.quantized,
+            trained=Training(trained.recipe, trained.provenance),
+            data=self.data.fingerprint,
+            provenance=self._provenance,
+        )
 
-    def _trained(self, trained: Mapping[str, Any]) -> SpikingNetwork:
+    def _trained(self, trained: TrainResult) -> SpikingNetwork:
         """Build a network as its training left it."""
-        recipe = trained["recipe"]
-        net = prepared_network(self.network, recipe["seed"], recipe["phases"])
+        phases = _PHASES.validate_python(trained.recipe.phases)
+        net = prepared_network(self.network, trained.recipe.seed, phases)
         net.load_state_dict(self._checkpoint(trained))
         return net.eval()
 
-    def _checkpoint(self, trained: Mapping[str, Any]) -> dict[str, torch.Tensor]:
-        return load_file(self.folder / trained["checkpoint"])
+    def _checkpoint(self, trained: TrainResult) -> dict[str, torch.Tensor]:
+        return load_file(self.folder / trained.checkpoint)
 
 
-def _weights_of(workload: Workload, weights: Summary) -> list[dict[str, Any]]:
+def _weights_of(workload: Workload, weights: Summary) -> tuple[LayerWeights, ...]:
     """Sum up the weights of every layer that is priced; some are of two (`activity.summing`)."""
     by_name = {each.name: each for each in weights.layers}
     made = []
     for layer in workload.layers:
         parts = [by_name[name] for name in layer.name.split("+")]
         count = sum(part.weights for part in parts)
-        made.append(
-            {
-                "name": layer.name,
-                "weights": count,
-                "bits": layer.bits.weights,
-                "sparsity": sum(part.sparsity * part.weights for part in parts) / count,
-                "pruned": sum(part.pruned * part.weights for part in parts) / count,
-            }
-        )
-    return made
+        sparsity = sum(part.sparsity * part.weights for part in parts) / count
+        pruned = sum(part.pruned * part.weights for part in parts) / count
+        made.append(LayerWeights(layer.name, count, layer.bits.weights, sparsity, pruned))
+    return tuple(made)
+
+
+if __name__ == "__main__":
+    as_rank(
+        Path(sys.argv[2]),
+        lambda study: Workbench(study, load_study_data(study.data), Path(sys.argv[1])).train,
+    )

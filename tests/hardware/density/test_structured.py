@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from leanspike.errors import InputError
-from leanspike.hardware.density import Blocks, FixedStructured, NOfM, density_model, tabulate
+from leanspike.hardware.density import Blocks, FixedStructured, NOfM, density_model
 from leanspike.hardware.density.model import DensityModel
 
 
@@ -75,6 +75,6 @@ def test_patterns_by_name() -> None:
     assert density_model("fixed-structured", density=0.5, size=64).maximum(3) == 2
     assert density_model("2:4", density=0.5, size=64).maximum(6) == 4
     assert density_model("blocks:9", density=0.25, size=36).maximum(36) == 9
-    table = tabulate(density_model("uniform", density=0.5, size=64), [1, 2])
-    assert table.p_empty[0] == pytest.approx(0.5)
-    assert table.expected.tolist() == [0.5, 1.0]
+    uniform = density_model("uniform", density=0.5, size=64)
+    assert uniform.p_empty([1, 2])[0] == pytest.approx(0.5)
+    assert uniform.expected([1, 2]).tolist() == [0.5, 1.0]

@@ -1,18 +1,12 @@
 import numpy as np
 import pytest
+from codec import decode, encode, ranks_of
 from hypothesis import given
 from hypothesis import strategies as st
 
 from leanspike.errors import InputError
 from leanspike.hardware.density import Uniform
-from leanspike.hardware.formats import (
-    FORMAT_NAMES,
-    Rank,
-    decode,
-    encode,
-    ranks_of,
-    tile_sizes,
-)
+from leanspike.hardware.formats import FORMAT_NAMES, Rank, tile_sizes
 
 
 @st.composite

@@ -2,12 +2,13 @@ from itertools import combinations
 
 import numpy as np
 import pytest
+from codec import encode, ranks_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from leanspike.errors import InputError
 from leanspike.hardware.density import FixedStructured, Uniform
-from leanspike.hardware.formats import FORMAT_NAMES, Rank, encode, ranks_of, tile_sizes
+from leanspike.hardware.formats import FORMAT_NAMES, Rank, tile_sizes
 from leanspike.hardware.formats.size import bit_length
 
 

@@ -1,7 +1,8 @@
 """Points and studies made up from few numbers, for tests of what is said of them."""
 
+import made_up_records as records
 from leanspike.study import Point, PointResult, StudyFile
-from leanspike.study.point_result import Cost, LayerWeights
+from leanspike.study.records import Cost
 from leanspike.study.results import Results
 
 READINGS = [("RLE", "mean", None), ("CP", "mean", None), ("RLE", "max", None),
@@ -15,15 +16,20 @@ def point(strategy, bits, sparsity, *, right, energy, flipped=None, seed=0):
              if switch is None else (flipped or energy), 1, 1, 1, ())
         for format_, statistic, switch in READINGS
     )  # fmt: skip
-    layer = LayerWeights("conv1", 8000, bits or 8, sparsity)
-    marks = tuple(i < right for i in range(1000))
-    return PointResult(Point(strategy, bits, sparsity, seed), marks, 0.9, (layer,), {}, costs, {})
+    layer = records.weights(count=8000, bits=bits or 8, sparsity=sparsity)
+    measured = records.measured((i < right for i in range(1000)), [layer])
+    return PointResult("measure", Point(strategy, bits, sparsity, seed), measured, 8, costs)
 
 
 def study(*points, planned=None):
     hardware = {"architectures": ["a"], "formats": ["RLE", "CP"], "statistics": ["mean", "max"]}
-    file = StudyFile(hardware=hardware).plain()
-    return Results("x.db", file, {}, {}, points, planned or len(points), ())
+    file = StudyFile(hardware=hardware)
+    return results(file, points, planned)
+
+
+def results(file, points, planned=None):
+    count = planned or len(points)
+    return Results("x.db", file, records.data(), records.PROVENANCE, points, count, ())
 
 
 FLOAT = point("float", None, 0.0, right=950, energy=20e6)

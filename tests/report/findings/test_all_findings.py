@@ -4,7 +4,7 @@ import pytest
 from made_up import BROKEN, EIGHT, FLOAT, PRUNED, TERNARY, study
 
 from leanspike.report.findings import findings
-from leanspike.study.point_result import LayerCost
+from leanspike.study.records import LayerPrice
 
 
 def told(results):
@@ -39,7 +39,7 @@ def test_encodings_and_statistics_are_compared():
 
 def test_layers_of_zeros_are_named():
     assert "Layers without anything to add" not in told(study(FLOAT, TERNARY))
-    empty = LayerCost("conv3", 1.0, 1, 0, {}, notes=("all weights are zero: nothing moves",))
+    empty = LayerPrice("conv3", 1.0, 1, 0, {}, notes=("all weights are zero: nothing moves",))
     bare = replace(TERNARY, costs=tuple(replace(c, layers=(empty,)) for c in TERNARY.costs))
     text = told(study(FLOAT, bare))["Layers without anything to add"]
     assert text == "conv3, in 1 of 2 points: all weights are zero: nothing moves."

@@ -1,12 +1,11 @@
 from dataclasses import replace
 
 import pytest
-from made_up import FLOAT, PRUNED, TERNARY, point
+from made_up import FLOAT, PRUNED, TERNARY, point, results
 
 from leanspike.report.findings import findings
 from leanspike.study import Point, StudyFile
 from leanspike.study.points import LayerChoice
-from leanspike.study.results import Results
 from leanspike.study.search import SearchSection
 
 
@@ -18,9 +17,8 @@ def searched(number, *, right, energy):
 
 def told(*points, budget=()):
     hardware = {"architectures": ["a"], "formats": ["RLE", "CP"], "statistics": ["mean", "max"]}
-    file = StudyFile(hardware=hardware, search=SearchSection(budget=budget)).plain()
-    results = Results("x.db", file, {}, {}, points, len(points), ())
-    return {finding.title: finding.text for finding in findings(results)}
+    file = StudyFile(hardware=hardware, search=SearchSection(budget=budget))
+    return {found.title: found.text for found in findings(results(file, points))}
 
 
 def test_the_area_is_compared_with_the_grid():

@@ -3,6 +3,7 @@ import pytest
 from leanspike.hardware.price import price
 from leanspike.hardware.workload import Bits, Densities, Density, Layer, Workload
 from leanspike.study.file import HardwareSection
+from leanspike.study.records import ExploredLayer, ExploreResult
 from leanspike.study.search.costs import option_table
 from leanspike.study.search.table import Option
 
@@ -18,16 +19,12 @@ def test_the_table_is_what_pricing_the_whole_network_gives(membrane_bits):
         ),
     )
     options = (Option(2, 0.0), Option(8, 0.5))
-    zeros = [[0.3, 0.5], [0.1, 0.6]]
-    explored = {
-        "loss": 0.02,
-        "silent_loss": 0.1,
-        "workload": workload.model_dump(mode="json"),
-        "layers": [
-            {"name": "dense", "weights": 1440, "damage": [0.3, 0.4], "zeros": zeros[1]},
-            {"name": "conv", "weights": 72, "damage": [0.1, 0.2], "zeros": zeros[0]},
-        ],
-    }
+    zeros = [(0.3, 0.5), (0.1, 0.6)]
+    layers = (
+        ExploredLayer("dense", 1440, (0.3, 0.4), zeros[1]),
+        ExploredLayer("conv", 72, (0.1, 0.2), zeros[0]),
+    )
+    explored = ExploreResult(0.02, 0.1, layers, workload)
     hardware = HardwareSection(architectures=("event_driven",), formats=("RLE",))
     table = option_table(explored, options, hardware, membrane_bits=membrane_bits)
     assert table.layers == ("conv", "dense")

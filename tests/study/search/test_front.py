@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from leanspike.study.pareto import on_front
+from leanspike.hardware.pareto import on_front
 from leanspike.study.search.budget import parse_budget
 from leanspike.study.search.front import predicted_front, spread
 from leanspike.study.search.table import Option, OptionTable

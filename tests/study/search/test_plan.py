@@ -17,7 +17,7 @@ def test_explore_then_propose_in_turns():
     assert kinds(study) == ["train", "measure", "price", "explore", *["propose"] * 3]
     tasks = plan(study, fingerprint=PRINT)
     assert [task.needs for task in tasks[3:]] == [tasks[0].key, *(t.key for t in tasks[3:-1])]
-    assert [task.recipe["count"] for task in tasks[4:]] == [8, 8, 4]
+    assert [task.recipe.count for task in tasks[4:]] == [8, 8, 4]
 
 
 def test_more_trainings_keep_the_turns_there_are():

@@ -4,7 +4,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from leanspike.study.pareto import hypervolume
+from leanspike.hardware.pareto import hypervolume
 from leanspike.study.search.budget import parse_budget
 from leanspike.study.search.proposing import propose
 from leanspike.study.search.section import SearchSection

@@ -6,7 +6,6 @@ import optuna
 import pytest
 
 from leanspike.hardware.price import price
-from leanspike.hardware.workload import Workload
 from leanspike.study import Results, StudyFile, run_study
 from leanspike.study.progress import PlainProgress
 
@@ -56,9 +55,9 @@ def test_as_many_as_asked_are_trained_measured_and_priced(done):
 
 def test_every_layer_is_priced_at_its_own_width(done):
     _, results = done
-    section = StudyFile(**results.file).hardware
+    section = results.file.hardware
     for result in results.priced[1:]:
-        workload = Workload(**result.record["workload"])
+        workload = result.measured.workload
         assert [layer.bits.weights for layer in workload.layers] == [
             layer.bits for layer in result.point.layers
         ]
@@ -111,19 +110,17 @@ def test_interrupted_anywhere_it_ends_the_same(done, tmp_path):
             continue
     assert [r.point for r in again.points] == [r.point for r in results.points]
     assert [r.right for r in again.points] == [r.right for r in results.points]
-    assert [r.record["sha256"] for r in again.points] == [
-        r.record["sha256"] for r in results.points
-    ]
+    assert [r.measured.sha256 for r in again.points] == [r.measured.sha256 for r in results.points]
     assert again.search == results.search
 
 
 def test_more_trainings_go_on_from_where_it_ended(done):
     out, results = done
     more = run(searching(trainings=6), out)
-    before = {result.record["key"]: result for result in results.points}
-    added = [result for result in more.points if result.record["key"] not in before]
+    before = {result.key: result for result in results.points}
+    added = [result for result in more.points if result.key not in before]
     # the turn of two becomes a turn of three: another proposal, on the same first turn
-    assert {r.record["key"] for r in more.points} >= set(list(before)[:4])
+    assert {r.key for r in more.points} >= set(list(before)[:4])
     assert len(more.priced) >= len(results.priced)
     assert len(added) <= 3
 

@@ -34,15 +34,15 @@ def test_every_layer_has_every_option_and_the_network_stays_as_it_was(net, data)
     before = copy.deepcopy(net.state_dict())
     found = explored(net, data)
     names = [name for name, _ in weight_layers(net)]
-    assert [layer["name"] for layer in found["layers"]] == names
-    assert [layer["name"] for layer in found["workload"]["layers"]] == names
-    for layer in found["layers"]:
-        assert len(layer["damage"]) == len(layer["zeros"]) == 3
-        assert min(layer["damage"]) >= 0
-        assert layer["zeros"][2] >= 0.9
+    assert [layer.name for layer in found.layers] == names
+    assert [layer.name for layer in found.workload.layers] == names
+    for layer in found.layers:
+        assert len(layer.damage) == len(layer.zeros) == 3
+        assert min(layer.damage) >= 0
+        assert layer.zeros[2] >= 0.9
     assert all(torch.equal(value, before[name]) for name, value in net.state_dict().items())
     assert found == explored(net, data)
-    assert found["silent_loss"] == pytest.approx(1 / data.classes)
+    assert found.silent_loss == pytest.approx(1 / data.classes)
 
 
 def test_only_one_layer_is_compressed(net):

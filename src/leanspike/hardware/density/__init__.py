@@ -8,6 +8,4 @@ from leanspike.hardware.density.model import Occupancies as Occupancies
 from leanspike.hardware.density.structured import Blocks as Blocks
 from leanspike.hardware.density.structured import FixedStructured as FixedStructured
 from leanspike.hardware.density.structured import NOfM as NOfM
-from leanspike.hardware.density.tables import DensityTable as DensityTable
-from leanspike.hardware.density.tables import tabulate as tabulate
 from leanspike.hardware.density.uniform import Uniform as Uniform

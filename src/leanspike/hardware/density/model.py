@@ -41,19 +41,6 @@ class Occupancies:
         """Largest number of non-zeros that can occur."""
         return int(self.values[self.probabilities > 0].max(initial=0))
 
-    def expected_largest(self, count: int) -> float:
-        """Mean of the largest of ``count`` independent tiles.
-
-        ``E[max] = sum over x of x (F(x)^count - F(x-1)^count)``, F the distribution function:
-        what processing elements that skip zeros independently wait for.
-
-        >>> coin = Occupancies(np.array([0, 1]), np.array([0.5, 0.5]))
-        >>> coin.expected_largest(2)
-        0.75
-        """
-        below = np.minimum(np.cumsum(self.probabilities), 1.0) ** count
-        return float(self.values @ np.diff(below, prepend=0.0))
-
 
 class DensityModel(ABC):
     """Where a tensor's non-zeros lie. ``density`` is their fraction of the whole tensor."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal, cast
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
@@ -47,13 +47,3 @@ class Rank(Spec):
     def run_bits(self) -> int:
         """Width of a run length."""
         return self.word_bits or RUN_BITS
-
-
-def ranks_of(formats: str | Rank | list[str | Rank] | tuple[str | Rank, ...]) -> tuple[Rank, ...]:
-    """Turn one format or several, outermost first, into ranks.
-
-    >>> [rank.format for rank in ranks_of(["UOP", "RLE"])]
-    ['UOP', 'RLE']
-    """
-    several = [formats] if isinstance(formats, (str, Rank)) else formats
-    return tuple(r if isinstance(r, Rank) else Rank(format=cast(FormatName, r)) for r in several)

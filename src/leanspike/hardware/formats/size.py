@@ -1,7 +1,7 @@
 """Sizes of compressed tiles in bits: what hardware would have to store to read them back.
 
-Every number here is the length of what :mod:`leanspike.hardware.formats.codec` writes: its mean
-over a density model, and a bound that no tile exceeds.
+Every number here is the length of what a writer of real tiles would write (the tests have one): its
+mean over a density model, and a bound that no tile exceeds.
 """
 
 from __future__ import annotations

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from leanspike.errors import InputError
 from leanspike.hardware.case import Case
+from leanspike.hardware.pareto import pareto_front
 from leanspike.hardware.search import Objective, SearchResult, search_each
-from leanspike.hardware.search_front import pareto_front
 from leanspike.hardware.semantics import Semantics
 from leanspike.hardware.spec import named
 from leanspike.hardware.timeloop.read import read_timeloop

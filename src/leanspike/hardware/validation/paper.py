@@ -8,7 +8,6 @@ from math import exp, log
 
 from leanspike.errors import InputError
 from leanspike.hardware.reference.published import PublishedEnergy, published_energy
-from leanspike.hardware.validation.agreement import rank_correlation
 
 #: What an energy depends on here: format, statistic, prune fraction, weight bits. The two training
 #: strategies have the same inferred densities, so they are not told apart.
@@ -61,7 +60,11 @@ def compare_with_paper(energies: Mapping[Setting, float]) -> PaperComparison:
     ------
     InputError
         When a setting is missing.
+    ModuleNotFoundError
+        Without scipy, which development brings.
     """
+    from scipy.stats import spearmanr
+
     kinds = sorted({(key[0], key[1]) for key in energies})
     rows = [row for row in published_energy() if (row.format, row.statistic) in kinds]
     for row in rows:
@@ -81,7 +84,7 @@ def compare_with_paper(energies: Mapping[Setting, float]) -> PaperComparison:
         pruned_over_ternary={kind: _claim(energies, kind) for kind in kinds},
         published_pruned_over_ternary={kind: _claim(published, kind) for kind in kinds},
         rank_correlation={
-            kind: rank_correlation([m for m, _ in both], [p for _, p in both])
+            kind: round(float(spearmanr(*zip(*both, strict=True)).statistic), 12)
             for kind, both in pairs.items()
         },
         format_order={s: _order({k[0]: [m for m, _ in pairs[k]] for k in kinds if k[1] == s})

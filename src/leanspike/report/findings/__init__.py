@@ -2,6 +2,6 @@
 
 from leanspike.report.findings.all_findings import findings
 from leanspike.report.findings.finding import Finding
-from leanspike.report.findings.shipping import Answer, shipping
+from leanspike.report.findings.shipping import Recommendation, shipping
 
-__all__ = ["Answer", "Finding", "findings", "shipping"]
+__all__ = ["Finding", "Recommendation", "findings", "shipping"]

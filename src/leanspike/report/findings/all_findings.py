@@ -23,7 +23,7 @@ def findings(results: Results) -> tuple[Finding, ...]:
     (:func:`leanspike.study.accuracy_noise`).
     """
     study = Reader(results)
-    said = [
+    found = [
         quantization(study),
         pruning(study),
         pruning_against_quantization(study),
@@ -35,4 +35,4 @@ def findings(results: Results) -> tuple[Finding, ...]:
         assumptions(study),
         reliability(study),
     ]
-    return tuple(finding for finding in said if finding is not None)
+    return tuple(finding for finding in found if finding is not None)

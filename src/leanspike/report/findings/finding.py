@@ -7,15 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Finding:
-    """One finding.
-
-    Attributes
-    ----------
-    title
-        What it is about, a few words.
-    text
-        A few sentences.
-    """
+    """One finding."""
 
     title: str
     text: str

@@ -9,7 +9,7 @@ from leanspike.report.findings.wording import listed, named, whole
 
 def encodings(study: Reader) -> Finding | None:
     """Compare encodings for what is to ship."""
-    formats = study.results.file["hardware"]["formats"]
+    formats = study.results.file.hardware.formats
     best = study.frugal(study.lossless(study.of(*COMPRESSED)))
     if len(formats) < 2 or best is None:
         return None
@@ -27,7 +27,7 @@ def encodings(study: Reader) -> Finding | None:
 
 def densities(study: Reader) -> Finding | None:
     """Compare the highest activity with the mean."""
-    both = {"mean", "max"} <= set(study.results.file["hardware"]["statistics"])
+    both = {"mean", "max"} <= set(study.results.file.hardware.statistics)
     if not both or not study.groups:
         return None
     ratios = [

@@ -15,12 +15,6 @@ class Reader:
 
     Attributes
     ----------
-    results
-        The study.
-    main
-        Its main reading.
-    groups
-        Its settings.
     float
         The float network, None where there is none.
     """

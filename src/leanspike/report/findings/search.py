@@ -19,7 +19,8 @@ def search(study: Reader) -> Finding | None:
     grid = study.of("quantize", "prune", "cumulative", "joint")
     if not found:
         return None
-    budget = study.results.file["search"]["budget"] if study.results.file.get("search") else []
+    asked = study.results.file.search
+    budget = asked.budget if asked is not None else ()
     under = f" under {', '.join(budget)}" if budget else ""
     text = f"{len(found)} networks with bits and pruning of their own in every layer{under}."
     if grid and study.float is not None:

@@ -11,17 +11,13 @@ from leanspike.study.table import digits
 
 
 @dataclass(frozen=True)
-class Answer:
+class Recommendation:
     """Which setting to ship.
 
     Attributes
     ----------
     setting
         Its name in charts and tables; None where nothing tried can be recommended.
-    headline
-        One sentence.
-    numbers
-        Label and value of what it brings.
     reasons
         Why, what speaks against it, and what to take instead; a few sentences each.
     """
@@ -32,7 +28,7 @@ class Answer:
     reasons: tuple[str, ...]
 
 
-def shipping(results: Results) -> Answer | None:
+def shipping(results: Results) -> Recommendation | None:
     """Return the setting to ship: least energy among those no less accurate, but for noise.
 
     None where nothing can be said: no float network to compare with, or nothing compressed.
@@ -45,9 +41,9 @@ def shipping(results: Results) -> Answer | None:
     return _nothing(study, study.float, tried) if best is None else _ship(study, study.float, best)
 
 
-def _ship(study: Reader, base: Setting, best: Setting) -> Answer:
+def _ship(study: Reader, base: Setting, best: Setting) -> Recommendation:
     saved = 1 - study.energy(best) / study.energy(base)
-    width = study.results.file["hardware"]["unquantized_bits"]
+    width = study.results.file.hardware.unquantized_bits
     below = 100 * (base.accuracy.mean - best.accuracy.mean)
     most = below + 100 * accuracy_noise(best, base)
     main = study.main
@@ -69,7 +65,7 @@ def _ship(study: Reader, base: Setting, best: Setting) -> Answer:
             f" To lose nothing that was measured, take {named(safer)} instead: {percent(safer)} "
             f"right for {whole(more)} more energy ({microjoules(study.energy(safer))})."
         )
-    return Answer(
+    return Recommendation(
         setting=best.name,
         headline=f"Ship {in_words(best)}.",
         numbers=(
@@ -83,10 +79,10 @@ def _ship(study: Reader, base: Setting, best: Setting) -> Answer:
     )
 
 
-def _nothing(study: Reader, base: Setting, tried: list[Setting]) -> Answer:
+def _nothing(study: Reader, base: Setting, tried: list[Setting]) -> Recommendation:
     closest = max(tried, key=lambda setting: setting.accuracy.mean)
     saved = 1 - study.energy(closest) / study.energy(base)
-    return Answer(
+    return Recommendation(
         setting=None,
         headline="Nothing tried keeps the float network's accuracy.",
         numbers=(

@@ -32,7 +32,7 @@ COMPONENT_COLORS = {
 
 
 def sparsity(figure: Figure, columns: Sequence[Column]) -> None:
-    """Draw zero weights by layer, a panel for each telling, one below the other."""
+    """Draw zero weights by layer, a panel for each account, one below the other."""
     # The model's columns have one input: shown once.
     distinct = [c for i, c in enumerate(columns) if c.zeros not in [o.zeros for o in columns[:i]]]
     figure.set_size_inches(6.0, 1.9 * len(distinct) + 0.3)
@@ -58,7 +58,7 @@ def sparsity(figure: Figure, columns: Sequence[Column]) -> None:
 
 
 def breakdown(figure: Figure, columns: Sequence[Column]) -> None:
-    """Draw pJ per accumulate by component for three networks, each telling on its own scale."""
+    """Draw pJ per accumulate by component for three networks, each account on its own scale."""
     figure.set_size_inches(2.6 * len(columns), 3.4)
     panels: list[Axes] = list(figure.subplots(1, len(columns), squeeze=False)[0])
     shown: dict[str, str] = {}

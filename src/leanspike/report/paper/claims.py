@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from statistics import stdev
 from typing import Literal
 
-from leanspike.report.paper.column import NETWORKS, Column, Measure, Telling
+from leanspike.report.paper.column import NETWORKS, Column, Evidence, Measure
 from leanspike.study import Results, accuracy_noise, on_front, settings
 
 Verdict = Literal["holds", "weaker", "does not hold", "not tried"]
 
 
 @dataclass(frozen=True)
-class Answer:
+class Judgement:
     """What one column says of a claim: its figure, and whether the claim holds there.
 
     ``weaker``: the direction is the claim's, the effect less than half as large as published.
@@ -30,16 +30,16 @@ class Claim:
 
     text: str
     published: str
-    answers: Mapping[str, Answer]
+    answers: Mapping[str, Judgement]
 
 
-NOT_TRIED = Answer("", "not tried")
+NOT_TRIED = Judgement("", "not tried")
 #: A claim's figure in a column, None where the column does not have it.
 Figure = Callable[[Column], float | None]
 
 
 def claims(
-    published: Column, models: Sequence[Column], studies: Sequence[Telling] = ()
+    published: Column, models: Sequence[Column], studies: Sequence[Evidence] = ()
 ) -> tuple[Claim, ...]:
     """Judge the published claims.
 
@@ -48,17 +48,13 @@ def claims(
 
     Parameters
     ----------
-    published
-        The published numbers.
     models
         Our model's columns. A model of hardware cannot judge the claims on accuracy.
-    studies
-        Own studies.
     """
-    tellings = [*(Telling(model) for model in models), *studies]
+    evidence = [*(Evidence(model) for model in models), *studies]
 
-    def judged(text: str, there: str, answer: Callable[[Telling], Answer]) -> Claim:
-        return Claim(text, there, {one.column.title: answer(one) for one in tellings})
+    def judged(text: str, there: str, answer: Callable[[Evidence], Judgement]) -> Claim:
+        return Claim(text, there, {one.column.title: answer(one) for one in evidence})
 
     def energetic(text: str, figure: Figure, *, show: Callable[[float], str]) -> Claim:
         there = figure(published)
@@ -109,24 +105,26 @@ def claims(
     )  # fmt: skip
 
 
-def _weighed(one: Telling, figure: Figure, there: float, show: Callable[[float], str]) -> Answer:
+def _weighed(
+    one: Evidence, figure: Figure, there: float, show: Callable[[float], str]
+) -> Judgement:
     """Compare an effect with the published one: both are changes, 0 being none at all."""
     here = figure(one.column)
     if here is None:
         return NOT_TRIED
     text = show(here) + _spread(one, figure)
     if here * there <= 0:
-        return Answer(text, "does not hold")
-    return Answer(text, "holds" if abs(here) >= abs(there) / 2 else "weaker")
+        return Judgement(text, "does not hold")
+    return Judgement(text, "holds" if abs(here) >= abs(there) / 2 else "weaker")
 
 
-def _spread(one: Telling, figure: Figure) -> str:
+def _spread(one: Evidence, figure: Figure) -> str:
     """Return the deviation of a change over seeds, in points of a percent, where there is one."""
     changes = [change for column in one.by_seed if (change := figure(column)) is not None]
     return f" (± {100 * stdev(changes):.1f})" if len(changes) > 1 else ""
 
 
-def _in_seeds(one: Telling, holds: Callable[[Column], bool]) -> str:
+def _in_seeds(one: Evidence, holds: Callable[[Column], bool]) -> str:
     """Say in how many seeds a thing is so, where there are several."""
     if len(one.by_seed) < 2:
         return ""
@@ -184,12 +182,12 @@ def _percent(share: float | None) -> str:
     return f"{100 * share:.0f} %"
 
 
-def _mostly_dram(one: Telling) -> Answer:
+def _mostly_dram(one: Evidence) -> Judgement:
     here = _dram_share(one.column)
     if here is None:
         return NOT_TRIED
     text = _percent(here) + _spread(one, _dram_share)
-    return Answer(text, "holds" if here > 0.5 else "does not hold")
+    return Judgement(text, "holds" if here > 0.5 else "does not hold")
 
 
 def _gap(column: Column, measure: Measure, bits: int | None, fraction: float) -> float:
@@ -200,7 +198,7 @@ def _gap(column: Column, measure: Measure, bits: int | None, fraction: float) ->
     return 100 * (one.accuracy - base.accuracy)
 
 
-def _kept(study: Results | None, strategy: str, bits: int | None, sparsity: float) -> Answer:
+def _kept(study: Results | None, strategy: str, bits: int | None, sparsity: float) -> Judgement:
     """Judge an own setting's accuracy against the float network's, with its noise."""
     if study is None:
         return NOT_TRIED
@@ -213,7 +211,7 @@ def _kept(study: Results | None, strategy: str, bits: int | None, sparsity: floa
         return NOT_TRIED
     gap, noise = one.accuracy.mean - base.accuracy.mean, accuracy_noise(one, base)
     text = f"{100 * gap:+.2f} points, noise ± {100 * noise:.2f}"
-    return Answer(text, "holds" if gap >= -noise else "does not hold")
+    return Judgement(text, "holds" if gap >= -noise else "does not hold")
 
 
 def _front(column: Column) -> tuple[int, int]:
@@ -230,21 +228,21 @@ def _combined_text(column: Column) -> str:
     return f"{both} of {all_}"
 
 
-def _combined(one: Telling) -> Answer:
+def _combined(one: Evidence) -> Judgement:
     if one.results is None or not any(
         mark.measure in ("cumulative", "joint") for mark in one.column.marks
     ):
         return NOT_TRIED
     text = _combined_text(one.column) + _in_seeds(one, lambda column: _front(column)[0] > 0)
-    return Answer(text, "holds" if _front(one.column)[0] else "does not hold")
+    return Judgement(text, "holds" if _front(one.column)[0] else "does not hold")
 
 
-def _cheapest_encoding(one: Telling, expected: str) -> Answer:
+def _cheapest_encoding(one: Evidence, expected: str) -> Judgement:
     here = _ordered(one.column)
     if len(here) < 2:
         return NOT_TRIED
     text = " < ".join(here) + _in_seeds(one, lambda column: _ordered(column)[:1] == here[:1])
-    return Answer(text, "holds" if here[0] == expected else "does not hold")
+    return Judgement(text, "holds" if here[0] == expected else "does not hold")
 
 
 def _ordered(column: Column) -> list[str]:

@@ -1,4 +1,4 @@
-"""What one telling of the published study shows: the paper's, our model's, or an own study's."""
+"""What one account of the published study shows: the paper's, our model's, or an own study's."""
 
 from __future__ import annotations
 
@@ -19,16 +19,10 @@ class Mark:
 
     Attributes
     ----------
-    measure
-        What was done to its weights.
     bits
         Bits per weight, None where they are not quantized.
-    fraction
-        Fraction of the weights pruned.
     accuracy
         Test accuracy, 0 to 1.
-    energy
-        Energy of one inference, in the column's unit.
     edp
         Energy times cycles, in the column's unit.
     """
@@ -67,18 +61,12 @@ LineKey = tuple[Measure, str, str]
 
 @dataclass(frozen=True)
 class Column:
-    """One telling, with everything that the published figures draw; what is absent is empty.
+    """One account, with everything that the published figures draw; what is absent is empty.
 
     Attributes
     ----------
-    title
-        Whose it is.
-    energy_unit, edp_unit
-        Of all energies and energy-delay products in it.
     marks
         The overview's networks, at one format and the mean density.
-    layers
-        Names of the weight layers.
     zeros
         Fraction of zero weights by network, layer by layer.
     lines
@@ -113,7 +101,7 @@ class Column:
 
 
 @dataclass(frozen=True)
-class Telling:
+class Evidence:
     """A column, and what its numbers come from where it is an own study's.
 
     Attributes
@@ -122,8 +110,6 @@ class Telling:
         The numbers, means over seeds.
     by_seed
         Those of each seed, for their spread.
-    results
-        The study.
     """
 
     column: Column

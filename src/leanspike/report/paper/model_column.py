@@ -6,11 +6,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from leanspike.hardware.architecture import Architecture
-from leanspike.hardware.case import network_cases
 from leanspike.hardware.layer import Density, Statistic
+from leanspike.hardware.price import Job, price_all
 from leanspike.hardware.reference.published import LAYERS, published_accuracy
 from leanspike.hardware.reference.sparsity import published_setting
-from leanspike.hardware.search import SearchResult, search_cases
+from leanspike.hardware.search import SearchResult
 from leanspike.hardware.semantics import Semantics
 from leanspike.hardware.validation.runs import paper_architecture
 from leanspike.hardware.workload import Workload
@@ -81,11 +81,6 @@ def model_column(semantics: str) -> Column:
     ones: a model of hardware has none of its own. Weight densities that were not printed are
     inferred (:mod:`leanspike.hardware.reference.sparsity`).
 
-    Parameters
-    ----------
-    semantics
-        What the model assumes: ``physical`` or ``sparseloop``.
-
     Raises
     ------
     InputError
@@ -142,21 +137,16 @@ def _runs() -> list[Run]:
 def _price(
     runs: Iterable[Run], architecture: Architecture, semantics: Semantics
 ) -> dict[Run, _Priced]:
-    chosen = list(runs)
-    workloads = [_workload(run) for run in chosen]
-    cases = []
-    for run, workload in zip(chosen, workloads, strict=True):
-        chip = architecture.with_formats(run.format)
-        cases += network_cases(workload.layers, chip, semantics, statistic=run.statistic)
-    found = iter(search_cases(cases, "edp"))
+    jobs = {
+        run: Job(_workload(run), architecture, semantics, run.format, run.statistic) for run in runs
+    }
     priced = {}
-    for run, workload in zip(chosen, workloads, strict=True):
-        layers = tuple(next(found) for _ in workload.layers)
+    for (run, job), found in zip(jobs.items(), price_all(list(jobs.values())), strict=True):
         priced[run] = _Priced(
-            energy_mj=float(sum(layer.energy_pj for layer in layers)) / 1e9,
-            megacycles=float(sum(layer.cycles for layer in layers)) / 1e6,
-            zeros=_zeros(workload),
-            layers=layers,
+            energy_mj=float(sum(layer.energy_pj for layer in found.layers)) / 1e9,
+            megacycles=float(sum(layer.cycles for layer in found.layers)) / 1e6,
+            zeros=_zeros(job.workload),
+            layers=found.layers,
         )
     return priced
 

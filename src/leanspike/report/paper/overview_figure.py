@@ -16,7 +16,7 @@ INSET_POINTS = 3.6
 
 
 def overview(figure: Figure, columns: Sequence[Column]) -> None:
-    """Draw energy above and EDP below, a column for each telling."""
+    """Draw energy above and EDP below, a column for each account."""
     figure.set_size_inches(2.6 * len(columns), 5.2)
     grid = figure.subplots(2, len(columns), squeeze=False)
     for axes, column in zip(grid[0], columns, strict=True):

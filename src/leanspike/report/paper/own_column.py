@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from statistics import fmean
 
-from leanspike.hardware.price import price
-from leanspike.hardware.workload import Workload
+from leanspike.hardware.architecture import Architecture
+from leanspike.hardware.price import Job, price_all
 from leanspike.report.paper.column import (
     CUMULATIVE,
     JOINT,
@@ -17,22 +17,22 @@ from leanspike.report.paper.column import (
     PRUNED,
     TERNARY,
     Column,
+    Evidence,
     LineKey,
     Mark,
     Step,
-    Telling,
 )
 from leanspike.report.paper.model_column import DENSE_FORMATS, without_zeros
 from leanspike.study import Cost, MainReading, Results, Setting, settings
 
 
-def own_studies(studies: Sequence[Results]) -> tuple[Telling, ...]:
+def own_studies(studies: Sequence[Results]) -> tuple[Evidence, ...]:
     """Gather several studies' numbers, each under a title of its own."""
-    made: list[Telling] = []
+    made: list[Evidence] = []
     seen: Counter[str] = Counter()
     for results in studies:
         seeds = tuple(dict.fromkeys(result.point.seed for result in results.points))
-        title = f"own study, {results.data['name']}"
+        title = f"own study, {results.data.name}"
         if len(seeds) > 1:
             title += f", {len(seeds)} seeds"
         seen[title] += 1
@@ -41,7 +41,7 @@ def own_studies(studies: Sequence[Results]) -> tuple[Telling, ...]:
         by_seed = tuple(own_column(_of_seed(results, seed), title=title) for seed in seeds)
         # The dense networks are priced anew each time: not twice for a study of one seed.
         column = by_seed[0] if len(seeds) == 1 else own_column(results, title=title)
-        made.append(Telling(column, by_seed, results))
+        made.append(Evidence(column, by_seed, results))
     return tuple(made)
 
 
@@ -73,7 +73,7 @@ def own_column(results: Results, *, title: str = "own study") -> Column:
 class _Own:
     def __init__(self, results: Results) -> None:
         self.main = MainReading.of(results)
-        self.hardware = results.file["hardware"]
+        self.hardware = results.file.hardware
         self.all = settings(results.priced)
 
     def of(self, strategy: str) -> list[Setting]:
@@ -127,8 +127,8 @@ class _Own:
     def lines(self) -> dict[LineKey, tuple[Step, ...]]:
         made: dict[LineKey, tuple[Step, ...]] = {}
         for measure in ("quantize", "prune"):
-            for format_ in self.hardware["formats"]:
-                for statistic in self.hardware["statistics"]:
+            for format_ in self.hardware.formats:
+                for statistic in self.hardware.statistics:
                     steps = [
                         self._step(group, format_, statistic)
                         for group in self.of(measure)
@@ -154,31 +154,31 @@ class _Own:
         )
 
     def dense(self) -> dict[str, dict[int, float]]:
-        priced: dict[str, dict[int, float]] = {}
-        for format_ in DENSE_FORMATS:
-            if format_ not in self.hardware["formats"]:
-                continue
-            priced[format_] = {
-                group.point.weight_bits: fmean(
-                    price(
-                        without_zeros(Workload(**result.record["workload"])),
-                        self.main.architecture,
-                        semantics=self.hardware["semantics"],
-                        objective=self.hardware["objective"],
-                        formats=format_,
-                    ).energy_pj
-                    for result in group.results
-                )
-                * 1e-6
-                for group in self.of("quantize")
-                if group.point.weight_bits is not None
-            }
-        return priced
+        chip = Architecture.load(self.main.architecture)
+        jobs = {
+            (format_, group.point.weight_bits, result.point.seed): Job(
+                without_zeros(result.measured.workload), chip, self.hardware.semantics, format_
+            )
+            for format_ in DENSE_FORMATS
+            if format_ in self.hardware.formats
+            for group in self.of("quantize")
+            if group.point.weight_bits is not None
+            for result in group.results
+        }
+        energies: dict[str, dict[int, list[float]]] = {}
+        found = price_all(list(jobs.values()), self.hardware.objective)
+        for (format_, bits, _), priced in zip(jobs, found, strict=True):
+            by_bits = energies.setdefault(format_, {})
+            by_bits.setdefault(bits, []).append(priced.cost.energy_pj)
+        return {
+            format_: {bits: fmean(each) * 1e-6 for bits, each in by_bits.items()}
+            for format_, by_bits in energies.items()
+        }
 
     def breakdown(self) -> dict[str, dict[str, float]]:
         # The float network's weights have no zeros and are priced at 8 bits unless a study says
         # otherwise: the dense network of the figure.
-        dense = self.find("float", None, 0.0) if self.hardware["unquantized_bits"] == 8 else None
+        dense = self.find("float", None, 0.0) if self.hardware.unquantized_bits == 8 else None
         wanted = (self.find("quantize", 2, 0.0), dense, self.find("prune", None, 0.8))
         made = {}
         for name, group in zip(NETWORKS, wanted, strict=True):

@@ -34,10 +34,6 @@ def render(judged: Sequence[Claim], drawn: Sequence[Drawn], *, own: Sequence[str
 
     Parameters
     ----------
-    judged
-        At least one claim.
-    drawn
-        The figures, in order.
     own
         Titles of the own studies among the columns.
     """

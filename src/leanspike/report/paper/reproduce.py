@@ -29,7 +29,7 @@ SEMANTICS = ("sparseloop", "physical")
 
 
 @dataclass(frozen=True)
-class Plan:
+class FigurePlan:
     """A figure to draw: its heading, its caption, and what draws it."""
 
     heading: str
@@ -38,35 +38,35 @@ class Plan:
 
 
 FIGURES = {
-    "overview": Plan(
+    "overview": FigurePlan(
         "Overview",
         "Accuracy against energy and energy-delay product (RLE, mean activity). The insets show "
         "the most accurate settings; lines join the front of each combined strategy. The model's "
         "columns have the published accuracies.",
         overview,
     ),
-    "sparsity": Plan(
+    "sparsity": FigurePlan(
         "Sparsity by layer",
         "Weights that are zero, layer by layer. Densities of the combined networks were not "
         "printed; for the model they are inferred from the printed ones.",
         sparsity,
     ),
-    "encodings": Plan(
+    "encodings": FigurePlan(
         "Encodings",
         "What each encoding costs, for quantization and pruning alone (mean activity).",
         encodings,
     ),
-    "activity": Plan(
+    "activity": FigurePlan(
         "Mean and maximum activity",
         "The mean and the highest activity of any sample and step (UOP).",
         activity,
     ),
-    "dense": Plan(
+    "dense": FigurePlan(
         "Dense against sparse",
         "Energy by bits: with the zeros that quantization leaves, and as if there were none.",
         dense,
     ),
-    "breakdown": Plan(
+    "breakdown": FigurePlan(
         "Breakdown by component",
         "Energy by component per accumulate that is done (RLE, mean activity), each on a scale of "
         "its own: where more accumulates are skipped, fewer are left to share what is not.",
@@ -86,10 +86,6 @@ def reproduce(
 
     Parameters
     ----------
-    out
-        Folder; made when absent.
-    studies
-        Own studies' results, to stand beside.
     say
         Told what is being done.
 
@@ -98,17 +94,17 @@ def reproduce(
     WriteError
         When the folder cannot be written.
     """
-    tell = say or (lambda _: None)
+    say = say or (lambda _: None)
     published = published_column()
     models = []
     for semantics in SEMANTICS:
-        tell(f"pricing the published settings under {semantics}")
+        say(f"pricing the published settings under {semantics}")
         models.append(model_column(semantics))
     for study in studies:
-        tell(f"reading the study {study.name!r}")
+        say(f"reading the study {study.name!r}")
     own = own_studies(studies)
     judged = claims(published, models, own)
-    tell("drawing")
+    say("drawing")
     drawn = _draw([published, *models, *(study.column for study in own)], out / "figures")
     for path, text in (
         (out / "claims.json", json.dumps([asdict(claim) for claim in judged], indent=2)),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from leanspike.hardware.reference.published import SOURCE
-from leanspike.report.paper.claims import Answer, Claim
+from leanspike.report.paper.claims import Claim, Judgement
 from leanspike.study.table import aligned
 
 #: What "weaker" says, for readers of a table.
@@ -32,12 +32,12 @@ def as_markdown(judged: Sequence[Claim]) -> str:
     titles = list(judged[0].answers)
     rows = [["claim", "published", *titles], ["---"] * (2 + len(titles))]
     rows += [
-        [claim.text, claim.published, *(_cell(claim.answers[title]) for title in titles)]
+        [claim.text, claim.published, *(_entry(claim.answers[title]) for title in titles)]
         for claim in judged
     ]
     table = "\n".join(f"| {' | '.join(row)} |" for row in rows)
     return f"{table}\n\nPublished: {SOURCE}. {NOTE}"
 
 
-def _cell(answer: Answer) -> str:
+def _entry(answer: Judgement) -> str:
     return f"{answer.figure}: {answer.verdict}" if answer.figure else answer.verdict

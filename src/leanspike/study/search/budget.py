@@ -30,12 +30,8 @@ class Budget:
 
     Attributes
     ----------
-    quantity
-        Energy or latency of one inference, or the size of the weights.
     most
         In pJ, seconds or bits.
-    text
-        As it was written.
     """
 
     quantity: Quantity
@@ -45,11 +41,6 @@ class Budget:
 
 def parse_budget(text: str) -> Budget:
     """Read a budget.
-
-    Parameters
-    ----------
-    text
-        ``energy``, ``latency`` or ``size``, ``<=``, a number and its unit.
 
     Raises
     ------

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 
-from leanspike.hardware.search import search_cases
+from leanspike.hardware.price import price_all
 from leanspike.hardware.workload import Bits, Densities, Density, Layer, Workload
 from leanspike.study.file import HardwareSection
-from leanspike.study.point_result import LayerWeights
-from leanspike.study.pricing import cases_of, main_reading
+from leanspike.study.pricing import job_of, readings
+from leanspike.study.records import ExploreResult, LayerWeights
 from leanspike.study.search.table import Option, OptionTable
 
 
 def option_table(
-    explored: Mapping[str, Any],
+    explored: ExploreResult,
     options: Sequence[Option],
     hardware: HardwareSection,
     *,
@@ -29,10 +28,6 @@ def option_table(
 
     Parameters
     ----------
-    explored
-        What :func:`leanspike.study.search.sensitivity.explore` returned.
-    options
-        The options it was given.
     hardware
         The first architecture, format and statistic count.
     membrane_bits
@@ -43,34 +38,34 @@ def option_table(
     InputError
         When the hardware cannot be used.
     """
-    layers = Workload(**explored["workload"]).layers
-    by_name = {each["name"]: each for each in explored["layers"]}
+    layers = explored.workload.layers
+    by_name = {each.name: each for each in explored.layers}
     known = [by_name[layer.name] for layer in layers]
     variants = Workload(
         layers=tuple(
-            _variant(layer, o, option, each["zeros"][o], membrane_bits)
+            _variant(layer, o, option, each.zeros[o], membrane_bits)
             for layer, each in zip(layers, known, strict=True)
             for o, option in enumerate(options)
         )
     )
-    cases = cases_of(variants, main_reading(hardware), hardware)
-    found = [case.cost for case in search_cases(cases, hardware.objective)]
+    main = readings(hardware)[0]
+    (priced,) = price_all([job_of(variants, main, hardware)], hardware.objective)
     shape = (len(layers), len(options))
     sizes = [
-        LayerWeights(each["name"], each["weights"], option.bits, each["zeros"][o]).stored_bits
+        LayerWeights(each.name, each.weights, option.bits, each.zeros[o]).stored_bits
         for each in known
         for o, option in enumerate(options)
     ]
-    # A float network that is itself no better than silence tells nothing.
-    hopeless = explored["silent_loss"] - explored["loss"]
+    # A float network that is itself no better than silence shows no harm of anything.
+    hopeless = explored.silent_loss - explored.loss
     return OptionTable(
         layers=tuple(layer.name for layer in layers),
         options=tuple(options),
-        weights=tuple(each["weights"] for each in known),
-        damage=np.array([each["damage"] for each in known]),
+        weights=tuple(each.weights for each in known),
+        damage=np.array([each.damage for each in known]),
         costs={
-            "energy": np.array([cost.energy_pj for cost in found]).reshape(shape),
-            "latency": np.array([cost.latency_s for cost in found]).reshape(shape),
+            "energy": np.array([one.energy_pj for one in priced.cost.layers]).reshape(shape),
+            "latency": np.array([one.latency_s for one in priced.cost.layers]).reshape(shape),
             "size": np.array(sizes).reshape(shape),
         },
         hopeless=hopeless if hopeless > 0 else float("inf"),

@@ -1,114 +1,99 @@
-"""Doing a search's tasks: explore the float network, propose candidates."""
+"""Doing a search's proposals: from all that is measured by now to the next candidates."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, replace
-from typing import Any
+from dataclasses import replace
 
 from leanspike.study.file import StudyFile
 from leanspike.study.plan import chain
-from leanspike.study.point_result import LayerWeights
 from leanspike.study.points import LayerChoice, Point
+from leanspike.study.records import (
+    ExploreResult,
+    Lookup,
+    MeasureResult,
+    PriceResult,
+    ProposeRecipe,
+    Trial,
+)
 from leanspike.study.search.budget import Quantity
 from leanspike.study.search.costs import option_table
 from leanspike.study.search.plan import options_of
 from leanspike.study.search.proposing import correction_of, propose
-from leanspike.study.search.sampling import Values
 from leanspike.study.search.section import SearchSection
 from leanspike.study.search.table import Allocation, OptionTable
-from leanspike.study.search.trial import Trial
-from leanspike.study.task import Task
-
-Lookup = Callable[[str], Mapping[str, Any]]
+from leanspike.study.task import Proposal, Task
 
 
 def do_propose(
-    study: StudyFile, task: Task, *, fingerprint: str, result_of: Lookup
-) -> dict[str, Any]:
+    study: StudyFile,
+    recipe: ProposeRecipe,
+    before: Proposal | None,
+    *,
+    fingerprint: str,
+    result_of: Lookup,
+) -> Proposal:
     """Choose the next candidates from all that is measured by now.
 
     Parameters
     ----------
-    study, fingerprint
-        The study and the digest of its data.
-    task
-        The proposal.
-    result_of
-        Gives the result of a finished task by its key, nothing for others.
-
-    Returns
-    -------
-    dict
-        Plain data: the names of the ``layers``, all ``trials`` so far, and the tasks that were
-        ``grown``.
+    before
+        The turn before, None for the first.
     """
-    assert task.needs is not None
-    recipe = task.recipe
-    section = SearchSection(**{**recipe["search"], "trainings": recipe["count"]})
+    section = SearchSection(**{**recipe.search, "trainings": recipe.count})
+    explored = result_of(recipe.explore, ExploreResult)
+    assert explored is not None
     table = option_table(
-        result_of(recipe["explore"]),
+        explored,
         options_of(section),
         study.hardware,
         membrane_bits=study.compression.membrane_bits,
     )
-    before = [Trial.of(plain) for plain in result_of(task.needs).get("trials", ())]
+    trials = list(before.trials) if before is not None else []
     found = {
         trial.number: measured
-        for trial in before
+        for trial in trials
         if (measured := _measured(trial, result_of)) is not None
     }
     costs = {number: cost for number, (_, cost) in found.items()}
-    done = [trial for trial in before if trial.number in costs]
+    done = [trial for trial in trials if trial.number in costs]
     fresh = propose(
         section,
         table,
-        before,
+        trials,
         {number: (accuracy, cost[section.objective]) for number, (accuracy, cost) in found.items()},
-        turn=recipe["turn"],
-        count=recipe["count"],
+        turn=recipe.turn,
+        count=recipe.count,
         correction=correction_of(
             [{q: table.cost_of(trial.allocation, q) for q in table.costs} for trial in done],
             [costs[trial.number] for trial in done],
         ),
     )
-    trials, grown = list(before), []
+    grown: list[Task] = []
     for trial in fresh:
         if trial.why_not is None:
-            point = _point(table, trial.allocation, number=trial.number, seed=recipe["seed"])
+            point = _point(table, trial.allocation, number=trial.number, seed=recipe.seed)
             # The first is the float network's training, which is in the plan anyway.
             _, *tasks = chain(study, point, fingerprint=fingerprint)
-            grown += [asdict(each) for each in tasks]
+            grown += tasks
             trial = replace(trial, measure=tasks[-2].key, price=tasks[-1].key)
         trials.append(trial)
-    return {
-        "layers": list(table.layers),
-        "trials": [trial.plain() for trial in trials],
-        "grown": grown,
-    }
-
-
-def values_of(trial: Trial, objective: Quantity, result_of: Lookup) -> Values | None:
-    """Return validation accuracy and cost of a candidate, None where it has none (yet)."""
-    found = _measured(trial, result_of)
-    return None if found is None else (found[0], found[1][objective])
+    return Proposal(table.layers, tuple(trials), tuple(grown))
 
 
 def _measured(trial: Trial, result_of: Lookup) -> tuple[float, dict[Quantity, float]] | None:
+    """Return validation accuracy and costs of a candidate, None where it has none (yet)."""
     if trial.measure is None or trial.price is None:
         return None
-    measured, priced = result_of(trial.measure), result_of(trial.price)
-    if not measured or not priced:
+    measured = result_of(trial.measure, MeasureResult)
+    priced = result_of(trial.price, PriceResult)
+    if measured is None or priced is None:
         return None
-    main = priced["costs"][0]
-    size = sum(
-        LayerWeights(each["name"], each["weights"], each["bits"], each["sparsity"]).stored_bits
-        for each in measured["layers"]
-    )
-    cost: dict[Quantity, float] = {
-        "energy": main["energy_pj"], "latency": main["latency_s"], "size": size,
-    }  # fmt: skip
-    return measured["validation_accuracy"], cost
+    main = priced.costs[0]
+    return measured.validation_accuracy, {
+        "energy": main.energy_pj,
+        "latency": main.latency_s,
+        "size": sum(layer.stored_bits for layer in measured.layers),
+    }
 
 
 def _point(table: OptionTable, allocation: Allocation, *, number: int, seed: int) -> Point:

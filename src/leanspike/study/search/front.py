@@ -10,8 +10,8 @@ from leanspike.arrays import Ints
 from leanspike.study.search.budget import Budget, Quantity
 from leanspike.study.search.table import Allocation, OptionTable, Reals
 
-#: Cells per limited quantity that partial sums are told apart by, for one, two and three of them.
-_CELLS = {1: 4096, 2: 192, 3: 40}
+#: Bins per limited quantity that partial sums are told apart by, for one, two and three of them.
+_BINS = {1: 4096, 2: 192, 3: 40}
 
 
 def predicted_front(
@@ -23,29 +23,13 @@ def predicted_front(
     """Return the allocations of least predicted damage at each predicted cost, cheapest first.
 
     Sums over layers make this a multiple-choice knapsack problem: layer by layer, every partial
-    sum of costs is kept with its least damage. Sums that fall into one cell, 1/4096 of the
+    sum of costs is kept with its least damage. Sums that fall into one bin, 1/4096 of the
     dearest network's (1/192 with budgets on two quantities, 1/40 on three), are taken as one.
-
-    Parameters
-    ----------
-    table
-        Options with their costs and damage.
-    objective
-        The cost.
-    budgets
-        What must hold.
-    correction
-        As in :meth:`OptionTable.broken`.
-
-    Returns
-    -------
-    list of allocations
-        Empty when nothing fits the budgets.
     """
     quantities = [objective, *{b.quantity for b in budgets if b.quantity != objective}]
     costs = np.stack([table.costs[q] for q in quantities], axis=2)  # [layers, options, q]
     dearest = costs.max(axis=1).sum(axis=0)
-    cell = np.where(dearest > 0, dearest, 1.0) / _CELLS[len(quantities)]
+    width = np.where(dearest > 0, dearest, 1.0) / _BINS[len(quantities)]
     damage = np.zeros(1)
     sums = np.zeros((1, len(quantities)))
     picks = np.zeros((1, 0), np.int64)
@@ -54,7 +38,7 @@ def predicted_front(
         sums = (sums[:, None, :] + costs[layer][None, :, :]).reshape(-1, len(quantities))
         options = np.tile(np.arange(len(table.options)), len(picks))
         picks = np.column_stack([np.repeat(picks, len(table.options), axis=0), options])
-        kept = _least_damage_per_cell(damage, sums, cell)
+        kept = _least_damage_per_bin(damage, sums, width)
         damage, sums, picks = damage[kept], sums[kept], picks[kept]
     found = [tuple(int(o) for o in pick) for pick in picks]
     fits = np.array([table.broken(a, budgets, correction or {}) is None for a in found])
@@ -69,15 +53,6 @@ def spread(table: OptionTable, objective: Quantity, front: Sequence[Allocation],
 
     The way along the front is measured in cost and damage, each as a fraction of its range, so
     that neither the steep end nor the flat one takes all.
-
-    Parameters
-    ----------
-    table, objective
-        As for :func:`predicted_front`.
-    front
-        Allocations, cheapest first.
-    count
-        How many at most.
     """
     if len(front) <= count:
         return list(front)
@@ -97,9 +72,9 @@ def spread(table: OptionTable, objective: Quantity, front: Sequence[Allocation],
     return [front[i] for i in chosen]
 
 
-def _least_damage_per_cell(damage: Reals, sums: Reals, cell: Reals) -> Ints:
+def _least_damage_per_bin(damage: Reals, sums: Reals, width: Reals) -> Ints:
     order = np.lexsort((*sums.T, damage))
-    _, first = np.unique(np.floor(sums[order] / cell).astype(np.int64), axis=0, return_index=True)
+    _, first = np.unique(np.floor(sums[order] / width).astype(np.int64), axis=0, return_index=True)
     return np.asarray(order[first], np.int64)
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from leanspike.study.records import ExploreRecipe, JsonObject, ProposeRecipe, TrainRecipe, plain
 from leanspike.study.search.section import SearchSection
 from leanspike.study.search.table import Option
 from leanspike.study.task import Task, digest
@@ -48,41 +49,38 @@ def search_plan(study: StudyFile, section: SearchSection, *, start: Task) -> tup
 
     Parameters
     ----------
-    study, section
-        The study and its search.
     start
         The training of the float network that the search begins from.
     """
     axes = study.compression
-    tried = {
-        "bits": section.bits_choices,
-        "sparsity": section.sparsity_choices,
-        "calibration": section.calibration,
-        "seed": section.seed,
-    }
-    how = {"quantizer": axes.quantizer, "rounding": axes.rounding}
+    tried = ExploreRecipe(
+        section.bits_choices, section.sparsity_choices, section.calibration, section.seed
+    )
+    how: JsonObject = {"quantizer": axes.quantizer, "rounding": axes.rounding}
     if axes.initializer is not None:  # searches begun before there was a choice keep their keys
         how["initializer"] = axes.initializer
-    key = f"explore-{digest({'train': start.key, **tried, **how})}"
-    seed = start.recipe["seed"]
+    key = f"explore-{digest({'train': start.key, **plain(tried), **how})}"
+    assert isinstance(start.recipe, TrainRecipe)
+    seed = start.recipe.seed
     tasks = [Task(key, "explore", f"each layer, seed {seed}", start.key, None, tried)]
     hardware = study.hardware.model_dump(mode="json")
-    decides: dict[str, Any] = {
-        "explore": key,
-        "search": section.model_dump(mode="json", exclude={"trainings"}),
-        "hardware": {
-            name: value[0] if name in _FIRST else value
-            for name, value in hardware.items()
-            if name != "assumptions"
-        },
-        "tuning": axes.model_dump(mode="json", include={"epochs", "lr", "warmup_epochs"}),
-    }
-    if axes.membrane_bits is not None:
-        decides["membrane_bits"] = axes.membrane_bits
     first = 0
     for turn, count in enumerate(turns(section)):
-        recipe = {**decides, "turn": turn, "count": count, "seed": seed}
-        name = f"propose-{digest({**recipe, 'needs': tasks[-1].key})}"
+        recipe = ProposeRecipe(
+            explore=key,
+            search=section.model_dump(mode="json", exclude={"trainings"}),
+            hardware={
+                name: value[0] if name in _FIRST else value
+                for name, value in hardware.items()
+                if name != "assumptions"
+            },
+            tuning=axes.model_dump(mode="json", include={"epochs", "lr", "warmup_epochs"}),
+            turn=turn,
+            count=count,
+            seed=seed,
+            membrane_bits=axes.membrane_bits,
+        )
+        name = f"propose-{digest({**plain(recipe), 'needs': tasks[-1].key})}"
         label = f"candidates {first} to {first + count - 1}"
         tasks.append(Task(name, "propose", label, tasks[-1].key, None, recipe))
         first += count

@@ -5,12 +5,12 @@ from __future__ import annotations
 import statistics
 from collections.abc import Mapping, Sequence
 
+from leanspike.study.records import JsonObject, Trial
 from leanspike.study.search.budget import Quantity
 from leanspike.study.search.front import predicted_front, spread
 from leanspike.study.search.sampling import Asker, Values
 from leanspike.study.search.section import SearchSection
 from leanspike.study.search.table import Allocation, OptionTable
-from leanspike.study.search.trial import Trial
 
 #: Candidates that are priced, at most, for each that is trained.
 _TRIES = 25
@@ -38,18 +38,10 @@ def propose(
 
     Parameters
     ----------
-    section
-        The search.
-    table
-        What options cost and how much they harm.
-    trials
-        Candidates of earlier turns.
     values
         What was measured of those that are trained.
     turn
         Which turn this is, from 0.
-    count
-        How many to train.
     correction
         As in :meth:`OptionTable.broken`.
     """
@@ -142,7 +134,7 @@ def _trial(
     number: int,
     allocation: Allocation,
     why_not: str | None = None,
-    sampler: Mapping[str, object] | None = None,
+    sampler: JsonObject | None = None,
 ) -> Trial:
     return Trial(
         number=number,
@@ -150,5 +142,5 @@ def _trial(
         why_not=why_not,
         damage=table.damage_of(allocation),
         cost=table.cost_of(allocation, section.objective),
-        sampler=dict(sampler or {}),
+        sampler=sampler or {},
     )

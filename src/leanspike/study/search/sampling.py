@@ -9,8 +9,8 @@ import optuna
 from optuna.distributions import BaseDistribution, CategoricalDistribution
 from optuna.trial import TrialState, create_trial
 
+from leanspike.study.records import JsonObject, Trial
 from leanspike.study.search.table import Allocation, Choices, Option, OptionTable
-from leanspike.study.search.trial import Trial
 
 #: Validation accuracy and the objective's cost of a trained candidate.
 Values = tuple[float, float]
@@ -25,18 +25,10 @@ class Asker:
 
     Parameters
     ----------
-    method
-        ``"nsga2"`` or ``"tpe"``.
-    table
-        Layers and options.
-    trials
-        Earlier candidates, in order.
     values
         Per number of a candidate that is trained and priced, what was measured.
     population
         Size of a generation of NSGA-II; candidates TPE draws at random first.
-    seed
-        Of the sampler.
     """
 
     def __init__(
@@ -79,15 +71,15 @@ class Asker:
         """Say that a candidate is not going to be trained."""
         self._study.tell(self._asked[number], state=TrialState.PRUNED)
 
-    def kept_with(self, number: int) -> dict[str, Any]:
+    def kept_with(self, number: int) -> JsonObject:
         """Return what the sampler keeps with a candidate, such as its generation."""
-        attributes = self._study.trials[number].system_attrs
-        kept = {name: value for name, value in attributes.items() if name != "fixed_params"}
-        if isinstance(self._study.sampler, optuna.samplers.NSGAIISampler):
+        sampler = self._study.sampler
+        if isinstance(sampler, optuna.samplers.NSGAIISampler):
             # optuna numbers no generation while it knows no search space, so not the first; left
             # out of all generations, the first candidates would never become parents.
-            kept.setdefault(self._study.sampler._get_generation_key(), 0)
-        return kept
+            sampler.get_trial_generation(self._study, self._study.trials[number])
+        attributes = self._study.trials[number].system_attrs
+        return {name: value for name, value in attributes.items() if name != "fixed_params"}
 
 
 def space(choices: Choices) -> dict[str, BaseDistribution]:
@@ -113,19 +105,7 @@ def parameters(choices: Choices, allocation: Allocation) -> dict[str, int | floa
 def frozen(
     choices: Choices, trial: Trial, values: Values | None, *, about: Mapping[str, Any] | None = None
 ) -> optuna.trial.FrozenTrial:
-    """Return a candidate as optuna keeps it: complete, pruned (not trained), or failed.
-
-    Parameters
-    ----------
-    choices
-        What it was chosen from.
-    trial
-        The candidate.
-    values
-        What was measured; None where nothing is.
-    about
-        Further attributes for whoever looks at it.
-    """
+    """Return a candidate as optuna keeps it: complete, pruned (not trained), or failed."""
     state = TrialState.COMPLETE if values is not None else TrialState.FAIL
     if trial.why_not is not None:
         state = TrialState.PRUNED

@@ -11,7 +11,7 @@ from leanspike.errors import InputError
 from leanspike.hardware.spec import Spec
 from leanspike.study.search.budget import Budget, Quantity, parse_budget
 
-Bits = Annotated[int, Field(ge=1, le=16)]
+WeightBits = Annotated[int, Field(ge=1, le=16)]
 Sparsity = Annotated[float, Field(ge=0, lt=1)]
 Number = Annotated[float, Field(ge=0)]
 
@@ -55,7 +55,7 @@ class SearchSection(Spec):
     generation: Annotated[int, Field(ge=2)] = 8
     objective: Quantity = "energy"
     budget: tuple[str, ...] = ()
-    bits: tuple[Bits, ...] | ValueRange = (2, 3, 4, 8)
+    bits: tuple[WeightBits, ...] | ValueRange = (2, 3, 4, 8)
     sparsity: tuple[Sparsity, ...] | ValueRange = (0.0, 0.5, 0.8, 0.9, 0.95)
     #: Training recordings on which the network's sensitivity is measured.
     calibration: Annotated[int, Field(ge=1)] = 256

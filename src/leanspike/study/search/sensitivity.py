@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import torch
@@ -21,6 +20,7 @@ from leanspike.events import FrameSplit
 from leanspike.hardware.workload import Workload
 from leanspike.nn import SpikingNetwork
 from leanspike.study.networks import frame_batches
+from leanspike.study.records import ExploredLayer, ExploreResult
 from leanspike.study.search.table import Option
 from leanspike.training import rate_loss
 
@@ -35,7 +35,7 @@ def explore(
     recordings: int,
     batch_size: int,
     seed: int,
-) -> dict[str, Any]:
+) -> ExploreResult:
     """Compress each layer by itself in every way, and note what becomes of the loss.
 
     Batch-norm statistics are measured anew each time, since fine-tuning would do at least that.
@@ -43,30 +43,10 @@ def explore(
 
     Parameters
     ----------
-    net
-        The trained float network; left as it is.
-    split
-        Training recordings.
-    options
-        What is tried on every layer.
     compression
         Quantizer, and where it begins.
-    classes
-        How many the recordings have.
     recordings
         How many, drawn from the split by `seed`.
-    batch_size
-        Recordings at a time.
-    seed
-        Draws the recordings.
-
-    Returns
-    -------
-    dict
-        Plain data: the float network's ``loss`` and measured ``workload``, the ``silent_loss`` of
-        a network that never fires, and per layer ``name``, ``weights``, and
-        per option ``damage`` (rise of the loss) and ``zeros`` (fraction of weights that are zero,
-        by mask or by quantizer).
     """
     drawn = np.random.default_rng(seed).permutation(len(split))[:recordings]
     chosen = FrameSplit(split.frames[np.sort(drawn)], split.labels[np.sort(drawn)])
@@ -86,15 +66,10 @@ def explore(
             prepare(tried, only(compression, name, option))
             damage.append(max(0.0, _loss(tried, batches, labels) - base))
             zeros.append(next(s.sparsity for s in summary(tried).layers if s.name == name))
-        layers.append({"name": name, "weights": weights, "damage": damage, "zeros": zeros})
+        layers.append(ExploredLayer(name, weights, tuple(damage), tuple(zeros)))
     silent = sum(float(rate_loss(torch.zeros(len(y), classes), y.cpu())) * len(y) for y in labels)
     silent /= len(chosen)
-    return {
-        "loss": base,
-        "silent_loss": silent,
-        "layers": layers,
-        "workload": workload.model_dump(mode="json"),
-    }
+    return ExploreResult(base, silent, tuple(layers), workload)
 
 
 def only(compression: CompressionConfig, layer: str, option: Option) -> CompressionConfig:

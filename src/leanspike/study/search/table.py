@@ -22,15 +22,7 @@ class Option:
 
 @dataclass(frozen=True)
 class Choices:
-    """What a search chooses from.
-
-    Attributes
-    ----------
-    layers
-        Names, in call order.
-    options
-        The same for every layer.
-    """
+    """What a search chooses from."""
 
     layers: tuple[str, ...]
     options: tuple[Option, ...]
@@ -52,8 +44,6 @@ class OptionTable(Choices):
 
     Attributes
     ----------
-    weights
-        How many each layer has.
     damage
         [layers, options] rise of the loss when this layer alone is compressed, without training.
     costs
@@ -86,10 +76,6 @@ class OptionTable(Choices):
 
         Parameters
         ----------
-        allocation
-            What is judged.
-        budgets
-            What must hold.
         correction
             By how much predictions were found to be too low, per quantity; 1 where left out.
         """

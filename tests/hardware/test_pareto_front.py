@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from leanspike.hardware.search_front import pareto_front
+from leanspike.hardware.pareto import pareto_front
 
 # Small integers make ties and duplicates common.
 points = st.integers(1, 4).flatmap(

@@ -46,6 +46,12 @@ class EncodedTile:
         return sum(stream.bits for stream in self.streams)
 
 
+def ranks_of(formats: str | Sequence[str]) -> tuple[Rank, ...]:
+    """Turn one format or several, outermost first, into ranks."""
+    several = [formats] if isinstance(formats, str) else formats
+    return tuple(Rank(format=name) for name in several)
+
+
 def encode(tile: Array, ranks: Sequence[Rank]) -> EncodedTile:
     """Write a tile, one axis per rank.
 

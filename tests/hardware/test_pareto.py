@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from leanspike.study.pareto import hypervolume, on_front
+from leanspike.hardware.pareto import hypervolume, on_front
 
 small = st.integers(0, 6).map(float)
 points = st.lists(st.tuples(small, small), min_size=1, max_size=12)
