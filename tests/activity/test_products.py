@@ -141,6 +141,73 @@ def test_a_neuron_written_by_hand(written: str) -> None:
     assert fc.density.outputs.mean == pytest.approx(float(torch.stack(seen).mean()))
 
 
+def test_a_filter_before_the_neuron_is_no_neuron() -> None:
+    class Filter(nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            return 0.5 * x + 0.1
+
+    torch.manual_seed(0)
+    net = nn.Sequential(nn.Linear(6, 9), Filter(), nn.ReLU(), nn.BatchNorm1d(9), Spike()).eval()
+    x = spikes(T, N, 6)
+    (layer,) = measure(net, [x], step_by_step=True).layers
+    assert (layer.neurons, layer.bits.outputs) == (True, 1)
+    fired = torch.stack([net(step) for step in x])
+    assert layer.density.outputs.mean == pytest.approx(float(fired.mean()))
+    (layer,) = measure(net[:3], [x], step_by_step=True).layers
+    filtered = torch.stack([net[1](net[0](step)) for step in x])
+    assert (layer.neurons, layer.bits.outputs) == (False, 32)
+    assert layer.density.outputs.mean == float((filtered != 0).float().mean())
+
+
+def test_silent_steps_are_steps() -> None:
+    net = nn.Sequential(nn.Linear(6, 9, bias=False), Spike())
+    nn.init.ones_(net[0].weight)
+    x = spikes(T, N, 6)
+    x[0], x[1] = 0, 1
+    (layer,) = measure(net, [x], step_by_step=True).layers
+    assert layer.neurons
+    assert layer.density.outputs.mean == pytest.approx(
+        float(torch.stack([net(step) for step in x]).mean())
+    )
+
+
+def test_an_image_shown_at_every_step() -> None:
+    class Static(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            torch.manual_seed(0)
+            self.conv, self.fire, self.out = nn.Conv2d(2, 3, 3), Spike(), nn.Linear(48, 5)
+
+        def forward(self, x: Tensor) -> Tensor:
+            current = self.conv(x)
+            return torch.stack(
+                [self.out(self.fire(current * (t + 1)).flatten(1)) for t in range(4)]
+            )
+
+    conv, out = measure(Static(), [torch.rand(N, 2, 6, 6)], time_axis=None).layers
+    assert (conv.T, out.T, out.Q) == (1, 4, 1)
+    assert conv.neuron_updates == 4 * 48
+
+
+@pytest.mark.parametrize("kind", ["weight", "spectral"])
+def test_what_weights_are_made_of_is_no_work(kind: str) -> None:
+    norms = torch.nn.utils.parametrizations
+    make = norms.weight_norm if kind == "weight" else norms.spectral_norm
+    net = nn.Sequential(make(nn.Linear(6, 9)), Spike())
+    activity = profile(net, [spikes(T, N, 6)], step_by_step=True)
+    assert [layer.name for layer in activity.layers] == ["0"]
+    accounted(activity, T * 54)
+
+
+def test_a_factored_weight_is_one_layer() -> None:
+    net = Run(
+        lambda self, x: F.linear(x, self.a @ self.b),
+        a=nn.Parameter(torch.randn(5, 2)), b=nn.Parameter(torch.randn(2, 6)),
+    )  # fmt: skip
+    activity = profile(net, [spikes(T, N, 6)])
+    accounted(activity, T * 30)
+
+
 # Padding.
 
 

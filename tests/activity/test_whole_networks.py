@@ -379,6 +379,42 @@ def test_sinabs(pooled: str) -> None:
     check(Net(), frames().transpose(0, 1), (sl.StatefulLayer,), time_axis=1)
 
 
+def test_sinabs_recurrent() -> None:
+    need("sinabs")
+    import sinabs.layers as sl
+
+    class Net(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            torch.manual_seed(0)
+            self.fc = nn.Linear(512, 20)
+            rec = nn.Linear(20, 20)
+            self.lif = sl.LIFRecurrent(tau_mem=4.0, rec_connect=rec, spike_threshold=0.05)
+
+        def forward(self, x: Tensor) -> Tensor:
+            return self.lif(self.fc(x.flatten(2)))
+
+    x = frames().transpose(0, 1)
+    (layer,) = check(Net(), x, (sl.LIFRecurrent,), time_axis=1).layers
+    assert layer.name == "fc+lif.rec_connect"
+
+
+def test_a_synaptic_filter_and_a_recurrent_container() -> None:
+    def build() -> nn.Module:
+        from spikingjelly.activation_based import layer, neuron
+
+        lif = neuron.LIFNode(v_threshold=0.1)
+        again = layer.LinearRecurrentContainer(
+            neuron.LIFNode(v_threshold=0.1), in_features=20, out_features=20
+        )
+        return nn.Sequential(
+            layer.Flatten(), layer.Linear(512, 20), layer.SynapseFilter(tau=2.0), lif, again
+        )
+
+    net, kind = spikingjelly(build, 1)
+    check(net, frames(), (kind,))
+
+
 @pytest.mark.parametrize("kind", ["small", "tcja", "recurrent"])
 def test_ours(kind: str) -> None:
     neuron = NeuronConfig(threshold=0.1, recurrent=kind == "recurrent")

@@ -217,11 +217,12 @@ def _add(left: dict[str, Left], more: Mapping[str, Left]) -> None:
 
 
 def _own_steps(probe: Probe, samples: int) -> int | None:
-    """Give the time steps of a model that makes its own: how often its convolutions run."""
+    """Give the time steps of a model that makes its own: of its convolutions, or their neurons."""
     runs = [
-        probed.entries // samples
+        observed.entries // samples
         for probed in probe.layers.values()
         if not (probed.shape.dense or probed.shape.activations)
+        for observed in (probed.inputs, probed.given[0])
     ]
     return max(runs, default=None)
 
@@ -279,12 +280,12 @@ def _gather(
             where=f"layer {name!r}",
             remedy="Give batches of equal time steps",
         )
-    outputs = probed.outputs if probed.outputs.counts else probed.own
+    outputs, neuron = probed.given
     tallies = [(kept.inputs, probed.inputs), (kept.outputs, outputs)]
     if probed.weight is None:
         tallies.append((kept.weights, probed.weights))
     for tally, observed in tallies:
-        entries = sum(len(c) for c in observed.counts)
+        entries = observed.entries
         if entries % (samples * layer_steps):
             raise InputError(
                 f"{probed.activation or 'its output'} gave {entries} entries for {samples} samples "
@@ -299,9 +300,9 @@ def _gather(
     assert outputs.by_value is not None
     if kept.fired is None or len(kept.fired) == len(outputs.by_value):
         kept.fired = outputs.by_value if kept.fired is None else kept.fired + outputs.by_value
-        kept.entries += sum(len(c) for c in outputs.counts)
+        kept.entries += outputs.entries
     kept.shape = outputs.shape
-    kept.neuron = kept.neuron or probed.neuron
+    kept.neuron = kept.neuron or neuron
     kept.activation = probed.activation or kept.activation
     kept.sums_into = probed.sums_into or kept.sums_into
     kept.operations += probed.operations

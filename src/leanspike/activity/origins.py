@@ -33,12 +33,15 @@ class Origin:
         Name of the parameter it was made from, where it was made from parameters alone.
     compared
         Whether it says where a sum exceeded a threshold.
+    activated
+        Whether it went through an activation that is no neuron (a ReLU, a synaptic filter).
     """
 
     sources: tuple[str, ...] = ()
     joined: str = ""
     parameter: str = ""
     compared: bool = False
+    activated: bool = False
 
 
 NOWHERE = Origin()

@@ -20,7 +20,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import prod
 from types import TracebackType
 from typing import Any
@@ -85,6 +85,11 @@ class Observed:
     largest: float = 0.0
     width: int = 1
 
+    @property
+    def entries(self) -> int:
+        """Entries of all calls."""
+        return sum(len(counts) for counts in self.counts)
+
     def add(self, values: Tensor, entries: int) -> None:
         """Count one call's values, whose leading axes hold `entries` entries."""
         counts = count(values, entries)
@@ -114,14 +119,14 @@ class Probed:
         The Conv or Linear, where there is one.
     weight
         The weights as it computed with them; None for a product of activations.
-    inputs, weights, outputs, own
-        What went in, the second activation, what its neurons or activation gave, what it gave
-        itself.
+    inputs, weights, outputs, activated, own
+        What went in, the second activation, what its neurons gave, what the first activation gave
+        that is no known neuron, what it gave itself.
     sums_into
         The layer whose neurons its outputs are added up for; empty where it has its own.
     activation, neuron, state_bits
-        What gave `outputs`: its name, whether it is a spiking neuron, and the width of its
-        membrane where that is limited.
+        What gave `outputs` or else `activated`: its name, whether it is a spiking neuron, and the
+        width of its membrane where that is limited.
     """
 
     name: str
@@ -131,6 +136,7 @@ class Probed:
     inputs: Observed = field(default_factory=Observed)
     weights: Observed = field(default_factory=Observed)
     outputs: Observed = field(default_factory=Observed)
+    activated: Observed = field(default_factory=Observed)
     own: Observed = field(default_factory=Observed)
     operations: int = 0
     dense_operations: int = 0
@@ -142,7 +148,21 @@ class Probed:
     @property
     def entries(self) -> int:
         """Entries of the leading axes, over all calls."""
-        return sum(len(counts) for counts in self.inputs.counts)
+        return self.inputs.entries
+
+    @property
+    def given(self) -> tuple[Observed, bool]:
+        """What counts as its outputs, and whether neurons gave it.
+
+        Zeros and ones are spikes, whoever gives them.
+        """
+        if self.neuron:
+            return self.outputs, True
+        for found in (self.outputs, self.activated):
+            # Something else may have been silent, as neurons are, in some of the calls alone.
+            if found.counts and found.entries >= self.activated.entries:
+                return found, found.whole and found.largest == 1
+        return self.own, False
 
 
 @dataclass(frozen=True)
@@ -161,6 +181,7 @@ class _Running:
     module: nn.Module
     products: int = 0
     seen: bool = False  # whether its own product was
+    multiplied: bool = False  # whether anything was, inside it
 
 
 class Probe(TorchDispatchMode):
@@ -187,7 +208,7 @@ class Probe(TorchDispatchMode):
         self.operations = operations
         self.layers: dict[str, Probed] = {}
         self.left: dict[str, Left] = {}
-        self._names = {id(module): name for name, module in model.named_modules()}
+        self._buffers = {name for name, _ in model.named_buffers()}
         self._handles: list[RemovableHandle] = []
         self._settings = ExitStack()
         self.clear(samples=1, steps=None)
@@ -253,6 +274,11 @@ class Probe(TorchDispatchMode):
     def _multiplied(self, product: Product, out: Tensor) -> None:
         """Attribute one product to a layer."""
         running = self._running[-1] if self._running else None
+        if self._of_weights_alone(product):
+            self._origins.follow("", (product.inputs, product.weights), out)
+            return
+        for around in self._running:
+            around.multiplied = True
         own = running is not None and not running.seen and _is_own(running.module, product)
         parameter = ""
         if isinstance(product, Convolution):
@@ -296,6 +322,15 @@ class Probe(TorchDispatchMode):
         self._count(probed, product, out)
         self._origins.set(out, Origin(sources=(probed.name,)))
         self._recent = probed.name
+
+    def _of_weights_alone(self, product: Product) -> bool:
+        """Tell whether only parameters are multiplied: what is done once is no work of a sample.
+
+        Buffers may hold a state, but not inside a layer, where they belong to its weights.
+        """
+        names = [self._origins.of(t).parameter for t in (product.inputs, product.weights)]
+        within = any(is_priced(around.module) for around in self._running)
+        return all(names) and (within or not self._buffers.intersection(names))
 
     def _layer(
         self, name: str, shape: Shape, module: nn.Module | None, weight: Tensor | None
@@ -345,6 +380,8 @@ class Probe(TorchDispatchMode):
 
     def _leave(self, name: str, operations: int, reason: str) -> None:
         before = self.left.get(name)
+        for around in self._running:
+            around.multiplied = True
         self.left[name] = Left((before.operations if before else 0) + operations, reason)
 
     def _start(self, name: str) -> Callable[[nn.Module, Any], None]:
@@ -394,16 +431,14 @@ class Probe(TorchDispatchMode):
         values = _first_tensor(output)
         if values is None:
             return
-        origin = self._origins.of(values)
-        if not origin.sources:
-            given = _first_tensor(args)
-            origin = NOWHERE if given is None else self._origins.of(given)
-        if not origin.sources and self._recent and is_neuron(running.module):
-            origin = Origin(sources=(self._recent,))
-        if not origin.sources:
-            return
         neuron = is_neuron(running.module)
-        if self._give(values, origin, running.name, neuron=neuron):
+        origin = self._origins.of(values)
+        given = _first_tensor(args)
+        if not origin.sources and given is not None and not running.multiplied:
+            origin = self._origins.of(given)
+        if not origin.sources and self._recent and neuron:
+            origin = Origin(sources=(self._recent,))
+        if origin.sources and self._give(values, origin, running.name, neuron=neuron):
             bits = membrane_bits(running.module)
             for name in origin.sources:
                 self.layers[name].state_bits = bits
@@ -429,49 +464,59 @@ class Probe(TorchDispatchMode):
             self._give(values, origin, "a comparison", neuron=True)
 
     def _give(self, values: Tensor, origin: Origin, activation: str, *, neuron: bool) -> bool:
-        """Give activations to the layers that feed them; False where they are not theirs."""
+        """Give activations to the layers that feed them; False where they are not theirs.
+
+        What is no neuron counts until one follows: a filter or a ReLU may stand before it. What
+        is all zeros and ones ends there.
+        """
         fed = [self.layers[name] for name in origin.sources if name in self.layers]
-        if not fed:
+        spikes = neuron or _are_spikes(values)
+        if not fed or (origin.activated and not spikes):
             return False
-        last = max(fed, key=lambda layer: list(self.layers).index(layer.name))
+        order = list(self.layers)
+        last = max(fed, key=lambda layer: order.index(layer.name))
+        if origin.joined == "other":
+            last = fed[0]
         parts = {last.name: values}
         if origin.joined == "concat":
             parts = _side_by_side(values, fed) or parts
-        elif origin.joined == "other":
-            last = fed[0]
-            parts = {last.name: values}
         for name, part in parts.items():
             layer = self.layers[name]
-            entries = self._entries(part, layer, neuron=neuron)
+            entries = self._entries(part, layer, anyhow=spikes)
             if entries is None:
                 return False
-            layer.outputs.add(part, entries)
-            spikes = layer.outputs.whole and layer.outputs.largest == 1
-            layer.activation, layer.neuron = activation, layer.neuron or neuron or spikes
+            given = layer.outputs if neuron or origin.activated else layer.activated
+            given.add(part, entries)
+            if neuron or not layer.neuron:
+                layer.activation, layer.neuron = activation, neuron
         if origin.joined == "sum":
             for layer in fed:
                 if layer is not last:
                     layer.sums_into = last.name
-        self._origins.set(values, NOWHERE)
-        self._recent = ""
+        self._origins.set(values, NOWHERE if spikes else replace(origin, activated=True))
+        if spikes:
+            self._recent = ""
         return True
 
-    def _entries(self, values: Tensor, layer: Probed, *, neuron: bool) -> int | None:
-        """Count the entries in an activation's leading axes; None where it is not this layer's."""
+    def _entries(self, values: Tensor, layer: Probed, *, anyhow: bool) -> int | None:
+        """Count the entries in an activation's leading axes; None where it is not this layer's.
+
+        After pooling there are fewer values than the layer has; neurons and spikes count
+        `anyhow`.
+        """
         last_call, per_entry = len(layer.own.counts[-1]), layer.own.elements
         shape = values.shape
         splits = [(prod(shape[:i]), prod(shape[i:])) for i in range(values.dim() + 1)]
-        # After pooling there are fewer values than the layer has; neurons and spikes are known.
-        anyhow = neuron or _are_spikes(values)
-        for entries, each in splits:
-            if entries == last_call and (each == per_entry or anyhow):
+        fitting = [entries for entries, each in splits if each == per_entry]
+        for entries in fitting:
+            if entries == last_call:
                 return entries
-        for entries, each in splits:
-            if each == per_entry:  # step by step after a layer that took all steps at once
+        for entries in fitting:  # other steps together than the layer's
+            if entries % self._samples == 0:
                 return entries
         if not anyhow:
             return None
-        for wanted in (self._samples * (self._steps or 1), self._samples):
+        for wanted in (last_call, self._samples * (self._steps or 1), self._samples):
             if any(entries == wanted for entries, _ in splits):
                 return wanted
         return next((entries for entries, _ in splits if entries % self._samples == 0), None)
