@@ -155,9 +155,9 @@ def _spread(
     bases = np.ones(ranks, np.int64)
     for r in range(1, ranks):
         bases[r] = bases[r - 1] * (2 * reach[r - 1] + 1)
-    scratch = np.empty((2, count), np.int64)
+    terms = np.empty((2, count + 1), np.int64)
     different = distinct_children(
-        coefficients, x, factors, loops, count, level, scratch[0], scratch[1]
+        coefficients, x, factors, loops, count, 3 * level, 3 * level + 3, terms
     )
     keys = np.empty(0, np.int64)  # where the instances lie, once it is asked
 
