@@ -32,7 +32,8 @@ SYBIL = Sybil([PythonCodeBlockParser(), CodeBlockParser("yaml", write_file)])
 
 
 def pages() -> list:
-    marks = {**dict.fromkeys(SLOW, pytest.mark.slow), **dict.fromkeys(PEERS, pytest.mark.peer)}
+    slow = (pytest.mark.slow, pytest.mark.timeout(1200))
+    marks = {**dict.fromkeys(SLOW, slow), **dict.fromkeys(PEERS, pytest.mark.peer)}
     return [
         pytest.param(path, id=path.stem, marks=marks.get(path.stem, ()))
         for path in [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
