@@ -107,3 +107,19 @@ def test_time_without_computes_is_that_of_what_moves():
     # 32 weights with their zeros in four rows, and the inputs once, an eighth of a row.
     assert found.cycles == pytest.approx((4 + 1 / 8) / 0.1)
     assert found.notes[0].startswith("all weights are zero")
+
+
+def test_a_recurrent_pair_in_one_matrix_sends_nothing_but_spikes():
+    """``W1 x + W2 s`` side by side: its partial sums never leave the elements."""
+    pair = Layer(name="pair", T=10, C=64 + 128, M=128, density={"inputs": 0.1})
+    layer = price(Workload(name="w", layers=(pair,)), "output_stationary").layers[0]
+    outside = {
+        (item.component, item.action): item.count
+        for item in layer.energy
+        if item.tensor == "Outputs" and item.component in ("DRAM", "buffer")
+    }
+    # 64 spikes in a row, up from the elements and out; whatever the mapping, each once.
+    assert outside.pop(("DRAM", "update")) == pytest.approx(10 * 128 / 64)
+    assert outside.pop(("buffer", "update")) == pytest.approx(10 * 128 / 64)
+    assert {action for _, action in outside} <= {"read"}
+    assert sum(outside.values()) <= 10 * 128 / 64
