@@ -180,7 +180,7 @@ def test_rows_of_nonzeros_hold_what_lies_apart(lines: str, weights: float, input
         rows.append(padded.any(axis=1).sum())
     model = found.evaluation.row.accesses[0, WEIGHTS, READ]
     # The last row, filled in part, is taken for a full one.
-    assert model == pytest.approx(np.mean(rows), rel=0.05, abs=0.3)
+    assert model == pytest.approx(np.mean(rows), rel=0.05, abs=0.45)
 
 
 def test_equal_tiles_below_a_bypassed_fan_out_share_a_read():

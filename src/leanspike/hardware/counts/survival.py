@@ -195,7 +195,11 @@ class Survival:
             d, n = max(target.density, 1e-300), np.maximum(run, 1)
             changes = np.where(run > 0, -np.expm1(n * np.log1p(-min(d, 1.0 - 1e-16))) / (d * n), 0)
             empty = 1.0 - found[_time_of(variant)]
-            needed = 1.0 - empty * (1.0 - changes * (1.0 - empty)) ** (block - 1.0)
+            # Far apart they change one by one; side by side there are as many changes as fit.
+            apart = empty * (1.0 - changes * (1.0 - empty)) ** (block - 1.0)
+            whole, rest = np.divmod(1.0 + changes * (block - 1.0), 1.0)
+            beside = empty**whole * (1.0 - rest * (1.0 - empty))
+            needed = 1.0 - ((1.0 - d) * apart + d * beside)
             found[variant] = np.where(run != 0, np.minimum(value, needed), value)
         return found
 
