@@ -13,7 +13,7 @@ TORCH_VERSION := 2.13.0
 TORCH ?= torch==$(TORCH_VERSION)+cpu
 TORCH_CPU_INDEX ?= https://download.pytorch.org/whl/cpu
 
-.PHONY: help study test lint types slow docs bench-train bench-search bench-frames clean clean-kernels
+.PHONY: help study test lint types slow docs bench-train bench-search bench-frames results clean clean-kernels
 
 help: ## what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
@@ -46,6 +46,9 @@ bench-search: $(VENV)/.ready-dev ## the mapping search beside Timeloop's
 
 bench-frames: $(VENV)/.ready-dev ## events to frames beside tonic's
 	$(BIN)/python benchmarks/frames.py
+
+results: $(VENV)/.ready-dev ## after a change of the hardware model: its committed results and their pages anew (goes on where it stopped)
+	$(BIN)/python benchmarks/results.py
 
 clean: clean-kernels ## remove the environment (results under runs/ stay)
 	rm -rf $(VENV) .bootstrap site
