@@ -14,7 +14,6 @@ import json
 from collections.abc import Iterator
 from itertools import groupby
 from pathlib import Path
-from typing import Any
 
 import torch
 import yaml
@@ -24,11 +23,18 @@ from leanspike.files import write_whole
 from leanspike.hardware.layer import Bits, Densities
 from leanspike.hardware.workload import Workload
 from leanspike.nn import build_network
-from leanspike.study import Results
-from leanspike.study.file import HardwareSection, NetworkSection
+from leanspike.study import Point, PointResult, Results, StudyFile
 from leanspike.study.networks import network_config
-from leanspike.study.point_result import PointResult, point_result
 from leanspike.study.pricing import price_point
+from leanspike.study.records import (
+    LayerWeights,
+    MeasureResult,
+    PriceResult,
+    Provenance,
+    StudyData,
+    plain,
+)
+from leanspike.study.records import read as as_record
 
 CLAIMS = Path(__file__).parent / "results" / "claims"
 #: By study: name, shape, classes and largest event count of a frame (as its bits say) of its data.
@@ -50,20 +56,33 @@ def stored_results(name: str, kept: Path) -> Results:
     kept
         A file for the prices, point by point: what it has is not priced again.
     """
-    file = yaml.safe_load((CLAIMS / f"{name}.yaml").read_text(encoding="utf-8"))
-    network = geometry(name, file)
-    points = tuple(_points(name, network, file, kept))
-    data = {"name": DATA[name][0], "shape": list(DATA[name][1])}
-    return Results(str(CLAIMS), file, data, {}, points, len(points), ())
+    file = study_file(name)
+    points = tuple(_points(name, file, kept))
+    title, shape, classes, _ = DATA[name]
+    return Results(
+        where=str(CLAIMS),
+        file=file,
+        data=StudyData(title, "", classes, shape, file.data.T, (0, 0, points[0].samples)),
+        provenance=Provenance("", None, "", {}, ""),
+        points=points,
+        planned=len(points),
+        failures=(),
+    )
+
+
+def study_file(name: str) -> StudyFile:
+    """Read a study's file."""
+    path = CLAIMS / f"{name}.yaml"
+    return as_record(StudyFile, yaml.safe_load(path.read_text("utf-8")), where=path.name)
 
 
 @torch.no_grad()
-def geometry(name: str, file: dict[str, Any]) -> Workload:
+def geometry(name: str) -> Workload:
     """Return a study's network as a workload whose densities and weights are yet to come."""
-    _, shape, classes, most = DATA[name]
-    steps = file["data"]["T"]
-    section = NetworkSection(**file["network"])
-    net = build_network(network_config(section, shape=shape, classes=classes, T=steps), seed=0)
+    file, (_, shape, classes, most) = study_file(name), DATA[name]
+    steps = file.data.T
+    config = network_config(file.network, shape=shape, classes=classes, T=steps)
+    net = build_network(config, seed=0)
     for key, value in net.state_dict().items():  # every layer is to fire, for its width to be seen
         if key.endswith("running_var"):
             value.fill_(0.01)
@@ -75,56 +94,50 @@ def geometry(name: str, file: dict[str, Any]) -> Workload:
     return measure(net, [frames], weight_bits=8, name=name)
 
 
-def _points(
-    name: str, network: Workload, file: dict[str, Any], kept: Path
-) -> Iterator[PointResult]:
-    hardware = HardwareSection(**file["hardware"])
+def _points(name: str, file: StudyFile, kept: Path) -> Iterator[PointResult]:
+    network = geometry(name)
     priced = json.loads(kept.read_text("utf-8")) if kept.exists() else {}
-    keys = ("strategy", "weight_bits", "sparsity", "seed")
 
     def key(row: dict[str, str]) -> tuple[str, ...]:
-        return tuple(row[one] for one in keys)
+        return row["strategy"], row["weight_bits"], row["sparsity"], row["seed"]
 
     layers = {k: list(rows) for k, rows in groupby(read(f"{name}-layers.csv"), key)}
     for point, found in groupby(read(f"{name}-points.csv"), key):
-        row = next(found)
-        bits = int(row["weight_bits"]) if row["weight_bits"] else None
-        own = {each["layer"]: each for each in layers[point]}
-        workload = _measured(network, own)
-        label = ", ".join(point)
+        row, label = next(found), ", ".join(point)
+        workload = measured(network, {each["layer"]: each for each in layers[point]})
         if label not in priced:
-            priced[label] = price_point(workload, hardware, quantized=True)
+            priced[label] = plain(price_point(workload, file.hardware, quantized=True))
             write_whole(kept, json.dumps(priced), parents=True)
+        bits = int(row["weight_bits"]) if row["weight_bits"] else None
         samples = int(row["samples"])
         right = round(float(row["accuracy"]) * samples)
-        yield point_result(
-            {
-                "strategy": row["strategy"],
-                "weight_bits": bits,
-                "sparsity": float(row["sparsity"]),
-                "seed": int(row["seed"]),
-            },
-            {
-                "right": "1" * right + "0" * (samples - right),
-                "validation_accuracy": float(row["validation_accuracy"]),
-                "layers": [
-                    {
-                        "name": layer["layer"],
-                        "weights": int(layer["weights"]),
-                        "bits": int(layer["bits"]),
-                        "sparsity": float(layer["weight_zeros"]),
-                    }
-                    for layer in own.values()
-                ],
-                "workload": workload.model_dump(mode="json"),
-                "sha256": row["checkpoint_sha256"],
-            },
-            priced[label],
-            unquantized_bits=hardware.unquantized_bits,
+        yield PointResult(
+            key=label,
+            point=Point(row["strategy"], bits, float(row["sparsity"]), int(row["seed"])),
+            measured=MeasureResult(
+                right="1" * right + "0" * (samples - right),
+                validation_accuracy=float(row["validation_accuracy"]),
+                weight_bits=bits,
+                sha256=row["checkpoint_sha256"],
+                checkpoint="",
+                layers=tuple(
+                    LayerWeights(
+                        each["layer"],
+                        int(each["weights"]),
+                        int(each["bits"]),
+                        float(each["weight_zeros"]),
+                    )
+                    for each in layers[point]
+                ),
+                workload=workload,
+            ),
+            unquantized_bits=file.hardware.unquantized_bits,
+            costs=as_record(PriceResult, priced[label], where=kept.name).costs,
         )
 
 
-def _measured(network: Workload, stored: dict[str, dict[str, str]]) -> Workload:
+def measured(network: Workload, stored: dict[str, dict[str, str]]) -> Workload:
+    """Return a network's workload with the bits and densities of rows by layer."""
     layers = []
     for layer in network.layers:
         row = stored[layer.name]

@@ -179,18 +179,17 @@ def claims() -> None:
 
 
 def trials() -> None:
-    import yaml
-    from reprice import CLAIMS, geometry, read
+    from reprice import geometry, read, study_file
 
-    report = load("gestures_trials.json")
-    file = yaml.safe_load((CLAIMS / "gestures.yaml").read_text("utf-8"))
-    hardware = file["hardware"]
-    network = geometry("gestures", file)
+    from leanspike.study.points import Point
+
+    report, network = load("gestures_trials.json"), geometry("gestures")
+    hardware = study_file("gestures").hardware
     weights: dict[str, dict[str, dict[str, str]]] = {}
     for row in read("gestures-layers.csv"):
-        bits = [f"{row['weight_bits']}b"] if row["weight_bits"] else []
-        pruned = [f"{100 * float(row['sparsity']):g}%"] if float(row["sparsity"]) else []
-        weights.setdefault(" ".join([row["strategy"], *bits, *pruned]), {})[row["layer"]] = row
+        bits = int(row["weight_bits"]) if row["weight_bits"] else None
+        setting = Point(row["strategy"], bits, float(row["sparsity"]), seed=0).setting
+        weights.setdefault(setting, {})[row["layer"]] = row
     for setting, inputs in report["settings"].items():
         for found in inputs.values():
             layers = tuple(
@@ -206,10 +205,10 @@ def trials() -> None:
             found["energy_uj"] = {
                 statistic: price(
                     network.replace(layers=layers),
-                    hardware["architectures"][0],
-                    semantics=hardware["semantics"],
-                    objective=hardware["objective"],
-                    formats=hardware["formats"][0],
+                    hardware.architectures[0],
+                    semantics=hardware.semantics,
+                    objective=hardware.objective,
+                    formats=hardware.formats[0],
                     statistic=statistic,
                 ).energy_pj
                 * 1e-6
