@@ -87,13 +87,13 @@ def test_costs_are_positive_and_their_parts_add_up(done):
 
 def test_everything_to_reproduce_a_point_is_kept(done):
     out, results, _ = done
-    assert results.provenance["packages"]["torch"]
+    assert results.provenance.packages["torch"]
     assert len(results.data.fingerprint) == 64
     for result in results.points:
         checkpoint = out / result.measured.checkpoint
         assert checkpoint.is_file()
         assert len(result.measured.sha256) == 64
-    assert StudyFile.load(out / "study.yaml") == StudyFile(**results.file)
+    assert StudyFile.load(out / "study.yaml") == results.file
 
 
 def test_again_does_nothing_and_changes_nothing(tiny, done):
