@@ -151,7 +151,7 @@ def study(name: str) -> Callable[[], None]:
 def claims() -> None:
     from reprice import CLAIMS, stored_results
 
-    from leanspike.report.paper.claims import Answer, Claim
+    from leanspike.report.paper.claims import Claim, Judgement
     from leanspike.report.paper.reproduce import reproduce
     from leanspike.report.paper.tables import as_markdown
 
@@ -164,7 +164,7 @@ def claims() -> None:
     for claim in judged:
         if claim.text.endswith("no accuracy"):
             answers = before[claim.text]["answers"]
-            claim = replace(claim, answers={t: Answer(**answers[t]) for t in claim.answers})
+            claim = replace(claim, answers={t: Judgement(**answers[t]) for t in claim.answers})
         kept.append(claim)
     plain = [
         {
