@@ -1,9 +1,9 @@
 import json
 import sqlite3
 
-import made_up_records as made_up
 import pytest
 
+import made_up_records as made_up
 from leanspike.errors import InputError
 from leanspike.study import Results
 from leanspike.study.plan import plan
