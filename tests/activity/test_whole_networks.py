@@ -22,6 +22,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from leanspike.activity import profile, reset_states
+from leanspike.compress import CompressionConfig, prepare, summary
+from leanspike.hardware.price import price
 from leanspike.hardware.workload import Layer, Workload
 from leanspike.nn import NetworkConfig, Neuron, NeuronConfig, build_network
 
@@ -163,11 +165,13 @@ def check(
     time_axis: int = 0,
     step_by_step: bool = False,
     tolerance: float = 0.05,
+    priced: bool = False,
 ) -> Workload:
     """Compare; `tolerance` is for effective accumulates, whose densities say where non-zeros are.
 
     A density spreads the non-zeros evenly. Where they are at the border, or meet another
-    activation (in attention), what it expects is not what happens to be.
+    activation (in attention), what it expects is not what happens to be. What is `priced` must be
+    what the densities expect, which the hardware model counts in its own way.
     """
     net.eval()
     truth = Truth()
@@ -190,6 +194,11 @@ def check(
     assert round(activity.operations * SAMPLES) == truth.effective
     assert found.effective == pytest.approx(truth.effective, rel=tolerance)
     assert workload.left_out == ()
+    if priced:
+        cost = price(workload, "eyeriss_snn")
+        made = sum(layer.computes["actual"] for layer in cost.layers)
+        assert made * SAMPLES == pytest.approx(found.effective, rel=1e-3)
+        assert sum(layer.neuron_updates for layer in cost.layers) == STEPS * truth.neurons
     return workload
 
 
@@ -246,6 +255,18 @@ def test_sew_resnet() -> None:
     check(net, frames(32, 3), (kind,))
 
 
+@pytest.mark.slow
+def test_sew_resnet_priced() -> None:
+    def build() -> nn.Module:
+        from spikingjelly.activation_based import neuron
+        from spikingjelly.activation_based.model import sew_resnet
+
+        return sew_resnet.sew_resnet18(cnf="ADD", spiking_neuron=neuron.IFNode, num_classes=5)
+
+    net, kind = spikingjelly(build, 2)
+    check(net, frames(32, 3), (kind,), priced=True)
+
+
 def test_spikformer() -> None:
     def build() -> nn.Module:
         from spikingjelly.activation_based.model.spikformer import Spikformer
@@ -292,7 +313,7 @@ def test_snntorch_tutorial() -> None:
                 out.append(s)
             return torch.stack(out)
 
-    workload = check(Net(), frames(), (snn.SpikingNeuron,))
+    workload = check(Net(), frames(), (snn.SpikingNeuron,), priced=True)
     assert [layer.neuron_maps for layer in workload.layers] == [(6, 6), (2, 2), (1, 1)]
 
 
@@ -376,7 +397,15 @@ def test_sinabs(pooled: str) -> None:
         def forward(self, x: Tensor) -> Tensor:  # [N, T, ...]
             return self.net(x.flatten(0, 1)).unflatten(0, x.shape[:2])
 
-    check(Net(), frames().transpose(0, 1), (sl.StatefulLayer,), time_axis=1)
+    net = Net()
+    check(net, frames().transpose(0, 1), (sl.StatefulLayer,), time_axis=1)
+    # The container holds the analog network too, which never runs.
+    assert summary(net).weights == summary(analog).weights
+    before = {name: p.clone() for name, p in net.net.analog_model.named_parameters()}
+    prepare(net, CompressionConfig(weight_bits=2, sparsity=0.5))
+    assert summary(net).pruned == pytest.approx(0.5, abs=1e-3)
+    after = dict(net.net.analog_model.named_parameters())
+    assert all(torch.equal(after[name], p) for name, p in before.items())
 
 
 def test_sinabs_recurrent() -> None:
@@ -426,7 +455,7 @@ def test_ours(kind: str) -> None:
         seed=0,
     )
     enliven(net, 2)
-    workload = check(net, frames(size), (Neuron,), tolerance=0.1)
+    workload = check(net, frames(size), (Neuron,), tolerance=0.1, priced=kind == "small")
     merged = [layer.name for layer in workload.layers if "+" in layer.name]
     assert bool(merged) == (kind == "recurrent")
 

@@ -9,13 +9,13 @@ from leanspike.hardware.price import Job, Priced, price, price_all, price_many
 from leanspike.hardware.workload import Workload
 
 
-def chip(depth: int) -> Architecture:
+def chip(depth: int, width: int = 64) -> Architecture:
     keeps = ["Weights", "Inputs", "Outputs"]
     return Architecture(
         name=f"buffer of {depth}",
         levels=[
             {"name": "DRAM", "keeps": keeps, "energy": {"read": 100, "update": 100}},
-            {"name": "buffer", "keeps": keeps, "depth": depth, "width": 64,
+            {"name": "buffer", "keeps": keeps, "depth": depth, "width": width,
              "energy": {"read": 1, "update": 1}},
         ],
     )  # fmt: skip
@@ -36,17 +36,19 @@ def test_jobs_in_any_mixture_cost_what_each_costs_alone() -> None:
         alone = price(
             WORKLOAD, job.architecture, semantics=job.semantics, weight_bits=job.weight_bits
         )
-        assert priced.cost == alone
+        assert priced.cost.to_dict() == alone.to_dict()
         assert priced.job is job
 
 
 def test_a_job_without_a_legal_mapping_gives_its_error_in_its_place() -> None:
-    first, refused, last = price_many([Job(WORKLOAD, chip(d)) for d in (64, 1, 16)])
+    first, refused, last = price_many(
+        [Job(WORKLOAD, chip(64)), Job(WORKLOAD, chip(1, 8)), Job(WORKLOAD, chip(16))]
+    )
     assert isinstance(first, Priced)
     assert isinstance(last, Priced)
     assert isinstance(refused, InputError)
     with pytest.raises(InputError) as raised:
-        price(WORKLOAD, chip(1))
+        price(WORKLOAD, chip(1, 8))
     assert str(raised.value) == str(refused)
 
 

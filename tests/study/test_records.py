@@ -1,9 +1,9 @@
 import json
 import sqlite3
 
-import made_up_records as made_up
 import pytest
 
+import made_up_records as made_up
 from leanspike.errors import InputError
 from leanspike.study import Results
 from leanspike.study.plan import plan
@@ -62,7 +62,7 @@ def test_an_unreadable_record_is_one_error_that_names_it(tmp_path, study, begin,
     connection.close()
     with pytest.raises(InputError, match=rf"study\.db, {key}, MeasureResult: right: .*string"):
         Results.load(tmp_path / "study.db")
-    with pytest.raises(InputError, match="x.db, recipe, TrainRecipe: phases"):
+    with pytest.raises(InputError, match=r"x\.db, recipe, TrainRecipe: phases"):
         read(Task, {**plain(tasks[0]), "recipe": {"seed": 0}}, where="x.db")
 
 

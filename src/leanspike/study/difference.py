@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+
+from pydantic import JsonValue
 
 from leanspike.study.records import JsonObject
 from leanspike.study.results import Results
@@ -36,7 +37,7 @@ class SettingChange:
 class Difference:
     """Two studies beside each other."""
 
-    file: Mapping[str, tuple[Any, Any]]
+    file: Mapping[str, tuple[JsonValue, JsonValue]]
     only_first: tuple[str, ...]
     only_second: tuple[str, ...]
     both: tuple[SettingChange, ...]
@@ -99,7 +100,7 @@ def _hashes(setting: Setting) -> dict[int, str]:
     return {result.point.seed: result.measured.sha256 for result in setting.results}
 
 
-def _flat(file: Mapping[str, Any], prefix: str = "") -> JsonObject:
+def _flat(file: Mapping[str, JsonValue], prefix: str = "") -> JsonObject:
     flat: JsonObject = {}
     for key, value in file.items():
         if isinstance(value, Mapping):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from leanspike.errors import InputError
 from leanspike.files import replacing
@@ -13,8 +12,11 @@ from leanspike.study.point_result import PointResult
 from leanspike.study.records import Cost, LayerPrice
 from leanspike.study.results import Results
 
+#: Column to value.
+FlatRow = dict[str, str | int | float | None]
 
-def flat_rows(results: Results) -> list[dict[str, Any]]:
+
+def flat_rows(results: Results) -> list[FlatRow]:
     """Return a row per priced point and reading; energies in pJ, times in s, sizes in bits."""
     return [
         {
@@ -37,7 +39,7 @@ def flat_rows(results: Results) -> list[dict[str, Any]]:
     ]
 
 
-def layer_rows(results: Results) -> list[dict[str, Any]]:
+def layer_rows(results: Results) -> list[FlatRow]:
     """Return a row per priced point, reading and layer; switched assumptions are left out.
 
     Activity is the fraction of values that are not zero, its mean and its maximum over test
@@ -74,7 +76,7 @@ def _in_order(result: PointResult, cost: Cost) -> list[LayerPrice]:
     return [by_name[layer.name] for layer in result.layers]
 
 
-def _point(results: Results, result: PointResult) -> dict[str, Any]:
+def _point(results: Results, result: PointResult) -> FlatRow:
     return {
         "study": results.name,
         "strategy": result.point.strategy,
@@ -84,7 +86,7 @@ def _point(results: Results, result: PointResult) -> dict[str, Any]:
     }
 
 
-def _reading(cost: Cost) -> dict[str, Any]:
+def _reading(cost: Cost) -> FlatRow:
     return {
         "architecture": cost.architecture,
         "format": cost.format,
@@ -92,7 +94,7 @@ def _reading(cost: Cost) -> dict[str, Any]:
     }
 
 
-def write_rows(rows: Sequence[dict[str, Any]], path: Path) -> None:
+def write_rows(rows: Sequence[FlatRow], path: Path) -> None:
     """Write rows as CSV or Parquet, by the file's name.
 
     Raises
