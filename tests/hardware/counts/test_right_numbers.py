@@ -8,7 +8,7 @@ import pytest
 from leanspike.hardware.architecture import Architecture
 from leanspike.hardware.case import Case
 from leanspike.hardware.cost import LayerCost
-from leanspike.hardware.counts.actions import READ, SKIPPED, UPDATE
+from leanspike.hardware.counts.actions import FILL, READ, SKIPPED, UPDATE
 from leanspike.hardware.density import Measured, Uniform
 from leanspike.hardware.layer import Layer
 from leanspike.hardware.mapping import Mapping
@@ -195,3 +195,13 @@ def test_a_density_is_not_rounded_up():
     layer = Layer(name="dense", C=100, M=1, neurons=False, density={"inputs": 0.003})
     found = priced(layer, [{"skips": [SKIP_WEIGHTS]}], "C=100")
     assert found.computes["actual"] == pytest.approx(0.3)
+
+
+def test_a_read_shared_along_a_diagonal_waits_for_all_its_receivers():
+    # Input row 0 goes to one unit, row 1 to two, row 2 to one; one of two weights is there.
+    layer = Layer(name="conv", C=1, M=1, P=2, R=2, neurons=False, density={"weights": 0.5})
+    skip = {"target": "Inputs", "when_empty": ["Weights"]}
+    found = priced(layer, [{"fanout": {"x": 4}, "skips": [skip]}, {}], "| | P=2 R=2", "")
+    data, units = found.evaluation.row.data, found.evaluation.nest.instances[1]
+    assert data[0, INPUTS, READ] == pytest.approx(0.5 + 1 + 0.5)
+    assert data[1, INPUTS, FILL] * units == pytest.approx(0.5 + 2 * 1 + 0.5)
