@@ -47,6 +47,8 @@ def on_front(gains: ArrayLike) -> NDArray[np.bool_]:
     gains
         Objectives, [points, objectives]: negate what should be small.
 
+    Examples
+    --------
     >>> on_front([[0.9, -5.0], [0.9, -6.0], [0.8, -4.0], [0.9, -5.0]]).tolist()
     [True, False, True, True]
     """
