@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from leanspike.events.aedat import read_aedat
+from leanspike.events.sources.aedat import read_aedat
 
 HEADER = b"#!AER-DAT3.1\r\n#Source 1: DVS128\r\n#!END-HEADER\r\n"
 

@@ -23,7 +23,7 @@ import numpy as np
 from tonic.transforms import ToFrame
 
 from leanspike.events import FrameConfig, Recordings, make_frames, read_archive
-from leanspike.events.digits_dvs import digits_recordings
+from leanspike.events.sources.digits_dvs import digits_recordings
 
 
 def main() -> None:

@@ -10,7 +10,7 @@ import os
 import time
 
 from leanspike.events import FrameConfig
-from leanspike.events.gestures import gesture_frames, gesture_takes
+from leanspike.events.simulator import gesture_frames, gesture_takes
 
 
 def main() -> None:

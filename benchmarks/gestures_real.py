@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from leanspike.events import FrameConfig, Recordings, make_frames, read_archive
-from leanspike.events.gesture_samples import GESTURES
-from leanspike.events.gestures import gesture_takes, simulate_gesture
+from leanspike.events.simulator import gesture_takes, simulate_gesture
+from leanspike.events.sources.dvs_gesture import GESTURES
 
 matplotlib.use("Agg")
 

@@ -27,12 +27,12 @@ from numpy.typing import NDArray
 
 from leanspike.activity import measure
 from leanspike.events import FrameConfig, FrameSplit, Recordings, make_frames, read_archive
-from leanspike.events.archive import alternate_polarity
+from leanspike.events.sources.npz import alternate_polarity
 from leanspike.hardware.price import price
-from leanspike.hardware.workload import Workload
+from leanspike.hardware.workload.workload import Workload
 from leanspike.study import Results
-from leanspike.study.extract import extract_network
-from leanspike.study.model_folder import Model
+from leanspike.study.results.extract import extract_network
+from leanspike.study.work.model_folder import Model
 
 SETTINGS = ("quantize 8b", "quantize 2b", "prune 80%", "joint 2b 80%", "cumulative 2b 80%")
 

@@ -31,8 +31,8 @@ from leanspike import __version__
 from leanspike.hardware.semantics import Semantics
 from leanspike.report import build_report
 from leanspike.study import Point, StudyFile
-from leanspike.study.file import HardwareSection
-from leanspike.study.plan import plan
+from leanspike.study.file.study_file import HardwareSection
+from leanspike.study.plan.tasks import plan
 from leanspike.study.records import (
     MeasureResult,
     PriceResult,
@@ -41,7 +41,7 @@ from leanspike.study.records import (
     TrainResult,
     read,
 )
-from leanspike.study.store import Store
+from leanspike.study.work.store import Store
 
 LAYERS = {"conv1": 288, "conv2": 4608, "conv3": 9216, "dense1": 65536, "dense2": 12800}
 PARTS = ("DRAM", "shared_glb", "ifmap_spad", "weights_spad", "psum_spad", "adder", "neuron")

@@ -20,12 +20,10 @@ import yaml
 
 from leanspike.activity import measure
 from leanspike.files import write_whole
-from leanspike.hardware.layer import Bits, Densities
-from leanspike.hardware.workload import Workload
+from leanspike.hardware.workload.layer import Bits, Densities
+from leanspike.hardware.workload.workload import Workload
 from leanspike.nn import build_network
 from leanspike.study import Point, PointResult, Results, StudyFile
-from leanspike.study.networks import network_config
-from leanspike.study.pricing import price_point
 from leanspike.study.records import (
     LayerWeights,
     MeasureResult,
@@ -35,6 +33,8 @@ from leanspike.study.records import (
     plain,
 )
 from leanspike.study.records import read as as_record
+from leanspike.study.work.networks import network_config
+from leanspike.study.work.pricing import price_point
 
 CLAIMS = Path(__file__).parent / "results" / "claims"
 #: By study: name, shape, classes and largest event count of a frame (as its bits say) of its data.

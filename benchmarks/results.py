@@ -37,8 +37,8 @@ from typing import Any
 
 import leanspike
 from leanspike.files import write_whole
-from leanspike.hardware.layer import Densities
 from leanspike.hardware.price import price
+from leanspike.hardware.workload.layer import Densities
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent
@@ -132,7 +132,7 @@ def study(name: str) -> Callable[[], None]:
     def step() -> None:
         from reprice import CLAIMS, read, stored_results
 
-        from leanspike.study.flat import flat_rows, layer_rows, write_rows
+        from leanspike.study.results.tables import flat_rows, layer_rows, write_rows
 
         results = stored_results(name, prices_of(name))
         kept = {(row["architecture"], row["format"], row["statistic"])
@@ -151,9 +151,8 @@ def study(name: str) -> Callable[[], None]:
 def claims() -> None:
     from reprice import CLAIMS, stored_results
 
-    from leanspike.report.paper.claims import Claim, Judgement
-    from leanspike.report.paper.reproduce import reproduce
-    from leanspike.report.paper.tables import as_markdown
+    from leanspike.paper.claims import Claim, Judgement, as_markdown
+    from leanspike.paper.reproduce import reproduce
 
     before = {one["text"]: one for one in json.loads((CLAIMS / "claims.json").read_text("utf-8"))}
     with tempfile.TemporaryDirectory() as folder:
@@ -181,7 +180,7 @@ def claims() -> None:
 def trials() -> None:
     from reprice import geometry, read, study_file
 
-    from leanspike.study.points import Point
+    from leanspike.study.plan.points import Point
 
     report, network = load("gestures_trials.json"), geometry("gestures")
     hardware = study_file("gestures").hardware

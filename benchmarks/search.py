@@ -21,13 +21,12 @@ from importlib.metadata import version
 from multiprocessing import get_context
 from pathlib import Path
 
-from leanspike.hardware.architecture import Architecture
-from leanspike.hardware.case import Case
-from leanspike.hardware.layer import Layer
-from leanspike.hardware.reference.published import published_energy
-from leanspike.hardware.reference.sparsity import published_setting
-from leanspike.hardware.search import SearchResult, search_cases
+from leanspike.hardware.architecture.architecture import Architecture
+from leanspike.hardware.model.case import Case
+from leanspike.hardware.search.exhaustive import SearchResult, search_cases
 from leanspike.hardware.semantics import Semantics
+from leanspike.hardware.workload.layer import Layer
+from leanspike.paper.published import published_energy, published_setting
 
 HERE = Path(__file__).parent
 FORMATS = ("UOP", "UBM", "CP", "RLE")

@@ -27,7 +27,7 @@ from typing import Any
 import torch
 
 from leanspike.study import MainReading, PointResult, Results, StudyFile, hypervolume, on_front
-from leanspike.study.study import run_study
+from leanspike.study.run import run_study
 
 #: Accuracy of the reference point; the first is the one that counts.
 REFERENCES = (0.90, 0.10, 0.95)

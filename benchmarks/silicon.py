@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from leanspike.hardware.architecture import Architecture
-from leanspike.hardware.cost import WorkloadCost
-from leanspike.hardware.layer import Bits, Densities, Density, Layer
+from leanspike.hardware.architecture.architecture import Architecture
+from leanspike.hardware.model.cost import WorkloadCost
 from leanspike.hardware.price import price
-from leanspike.hardware.workload import Workload
+from leanspike.hardware.workload.layer import Bits, Densities, Density, Layer
+from leanspike.hardware.workload.workload import Workload
 
 
 @dataclass(frozen=True)

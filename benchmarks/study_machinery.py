@@ -28,15 +28,14 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from leanspike.study.database import shown, task_table
-from leanspike.study.file import StudyFile
-from leanspike.study.plan import plan
-from leanspike.study.progress import PlainProgress
-from leanspike.study.provenance import provenance
+from leanspike.study.file.study_file import StudyFile
+from leanspike.study.plan.tasks import Task, plan
 from leanspike.study.records import StudyData, plain
-from leanspike.study.runner import BEAT_SECONDS, work
-from leanspike.study.store import Store
-from leanspike.study.task import Task
+from leanspike.study.work.database import shown, task_table
+from leanspike.study.work.progress import PlainProgress
+from leanspike.study.work.provenance import provenance
+from leanspike.study.work.store import Store
+from leanspike.study.work.worker import BEAT_SECONDS, work
 
 DATA = StudyData("made up", "f" * 64, 10, (2, 34, 34), 10, (1200, 200, 400))
 #: A training, a measurement and a price: what one point of a grid takes at least.

@@ -15,7 +15,7 @@ import time
 import torch
 
 from leanspike.events import FrameConfig
-from leanspike.events.gestures import gesture_frames, gesture_takes
+from leanspike.events.simulator import gesture_frames, gesture_takes
 from leanspike.nn import NetworkConfig, build_network
 
 CHANNELS, SIDE, STEPS = 128, 128, 20

@@ -38,7 +38,7 @@ import train_step_networks as networks
 from torch import Tensor, nn
 from train_step_networks import NETWORKS, Shape, Skeleton
 
-from leanspike.training.memory import kept_memory
+from leanspike.training.fit import kept_memory
 
 PEERS = ("spikingjelly", "snntorch", "norse", "sinabs")
 OURS, DENSE = "leanspike", "leanspike, dense convolutions"

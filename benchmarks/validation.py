@@ -25,15 +25,10 @@ from silicon import (
 )
 
 import leanspike
-from leanspike.hardware.reference.published import PRUNED_OVER_TERNARY
 from leanspike.hardware.semantics import Semantics
-from leanspike.hardware.validation.paper import compare_with_paper, published_settings
-from leanspike.hardware.validation.runs import (
-    claim_by_switch,
-    claims_of,
-    paper_architecture,
-    paper_energies,
-)
+from leanspike.paper.comparison import compare_with_paper, published_settings
+from leanspike.paper.published import PRUNED_OVER_TERNARY
+from leanspike.paper.runs import claim_by_switch, claims_of, paper_architecture, paper_energies
 
 SPARSELOOP = Semantics.preset("sparseloop")
 PHYSICAL = Semantics.preset("physical")

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from leanspike.hardware.workload import Densities, Density, Layer, Workload
+from leanspike.hardware.workload.workload import Densities, Density, Layer, Workload
 from leanspike.study.records import LayerWeights, MeasureResult, Provenance, StudyData
 
 PROVENANCE = Provenance("0", None, "3.11", {"torch": "2"}, "made up")

@@ -1,7 +1,7 @@
 """The README, the pages and the docstrings: their Python runs as it stands and prints what it says.
 
-On a page a line that begins with ``# `` is what the block prints, and a YAML block that begins with
-``# file: NAME`` is that file.
+On a page a line that begins with ``# `` is what the block prints, and so is a text block right
+after it; a YAML block that begins with ``# file: NAME`` is that file.
 """
 
 import doctest
@@ -59,6 +59,8 @@ def test_python_of_the_page_runs(page, tmp_path, monkeypatch, capsys):
     blocks = "".join(re.findall(r"```python\n(.*?)```", document.text, re.DOTALL))
     if said := re.findall(r"^# (.*)$", blocks, re.MULTILINE):
         assert printed.splitlines() == said
+    for shown in re.findall(r"```python\n[^`]*```\n\n```text\n(.*?)```", document.text, re.DOTALL):
+        assert shown in printed
     assert bool(printed) == ("print(" in blocks)
     if page.stem == "README":
         accuracy, energy = re.fullmatch(
@@ -69,7 +71,7 @@ def test_python_of_the_page_runs(page, tmp_path, monkeypatch, capsys):
 
 
 def test_commands_the_readme_names_exist():
-    from leanspike.cli.commands import COMMANDS
+    from leanspike.cli.main import COMMANDS
 
     known = {command.name for command in COMMANDS}
     readme = (ROOT / "README.md").read_text(encoding="utf-8")

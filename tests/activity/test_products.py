@@ -15,9 +15,9 @@ from leanspike.activity import Activity, measure, profile
 from leanspike.compress import CompressionConfig, prepare, summary
 from leanspike.compress.layers import uncompressed
 from leanspike.errors import InputError
-from leanspike.hardware.layer import Layer
 from leanspike.hardware.price import price
-from leanspike.hardware.workload import Workload
+from leanspike.hardware.workload.layer import Layer
+from leanspike.hardware.workload.workload import Workload
 
 T, N = 3, 2
 

@@ -24,7 +24,7 @@ from torch.nn import functional as F
 from leanspike.activity import profile, reset_states
 from leanspike.compress import CompressionConfig, prepare, summary
 from leanspike.hardware.price import price
-from leanspike.hardware.workload import Layer, Workload
+from leanspike.hardware.workload.workload import Layer, Workload
 from leanspike.nn import NetworkConfig, Neuron, NeuronConfig, build_network
 
 pytestmark = pytest.mark.peer

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from leanspike.cli.main import run
-from leanspike.hardware.workload import Layer, Workload
+from leanspike.hardware.workload.workload import Layer, Workload
 
 CASES = Path(__file__).parents[3] / "shared" / "reference" / "timeloop"
 

@@ -5,8 +5,8 @@ import pytest
 import typer
 
 from leanspike import __version__
-from leanspike.cli import commands, main
-from leanspike.cli.commands import Command
+from leanspike.cli import main
+from leanspike.cli.main import Command
 from leanspike.errors import InputError
 
 
@@ -36,7 +36,7 @@ def test_version(capsys):
 def test_help_lists_every_command_and_imports_none(capsys):
     assert main.run(["--help"]) == 0
     shown = capsys.readouterr().out
-    for each in commands.COMMANDS:
+    for each in main.COMMANDS:
         assert each.name in shown
         assert each.summary in shown
 

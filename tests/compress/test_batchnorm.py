@@ -2,12 +2,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from leanspike.compress import (
-    CompressionConfig,
-    fold_batchnorm,
-    prepare,
-    reestimate_batchnorm,
-)
+from leanspike.compress import CompressionConfig, fold_batchnorm, prepare, reestimate_batchnorm
 from leanspike.errors import InputError
 
 

@@ -3,7 +3,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from leanspike.compress.fixed_point import fixed_point
+from leanspike.compress.state import fixed_point
 
 
 def by_hand(value: float, bits: int, step: float, overflow: str) -> float:

@@ -5,9 +5,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from leanspike.compress import fused
-from leanspike.compress.quantizers import LSQ, DuQ, Grid, Uniform
-from leanspike.compress.rounding import rounding
+from leanspike.compress.quantizers import LSQ, DuQ, Grid, Uniform, fused
+from leanspike.compress.quantizers.rounding import rounding
 
 
 def made(kind, bits, name, shape, dtype, *, reach=None):

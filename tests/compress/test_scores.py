@@ -4,13 +4,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from leanspike.compress import (
-    CompressionConfig,
-    activity_scores,
-    gradient_scores,
-    prepare,
-    summary,
-)
+from leanspike.compress import CompressionConfig, activity_scores, gradient_scores, prepare, summary
 from leanspike.errors import InputError
 
 

@@ -14,8 +14,7 @@ from leanspike.compress import (
     prepare,
     prepare_state,
 )
-from leanspike.compress.fixed_point import SharedScale
-from leanspike.compress.state import accumulator_of
+from leanspike.compress.state import SharedScale, accumulator_of
 from leanspike.errors import InputError
 from leanspike.nn import NetworkConfig, Neuron, NeuronConfig, build_network
 

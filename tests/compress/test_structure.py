@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from leanspike.compress import draw_masks
-from leanspike.compress.structure import draw_n_of_m, parse_structure
+from leanspike.compress.masks import draw_n_of_m, parse_structure
 from leanspike.errors import InputError
 
 

@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from leanspike.events.split import draw_split, first_of_each
+from leanspike.events.frame_data import draw_split, first_of_each
 
 LABELS = st.lists(st.integers(0, 4), min_size=1, max_size=60).map(np.array)
 

@@ -12,8 +12,7 @@ import numpy as np
 import pytest
 
 from leanspike.export.inference import accumulate, fire
-from leanspike.export.layer import IntegerLayer
-from leanspike.export.limits import Integers
+from leanspike.export.layer import IntegerLayer, Integers
 
 h5py = pytest.importorskip("h5py", reason="needs h5py, which comes with the package nir")
 FOLDER = Path(__file__).parents[3] / "shared" / "referees" / "lava_pilotnet_lif"

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from leanspike.compress import CompressionConfig, StateConfig, prepare, prepare_state
-from leanspike.compress.fixed_point import Overflow, fixed_point
+from leanspike.compress.state import Overflow, fixed_point
 from leanspike.export import Membrane, export_integers, integer_network
 from leanspike.nn import Neuron, NeuronConfig
 

@@ -10,13 +10,7 @@ from torch import Tensor, nn
 
 from leanspike.compress import CompressionConfig, prepare
 from leanspike.errors import InputError
-from leanspike.export import (
-    Join,
-    export_integers,
-    from_nir,
-    integer_network,
-    to_nir,
-)
+from leanspike.export import Join, export_integers, from_nir, integer_network, to_nir
 from leanspike.nn import Neuron, NeuronConfig
 
 

@@ -8,11 +8,11 @@ from math import prod
 from random import Random
 
 from leanspike.errors import InputError
-from leanspike.hardware.architecture import Architecture, LoopRule
-from leanspike.hardware.case import Case
-from leanspike.hardware.cost import LayerCost
-from leanspike.hardware.mapping import SLOTS, Loop, Mapping
-from leanspike.hardware.search_best import Objective
+from leanspike.hardware.architecture.architecture import Architecture, LoopRule
+from leanspike.hardware.mapping.mapping import SLOTS, Loop, Mapping
+from leanspike.hardware.model.case import Case
+from leanspike.hardware.model.cost import LayerCost
+from leanspike.hardware.search.best import Objective
 
 
 def splits_of(case: Case) -> list[list[tuple[int, ...]]]:

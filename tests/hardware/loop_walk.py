@@ -13,8 +13,8 @@ from itertools import product
 
 import numpy as np
 
-from leanspike.hardware.mapping import Mapping
-from leanspike.hardware.problem import Problem
+from leanspike.hardware.mapping.mapping import Mapping
+from leanspike.hardware.workload.problem import Problem
 
 Tile = frozenset[tuple[int, ...]]
 

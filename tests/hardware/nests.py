@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 from hypothesis import strategies as st
 
-from leanspike.hardware.layer import Layer
-from leanspike.hardware.mapping import Mapping
-from leanspike.hardware.problem import Problem
+from leanspike.hardware.mapping.mapping import Mapping
+from leanspike.hardware.workload.layer import Layer
+from leanspike.hardware.workload.problem import Problem
 
 
 @st.composite

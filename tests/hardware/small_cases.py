@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from hypothesis import strategies as st
 
-from leanspike.hardware.architecture import Architecture
-from leanspike.hardware.case import Case
-from leanspike.hardware.layer import Layer
+from leanspike.hardware.architecture.architecture import Architecture
+from leanspike.hardware.model.case import Case
 from leanspike.hardware.semantics import Semantics
+from leanspike.hardware.workload.layer import Layer
 
 ENERGY = {"read": 1.5, "write": 2.0, "update": 2.5, "metadata_read": 0.3, "metadata_write": 0.4}
 

@@ -11,9 +11,9 @@ import pytest
 import yaml
 
 from leanspike.errors import InputError
-from leanspike.hardware.architecture import Architecture
+from leanspike.hardware.architecture.architecture import Architecture
 from leanspike.hardware.price import price
-from leanspike.hardware.workload import Workload
+from leanspike.hardware.workload.workload import Workload
 
 EVERYTHING = ["Weights", "Inputs", "Outputs"]
 CHIP: dict[str, Any] = {

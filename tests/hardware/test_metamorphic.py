@@ -14,14 +14,14 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from leanspike.errors import InputError
-from leanspike.hardware.architecture import Architecture
-from leanspike.hardware.case import Case
-from leanspike.hardware.cost import LayerCost
-from leanspike.hardware.layer import Layer
-from leanspike.hardware.mapping import Mapping
-from leanspike.hardware.search import SearchResult, search_cases
-from leanspike.hardware.search_best import Objective
+from leanspike.hardware.architecture.architecture import Architecture
+from leanspike.hardware.mapping.mapping import Mapping
+from leanspike.hardware.model.case import Case
+from leanspike.hardware.model.cost import LayerCost
+from leanspike.hardware.search.best import Objective
+from leanspike.hardware.search.exhaustive import SearchResult, search_cases
 from leanspike.hardware.semantics import Semantics
+from leanspike.hardware.workload.layer import Layer
 
 ALL = ["Weights", "Inputs", "Outputs"]
 ENERGY = {"read": 1.5, "write": 2.0, "update": 2.5, "metadata_read": 0.3, "metadata_write": 0.4}

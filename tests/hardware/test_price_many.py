@@ -3,10 +3,10 @@
 import pytest
 
 from leanspike.errors import InputError
-from leanspike.hardware.architecture import Architecture
-from leanspike.hardware.layer import Layer
+from leanspike.hardware.architecture.architecture import Architecture
 from leanspike.hardware.price import Job, Priced, price, price_all, price_many
-from leanspike.hardware.workload import Workload
+from leanspike.hardware.workload.layer import Layer
+from leanspike.hardware.workload.workload import Workload
 
 
 def chip(depth: int, width: int = 64) -> Architecture:

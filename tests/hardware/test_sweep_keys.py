@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from leanspike.errors import InputError
-from leanspike.hardware.sweep_keys import with_key
+from leanspike.hardware.sweep import with_key
 
 DATA = {
     "name": "chip",

@@ -9,12 +9,11 @@ import pytest
 import yaml
 
 from leanspike.errors import InputError
-from leanspike.hardware.architecture import Architecture
-from leanspike.hardware.layer import Layer
+from leanspike.hardware.architecture.architecture import Architecture
 from leanspike.hardware.price import price
-from leanspike.hardware.sweep import Sweep
-from leanspike.hardware.sweep_run import run_sweep
-from leanspike.hardware.workload import Workload
+from leanspike.hardware.sweep import Sweep, run_sweep
+from leanspike.hardware.workload.layer import Layer
+from leanspike.hardware.workload.workload import Workload
 
 CHIP = {
     "name": "chip",

@@ -29,9 +29,9 @@ from math import comb, prod
 
 import numpy as np
 
-from leanspike.hardware.architecture import Architecture
-from leanspike.hardware.layer import Layer
-from leanspike.hardware.mapping import Mapping
+from leanspike.hardware.architecture.architecture import Architecture
+from leanspike.hardware.mapping.mapping import Mapping
+from leanspike.hardware.workload.layer import Layer
 
 Index = tuple[int, ...]
 Values = frozenset[Index]

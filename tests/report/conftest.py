@@ -4,9 +4,9 @@ import random
 
 import pytest
 
-from leanspike.hardware.workload import Layer, Workload
+from leanspike.hardware.workload.workload import Layer, Workload
 from leanspike.study import Results, StudyFile
-from leanspike.study.plan import plan
+from leanspike.study.plan.tasks import plan
 from leanspike.study.records import (
     Cost,
     LayerPrice,
@@ -15,7 +15,7 @@ from leanspike.study.records import (
     PriceResult,
     StudyData,
 )
-from leanspike.study.store import Store
+from leanspike.study.work.store import Store
 from made_up_records import PROVENANCE, Made
 
 LAYERS = (("conv1", 288), ("conv2", 4608), ("conv3", 9216), ("dense1", 65536), ("dense2", 12800))

@@ -5,7 +5,7 @@ import pytest
 
 from leanspike.report.view import view
 from leanspike.study import StudyFile
-from leanspike.study.results import Results
+from leanspike.study.results.results import Results
 
 
 def test_the_view_is_plain_data_with_every_setting_and_reading(results):

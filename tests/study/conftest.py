@@ -5,13 +5,13 @@ from pathlib import Path
 import pytest
 
 import made_up_records as made_up
-from leanspike.study.file import CompressionSection, HardwareSection, StudyFile
-from leanspike.study.plan import plan
-from leanspike.study.point_result import PointResult
-from leanspike.study.points import Point
+from leanspike.study.file.study_file import CompressionSection, HardwareSection, StudyFile
+from leanspike.study.plan.points import Point
+from leanspike.study.plan.tasks import plan
 from leanspike.study.records import Cost, LayerPrice
-from leanspike.study.results import Results
-from leanspike.study.store import Store
+from leanspike.study.results.point_result import PointResult
+from leanspike.study.results.results import Results
+from leanspike.study.work.store import Store
 
 sys.path.insert(0, str(Path(__file__).parent))  # for `killing`, which these tests share
 

@@ -13,9 +13,9 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from leanspike.study.progress import PlainProgress
-from leanspike.study.runner import work
-from leanspike.study.store import Store
+from leanspike.study.work.progress import PlainProgress
+from leanspike.study.work.store import Store
+from leanspike.study.work.worker import work
 from made_up_records import Made
 
 

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from leanspike.study.database import task_table
-from leanspike.study.plan import plan
+from leanspike.study.plan.tasks import plan
+from leanspike.study.work.database import task_table
 
 SCRIPT = Path(__file__).with_name("slow_worker.py")
 

@@ -15,10 +15,10 @@ if __name__ == "__main__":
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from leanspike.study.processes import further_workers
-from leanspike.study.progress import PlainProgress
-from leanspike.study.runner import work
-from leanspike.study.store import Store
+from leanspike.study.work.processes import further_workers
+from leanspike.study.work.progress import PlainProgress
+from leanspike.study.work.store import Store
+from leanspike.study.work.worker import work
 from made_up_records import Made
 
 SECONDS = 0.01

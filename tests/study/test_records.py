@@ -6,7 +6,7 @@ import pytest
 import made_up_records as made_up
 from leanspike.errors import InputError
 from leanspike.study import Results
-from leanspike.study.plan import plan
+from leanspike.study.plan.tasks import Proposal, Task, plan
 from leanspike.study.records import (
     Cost,
     LayerPrice,
@@ -17,7 +17,6 @@ from leanspike.study.records import (
     plain,
     read,
 )
-from leanspike.study.task import Proposal, Task
 
 
 def through_json(record):

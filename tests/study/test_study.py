@@ -9,11 +9,11 @@ import pytest
 
 from leanspike.errors import InputError
 from leanspike.study import Results, StudyFile, join_study, run_study
-from leanspike.study.dashboard import show_in_optuna, shown_meanwhile
 from leanspike.study.estimate import estimate
-from leanspike.study.networks import load_study_data
-from leanspike.study.progress import PlainProgress
 from leanspike.study.records import plain
+from leanspike.study.results.dashboard import show_in_optuna, shown_meanwhile
+from leanspike.study.work.networks import load_study_data
+from leanspike.study.work.progress import PlainProgress
 
 
 @pytest.fixture(scope="module")
@@ -175,7 +175,7 @@ class StopsAfter(PlainProgress):
 def test_a_worker_with_other_data_is_refused(tiny, done, monkeypatch, tmp_path):
     out, _, _ = done
     other = load_study_data(tiny.data.model_copy(update={"limit": 20}))
-    monkeypatch.setattr("leanspike.study.study.load_study_data", lambda section: other)
+    monkeypatch.setattr("leanspike.study.run.load_study_data", lambda section: other)
     with pytest.raises(InputError, match=r"fingerprint.*Every worker needs the same recordings"):
         join_study(out)
 

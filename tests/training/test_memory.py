@@ -4,11 +4,11 @@ import sys
 
 import pytest
 
-from leanspike.training.memory import kept_memory
+from leanspike.training.fit import kept_memory
 
 STEPS = """
 import contextlib, resource, sys, torch
-from leanspike.training.memory import kept_memory
+from leanspike.training.fit import kept_memory
 
 def step():
     tensors = [torch.ones(1_000_000 * k) for k in (3, 1, 2)]

@@ -9,16 +9,16 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor, nn
 
-from leanspike.activity.bounds import Shape
+from leanspike.activity.counting import by_step
+from leanspike.activity.operations import Shape
 from leanspike.activity.probe import Left, Observed, Probe, Probed
 from leanspike.activity.records import Activity, LayerActivity
 from leanspike.activity.roles import is_priced
 from leanspike.activity.states import reset_states
-from leanspike.activity.statistics import by_step
 from leanspike.compress.widths import bits_of_values
 from leanspike.compress.widths import weight_bits as bits_of_layer
 from leanspike.errors import InputError
-from leanspike.hardware.workload import Bits, Densities, Density, Layer, LeftOut, Workload
+from leanspike.hardware.workload.workload import Bits, Densities, Density, Layer, LeftOut, Workload
 
 
 @dataclass

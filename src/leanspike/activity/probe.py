@@ -31,8 +31,8 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.hooks import RemovableHandle
 
-from leanspike.activity.bounds import Shape, shape_of
 from leanspike.activity.counting import count
+from leanspike.activity.operations import Shape, shape_of
 from leanspike.activity.origins import NOWHERE, Origin, Origins
 from leanspike.activity.products import (
     Convolution,

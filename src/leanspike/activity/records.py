@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from leanspike.activity.summing import summed
 from leanspike.errors import InputError
-from leanspike.hardware.workload import Layer, LeftOut, Workload
+from leanspike.hardware.workload.workload import Layer, LeftOut, Workload
 
 Floats = NDArray[np.float64]
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from leanspike.hardware.workload import Bits, Densities, Density, Layer
+from leanspike.hardware.workload.workload import Bits, Densities, Density, Layer
 
 if TYPE_CHECKING:
     from leanspike.activity.records import LayerActivity

@@ -32,7 +32,7 @@ def compress(
     from leanspike.cli.train import show_epoch
     from leanspike.compress import load_strategy, paper_strategy, summary
     from leanspike.errors import InputError
-    from leanspike.study.model_folder import WEIGHTS, Model, compress_model
+    from leanspike.study.work.model_folder import WEIGHTS, Model, compress_model
     from leanspike.training import evaluate
 
     if strategy_file is not None:

@@ -23,7 +23,7 @@ def extract(
 
     Example: leanspike extract runs/study "quantize 2b" --out runs/shipped
     """
-    from leanspike.study.extract import extract_network
+    from leanspike.study.results.extract import extract_network
 
     extract_network(study, setting, out=out, seed=seed, storage=storage)
     typer.echo(f"network: {out}")

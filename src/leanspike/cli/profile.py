@@ -25,10 +25,10 @@ def profile(
     """
     from leanspike.activity import measure
     from leanspike.errors import InputError
-    from leanspike.hardware.workload import left_out_lines
-    from leanspike.study.model_folder import Model
-    from leanspike.study.networks import frame_batches
-    from leanspike.study.table import aligned
+    from leanspike.hardware.workload.workload import left_out_lines
+    from leanspike.study.results.tables import aligned
+    from leanspike.study.work.model_folder import Model
+    from leanspike.study.work.networks import frame_batches
 
     if split not in ("train", "validation", "test"):
         raise InputError(f"found {split!r}, expected train, validation or test", where="--split")

@@ -26,8 +26,8 @@ def reproduce(
 
     Example: leanspike reproduce --study runs/study --study runs/nmnist
     """
-    from leanspike.report.paper import as_text
-    from leanspike.report.paper import reproduce as write
+    from leanspike.paper import as_text
+    from leanspike.paper import reproduce as write
     from leanspike.study import Results
 
     own = [Results.load(folder) for folder in study or ()]

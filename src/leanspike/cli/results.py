@@ -26,7 +26,7 @@ def results(
     """
     from leanspike.errors import InputError
     from leanspike.study import Results, short_table
-    from leanspike.study.flat import flat_rows, layer_rows, write_rows
+    from leanspike.study.results.tables import flat_rows, layer_rows, write_rows
 
     loaded = Results.load(study)
     if layers and out is None and not as_json:
@@ -52,7 +52,7 @@ def diff(
     Example: leanspike diff runs/before runs/after
     """
     from leanspike.study import Results
-    from leanspike.study.difference import difference
+    from leanspike.study.results.difference import difference
 
     found = difference(Results.load(first), Results.load(second))
     typer.echo(json.dumps(asdict(found)) if as_json else found.table())

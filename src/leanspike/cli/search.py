@@ -14,9 +14,9 @@ from rich.table import Table
 from leanspike.errors import InputError
 
 if TYPE_CHECKING:
-    from leanspike.hardware.case import Case
-    from leanspike.hardware.search import SearchResult
-    from leanspike.hardware.sweep_table import SweepTable
+    from leanspike.hardware.model.case import Case
+    from leanspike.hardware.search.exhaustive import SearchResult
+    from leanspike.hardware.sweep import SweepTable
 
 
 def search(
@@ -49,8 +49,8 @@ def search(
 
     Example: leanspike search published --layer Conv4 -a eyeriss_snn
     """
-    from leanspike.hardware.search import search_cases
-    from leanspike.hardware.spec import named
+    from leanspike.hardware.search.exhaustive import search_cases
+    from leanspike.spec import named
 
     if timeloop is not None:
         results = [_search_timeloop(timeloop, semantics or "sparseloop", objective)]
@@ -86,7 +86,7 @@ def _cases(
     statistic: str,
 ) -> list[Case]:
     from leanspike.hardware.price import Job
-    from leanspike.hardware.spec import named
+    from leanspike.spec import named
 
     if statistic not in ("mean", "max"):
         raise InputError(f"found {statistic!r}, expected mean or max", where="--statistic")
@@ -169,8 +169,7 @@ def sweep(
 
     Example: leanspike sweep buffers.yaml --out buffers.csv
     """
-    from leanspike.hardware.sweep import Sweep
-    from leanspike.hardware.sweep_run import run_sweep
+    from leanspike.hardware.sweep import Sweep, run_sweep
 
     planned = Sweep.load(file)
     with Progress(console=Console(stderr=True), transient=True) as bar:

@@ -64,7 +64,7 @@ def study(
         return
     from leanspike.report import build_report
     from leanspike.study import run_study
-    from leanspike.study.ray_workers import RayCluster
+    from leanspike.study.work.ray_workers import RayCluster
 
     cluster = RayCluster(ray, cpus=ray_cpus, gpus=ray_gpus, workers=jobs) if ray else None
     results = run_study(chosen, out=out, storage=storage, jobs=jobs, retries=retries, ray=cluster)
@@ -88,7 +88,7 @@ def study(
 def _chosen(file: Path | None, *, data: str | None, preset: str | None, quick: bool) -> StudyFile:
     from leanspike.errors import InputError
     from leanspike.study import StudyFile
-    from leanspike.study.preset import study_preset
+    from leanspike.study.file.preset import study_preset
 
     if sum((quick, file is not None, preset is not None)) > 1:
         raise InputError("a study file, --preset and --quick exclude each other")
@@ -114,7 +114,7 @@ def _begin(
 def _slurm(
     name: str, line: list[str], *, out: Path, storage: str | None, retries: int, jobs: int | None
 ) -> None:
-    from leanspike.study.slurm import slurm_script
+    from leanspike.study.work.slurm import slurm_script
 
     line = [*line, "--retries", str(retries), *(["--storage", storage] if storage else [])]
     typer.echo(slurm_script(name, line, out=out, storage=storage, jobs=jobs or 8), nl=False)
@@ -123,7 +123,7 @@ def _slurm(
 def _dry_run(study: StudyFile, out: Path, *, as_json: bool) -> None:
     from leanspike.study import grid
     from leanspike.study.estimate import estimate
-    from leanspike.study.live import clock
+    from leanspike.study.results.live import clock
 
     points = grid(study)
     found = estimate(study, out=out)
@@ -148,8 +148,8 @@ def _dry_run(study: StudyFile, out: Path, *, as_json: bool) -> None:
 
 
 def _as_plain(results: Results, page: Path) -> dict[str, Any]:
-    from leanspike.study.database import shown
-    from leanspike.study.table import setting_rows
+    from leanspike.study.results.tables import setting_rows
+    from leanspike.study.work.database import shown
 
     return {
         "report": str(page),

@@ -47,8 +47,8 @@ def train(
 
     Example: leanspike train --data digits-dvs --epochs 12 --out runs/float
     """
-    from leanspike.study.file import DataSection, NetworkSection, TrainingSection
-    from leanspike.study.model_folder import WEIGHTS, train_model
+    from leanspike.study.file.study_file import DataSection, NetworkSection, TrainingSection
+    from leanspike.study.work.model_folder import WEIGHTS, train_model
     from leanspike.training import evaluate
 
     sizes = None if channels is None else _numbers(channels)

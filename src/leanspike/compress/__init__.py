@@ -8,23 +8,27 @@ from leanspike.compress.batchnorm import fold_batchnorm, reestimate_batchnorm
 from leanspike.compress.calibration import calibrate
 from leanspike.compress.checkpoint import load_state, save_state
 from leanspike.compress.config import CompressionConfig
-from leanspike.compress.footprint import footprint
 from leanspike.compress.layers import weight_layers
 from leanspike.compress.masks import draw_masks
 from leanspike.compress.phases import apply_phase, begin_phase, rewind
 from leanspike.compress.preparing import convert, prepare
 from leanspike.compress.quantizers import QUANTIZERS, DuQ, Grid, Quantizer
-from leanspike.compress.recipes import (
-    cumulative_strategy,
-    gradual_strategy,
-    iterative_strategy,
-)
-from leanspike.compress.rounding import ewgs, rounding, straight_through
+from leanspike.compress.quantizers.rounding import ewgs, rounding, straight_through
 from leanspike.compress.scores import activity_scores, gradient_scores
 from leanspike.compress.state import StateConfig, prepare_state
-from leanspike.compress.strategy import PAPER_STRATEGIES, Phase, Strategy, paper_strategy
-from leanspike.compress.strategy_file import dump_strategy, load_strategy, parse_strategy
-from leanspike.compress.summary import LayerSummary, Summary, summary
+from leanspike.compress.strategy import (
+    PAPER_STRATEGIES,
+    Phase,
+    Strategy,
+    cumulative_strategy,
+    dump_strategy,
+    gradual_strategy,
+    iterative_strategy,
+    load_strategy,
+    paper_strategy,
+    parse_strategy,
+)
+from leanspike.compress.summary import LayerSummary, Summary, footprint, summary
 
 __all__ = [
     "PAPER_STRATEGIES",

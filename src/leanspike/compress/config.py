@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import ClassVar, Literal, get_args
 
+from leanspike.compress.masks import parse_structure
 from leanspike.compress.quantizers import QUANTIZERS, REACHES
-from leanspike.compress.rounding import ROUNDINGS
-from leanspike.compress.structure import parse_structure
+from leanspike.compress.quantizers.rounding import ROUNDINGS
 from leanspike.errors import InputError
 
 Scope = Literal["global", "layerwise", "erk", "lamp"]

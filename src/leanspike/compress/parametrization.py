@@ -8,8 +8,7 @@ from torch import Tensor, nn
 from torch.nn.utils import parametrize
 from torch.utils.hooks import RemovableHandle
 
-from leanspike.compress import fused
-from leanspike.compress.quantizers import Quantizer
+from leanspike.compress.quantizers import Quantizer, fused
 
 _INSIDE = "parametrizations.weight."
 _PARTS = {"quantizer.": "weight_quantizer.", "mask": "weight_mask"}

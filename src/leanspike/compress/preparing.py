@@ -13,7 +13,6 @@ from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
 from leanspike.compress.config import CompressionConfig
-from leanspike.compress.fixed_point import SharedScale
 from leanspike.compress.layers import (
     WeightLayer,
     check_alive,
@@ -24,8 +23,9 @@ from leanspike.compress.layers import (
 from leanspike.compress.masks import draw_masks
 from leanspike.compress.parametrization import attach, bake, compressed
 from leanspike.compress.quantizers import QUANTIZERS, Grid, Quantizer
-from leanspike.compress.rounding import rounding
+from leanspike.compress.quantizers.rounding import rounding
 from leanspike.compress.scores import SCORES
+from leanspike.compress.state import SharedScale
 from leanspike.compress.widths import declare_bits, weight_bits
 from leanspike.errors import InputError
 

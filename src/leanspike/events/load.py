@@ -9,12 +9,11 @@ from typing import TypeVar
 
 from leanspike.errors import InputError
 from leanspike.events.frame_cache import cache_folder, cached_frames
-from leanspike.events.frame_data import FrameData, FrameSplit
+from leanspike.events.frame_data import FrameData, FrameSplit, draw_split, first_of_each
 from leanspike.events.frames import FrameConfig, make_frames
 from leanspike.events.recordings import Recordings
-from leanspike.events.sources import FrameSource, find_source
-from leanspike.events.split import draw_split, first_of_each
-from leanspike.events.tonic_sets import data_folder
+from leanspike.events.sources.source import FrameSource, find_source
+from leanspike.events.sources.tonic_sets import data_folder
 
 VALIDATION_FRACTION = 0.1
 TEST_FRACTION = 0.2

@@ -1,8 +1,7 @@
 """Networks for elsewhere: whole numbers for hardware, NIR for other frameworks."""
 
 from leanspike.export.inference import IntegerNetwork, Recording, integer_network
-from leanspike.export.layer import IntegerLayer
-from leanspike.export.limits import Accumulator, Membrane
+from leanspike.export.layer import Accumulator, IntegerLayer, Membrane
 from leanspike.export.nir_reading import NIRNetwork, from_nir
 from leanspike.export.nir_writing import to_nir, write_nir
 from leanspike.export.packing import FORMATS, Packed, pack, pack_weights, unpack, unpack_weights

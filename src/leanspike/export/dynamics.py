@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
-from leanspike.compress.fixed_point import FixedPoint
+from leanspike.compress.state import FixedPoint
 from leanspike.errors import InputError
 from leanspike.nn import Neuron
 

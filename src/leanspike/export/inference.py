@@ -13,8 +13,7 @@ from torch import Tensor, nn
 
 from leanspike.errors import InputError
 from leanspike.export.integers import integer_layer
-from leanspike.export.layer import IntegerLayer
-from leanspike.export.limits import Integers
+from leanspike.export.layer import IntegerLayer, Integers
 from leanspike.export.stages import trace_stages
 from leanspike.export.wiring import INPUT, Source, gather, max_pool
 

@@ -9,15 +9,13 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from leanspike.compress.fixed_point import FixedPoint
 from leanspike.compress.layers import WeightLayer, latent_weight
 from leanspike.compress.parametrization import compressed
 from leanspike.compress.quantizers import Affine, PowerOfTwo
-from leanspike.compress.state import accumulator_of
+from leanspike.compress.state import FixedPoint, accumulator_of
 from leanspike.errors import InputError
 from leanspike.export.dynamics import read_dynamics
-from leanspike.export.layer import IntegerLayer
-from leanspike.export.limits import Accumulator, Membrane
+from leanspike.export.layer import Accumulator, IntegerLayer, Membrane
 from leanspike.export.stages import Stage, square_pool
 
 

@@ -15,7 +15,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 from torch import Tensor
 
 from leanspike.errors import InputError
-from leanspike.export.limits import Integers
+from leanspike.export.layer import Integers
 
 INPUT = ""
 """The network's input, where a layer's name could stand."""

@@ -2,7 +2,7 @@
 
 Nothing here imports torch. Names are imported when they are first asked for, so that reading a
 workload does not load the counting. :func:`~leanspike.hardware.price.price` and
-:func:`~leanspike.hardware.search.search` live in the modules of their names.
+:func:`~leanspike.hardware.search.exhaustive.search` live in the modules of their names.
 """
 
 from __future__ import annotations
@@ -11,14 +11,14 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from leanspike.hardware.architecture import Architecture as Architecture
-    from leanspike.hardware.architecture import preset_names as preset_names
-    from leanspike.hardware.cost import LayerCost as LayerCost
-    from leanspike.hardware.cost import WorkloadCost as WorkloadCost
+    from leanspike.hardware.architecture.architecture import Architecture as Architecture
+    from leanspike.hardware.architecture.architecture import preset_names as preset_names
     from leanspike.hardware.explain import explain_switches as explain_switches
+    from leanspike.hardware.model.cost import LayerCost as LayerCost
+    from leanspike.hardware.model.cost import WorkloadCost as WorkloadCost
     from leanspike.hardware.semantics import Semantics as Semantics
-    from leanspike.hardware.workload import Layer as Layer
-    from leanspike.hardware.workload import Workload as Workload
+    from leanspike.hardware.workload.workload import Layer as Layer
+    from leanspike.hardware.workload.workload import Workload as Workload
 
 _HOMES = {
     "Architecture": "architecture",

@@ -6,13 +6,13 @@ from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
-from leanspike.hardware.architecture import Architecture
-from leanspike.hardware.layer import Statistic
+from leanspike.hardware.architecture.architecture import Architecture
 from leanspike.hardware.price import Job, price_all
-from leanspike.hardware.search import Objective
+from leanspike.hardware.search.exhaustive import Objective
 from leanspike.hardware.semantics import Semantics
-from leanspike.hardware.spec import named
-from leanspike.hardware.workload import Workload
+from leanspike.hardware.workload.layer import Statistic
+from leanspike.hardware.workload.workload import Workload
+from leanspike.spec import named
 
 
 @dataclass(frozen=True)

@@ -8,14 +8,14 @@ from functools import cached_property
 from pathlib import Path
 
 from leanspike.errors import InputError
-from leanspike.hardware.architecture import Architecture
-from leanspike.hardware.case import Case, network_cases
-from leanspike.hardware.cost import WorkloadCost
-from leanspike.hardware.layer import Statistic
-from leanspike.hardware.search import Objective, SearchResult, search_each
+from leanspike.hardware.architecture.architecture import Architecture
+from leanspike.hardware.model.case import Case, network_cases
+from leanspike.hardware.model.cost import WorkloadCost
+from leanspike.hardware.search.exhaustive import Objective, SearchResult, search_each
 from leanspike.hardware.semantics import Semantics
-from leanspike.hardware.spec import named
-from leanspike.hardware.workload import Workload
+from leanspike.hardware.workload.layer import Statistic
+from leanspike.hardware.workload.workload import Workload
+from leanspike.spec import named
 
 
 @dataclass(frozen=True)

@@ -3,14 +3,12 @@
 from leanspike.nn.attention import SameConv1d, attend
 from leanspike.nn.backend import Backend, choose_backend
 from leanspike.nn.dynamics import NeuronState
-from leanspike.nn.event_convolution import convolve
-from leanspike.nn.network import SpikingNetwork, build_network
-from leanspike.nn.network_config import NetworkConfig
+from leanspike.nn.kernels.event_convolution import convolve
+from leanspike.nn.network import NetworkConfig, SpikingNetwork, build_network, vote
 from leanspike.nn.neuron import Neuron, set_backend
 from leanspike.nn.neuron_config import NeuronConfig
 from leanspike.nn.published import load_published, rename_published
 from leanspike.nn.stage import fire
-from leanspike.nn.voting import vote
 
 __all__ = [
     "Backend",

@@ -74,12 +74,12 @@ class Neuron(nn.Module):
         self._check(x)
         backend = choose_backend(self.backend, x.device) if self.has_kernel else "torch"
         if backend == "numba":
-            from leanspike.nn import cpu_layer
+            from leanspike.nn.kernels import cpu_layer
 
             plan = cpu_layer.Plan(self.config, store=self.store)
             return cpu_layer.fire(x, self.leak(), None, plan)
         if backend == "triton":
-            from leanspike.nn import gpu_layer
+            from leanspike.nn.kernels import gpu_layer
 
             return gpu_layer.fire(x, self.leak(), self.config, store=self.store)
         return self.run(x)[0]

@@ -19,8 +19,7 @@ import torch
 from torch import Tensor
 
 from leanspike.errors import InputError
-from leanspike.nn.network import SpikingNetwork, build_network
-from leanspike.nn.network_config import VOTERS, NetworkConfig
+from leanspike.nn.network import VOTERS, NetworkConfig, SpikingNetwork, build_network
 
 BLOCKS = {0: 1, 3: 2, 6: 3, 9: 4, 13: 5}
 """Place in the sequence ``conv`` of each convolution, counted from one."""

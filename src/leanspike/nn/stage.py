@@ -79,7 +79,7 @@ def _fuses(
 def _fire_as_one(
     y: Tensor, neuron: Neuron, norm: nn.BatchNorm2d | None, pool: nn.MaxPool2d | None
 ) -> Tensor:
-    from leanspike.nn import cpu_layer
+    from leanspike.nn.kernels import cpu_layer
 
     of_batch = norm is not None and norm.training
     plan = cpu_layer.Plan(

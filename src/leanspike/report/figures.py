@@ -1,27 +1,171 @@
-"""Figures for papers, from what the page shows: PNG, PDF and SVG through matplotlib."""
+"""How figures for papers look: one palette that colour-blind readers can tell apart.
+
+Figures of what choices do: bits and pruning, and the model's assumptions.
+
+Figures for papers, from what the page shows: PNG, PDF and SVG through matplotlib.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from statistics import fmean, stdev
 from typing import Any, Literal
 
+import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from leanspike.files import replacing
-from leanspike.report.choice_figures import assumptions, choices
-from leanspike.report.style import (
-    COLUMN,
-    PART_COLORS,
-    STRATEGY_COLORS,
-    STRATEGY_MARKERS,
-    paper_style,
-)
 from leanspike.report.view import ShownSetting, View
-from leanspike.study import on_front
+from leanspike.study import StudyFile, on_front
+
+#: Okabe and Ito, "Color Universal Design" (2008), the palette of the page as well; a darker yellow
+#: for searches, which are drawn on white.
+STRATEGY_COLORS = {
+    "float": "#000000",
+    "quantize": "#0072b2",
+    "prune": "#d55e00",
+    "cumulative": "#009e73",
+    "joint": "#cc79a7",
+    "search": "#b58900",
+}
+STRATEGY_MARKERS = {
+    "float": "*",
+    "quantize": "o",
+    "prune": "s",
+    "cumulative": "^",
+    "joint": "D",
+    "search": "h",
+}
+PART_COLORS = (
+    "#0072b2",
+    "#e69f00",
+    "#009e73",
+    "#cc79a7",
+    "#56b4e9",
+    "#d55e00",
+    "#f0e442",
+    "#999999",
+    "#7a5195",
+    "#4d6a6d",
+)
+#: One column of a two-column paper, in inches.
+COLUMN = 3.5
+
+
+@contextmanager
+def paper_style() -> Iterator[None]:
+    """Draw with a paper's sizes, without a display, leaving matplotlib's settings as they were."""
+    settings: dict[str, Any] = {
+        "font.size": 8,
+        "axes.titlesize": 8,
+        "axes.labelsize": 8,
+        "xtick.labelsize": 7,
+        "ytick.labelsize": 7,
+        "legend.fontsize": 6.5,
+        "legend.frameon": False,
+        "axes.grid": True,
+        "grid.linewidth": 0.4,
+        "grid.color": "#d0d0d0",
+        "axes.axisbelow": True,
+        "axes.spines.top": False,
+        "axes.spines.right": False,
+        "lines.linewidth": 1.0,
+        "lines.markersize": 4,
+        "savefig.dpi": 300,
+        "pdf.fonttype": 42,
+        # The same results give the same file, byte for byte.
+        "svg.hashsalt": "leanspike",
+    }
+    with mpl.rc_context(rc=settings):  # type: ignore[arg-type]
+        yield
+
+
+LINES: tuple[Literal["-", "--", ":", "-."], ...] = ("-", "--", ":", "-.")
+
+
+def choices(figure: Figure, view: View, reading: str) -> None:
+    """Draw accuracy and energy against bits, a line for each strategy and pruning fraction.
+
+    Parameters
+    ----------
+    reading
+        Key of the costs to draw.
+    """
+    figure.set_size_inches(2 * COLUMN, 2.8)
+    left, right = figure.subplots(1, 2)
+    fractions = sorted({setting["sparsity"] for setting in view["settings"]})
+    for strategy in ("quantize", "cumulative", "joint"):
+        for i, fraction in enumerate(fractions):
+            group = {
+                s["bits"]: s
+                for s in view["settings"]
+                if (s["strategy"], s["sparsity"]) == (strategy, fraction) and s["bits"] is not None
+            }
+            if group:
+                label = f"{strategy} {100 * fraction:g} %" if fraction else strategy
+                _both(left, right, group, reading, LINES[i % len(LINES)], label)
+    # What has no bits of its own stands where it is priced.
+    at = StudyFile(**view["file"]).hardware.unquantized_bits
+    for setting in view["settings"]:
+        if setting["strategy"] in ("float", "prune"):
+            _both(left, right, {at: setting}, reading, "", setting["name"])
+    left.set(xlabel="Bits per weight", ylabel="Test accuracy (%)")
+    right.set(xlabel="Bits per weight", ylabel="Energy per inference (µJ)")
+    right.set_ylim(bottom=0)
+    handles, labels = left.get_legend_handles_labels()
+    if len(handles) <= 16:
+        figure.legend(handles, labels, loc="outside right center")
+
+
+def _both(
+    left: Axes,
+    right: Axes,
+    group: Mapping[int, ShownSetting],
+    reading: str,
+    line: Literal["-", "--", ":", "-.", ""],
+    label: str,
+) -> None:
+    """Draw settings by their bits."""
+    bits = sorted(group)
+    strategy = group[bits[0]]["strategy"]
+    style: dict[str, Any] = {
+        "color": STRATEGY_COLORS[strategy],
+        "marker": STRATEGY_MARKERS[strategy],
+        "linestyle": line,
+        "label": label,
+    }
+    left.plot(bits, [100 * fmean(group[b]["accuracy"]) for b in bits], **style)
+    energies = [1e-6 * fmean(group[b]["costs"][reading]["energy"]) for b in bits]
+    right.plot(bits, energies, **style)
+
+
+def assumptions(figure: Figure, view: View, reading: str) -> None:
+    """Draw what each assumption, switched alone, does to the energy of two settings."""
+    names = list(view["assumptions"])
+    figure.set_size_inches(COLUMN, 0.9 + 0.16 * len(names))
+    axes = figure.add_subplot()
+    for strategy in ("quantize", "prune"):
+        group = [s for s in view["settings"] if s["strategy"] == strategy]
+        if not group:
+            continue
+        base = fmean(group[0]["costs"][reading]["energy"])
+        axes.plot(
+            [fmean(group[0]["costs"][reading + name]["energy"]) / base for name in names],
+            names,
+            linestyle="",
+            color=STRATEGY_COLORS[strategy],
+            marker=STRATEGY_MARKERS[strategy],
+            label=group[0]["name"],
+        )
+    axes.axvline(1, color="#777777", linewidth=0.8, linestyle=":", zorder=0)
+    axes.invert_yaxis()
+    axes.set_xlabel("Energy, base = 1")
+    figure.legend(*axes.get_legend_handles_labels(), loc="outside upper center", ncols=2)
+
 
 SUFFIXES = ("png", "pdf", "svg")
 

@@ -7,8 +7,8 @@ from dataclasses import fields
 from statistics import fmean
 from typing import TypedDict
 
-from leanspike.hardware.layer import Density
 from leanspike.hardware.semantics import Semantics
+from leanspike.hardware.workload.layer import Density
 from leanspike.study import Cost, PointResult, Results, Setting, settings
 from leanspike.study.records import JsonObject, plain
 

@@ -1,22 +1,22 @@
 """The sweep: what to try, running it, keeping it, and the Pareto fronts.
 
-Reading results and study files needs no torch; `run_study` and `join_study` do, and are imported
+Reading results and run files needs no torch; `run_study` and `join_study` do, and are imported
 when they are asked for.
 """
 
 from typing import TYPE_CHECKING, Any
 
 from leanspike.hardware.pareto import hypervolume, on_front
-from leanspike.study.file import StudyFile
-from leanspike.study.point_result import PointResult
-from leanspike.study.points import LayerChoice, Point, grid
+from leanspike.study.file.study_file import StudyFile
+from leanspike.study.plan.points import LayerChoice, Point, grid
 from leanspike.study.records import Cost, LayerPrice, LayerWeights
-from leanspike.study.results import Results
-from leanspike.study.settings import Setting, Spread, accuracy_noise, settings
-from leanspike.study.table import MainReading, short_table
+from leanspike.study.results.point_result import PointResult
+from leanspike.study.results.results import Results
+from leanspike.study.results.settings import Setting, Spread, accuracy_noise, settings
+from leanspike.study.results.tables import MainReading, short_table
 
 if TYPE_CHECKING:
-    from leanspike.study.study import join_study, run_study
+    from leanspike.study.run import join_study, run_study
 
 __all__ = [
     "Cost",
@@ -43,7 +43,7 @@ __all__ = [
 
 def __getattr__(name: str) -> Any:
     if name in ("run_study", "join_study"):
-        from leanspike.study import study
+        from leanspike.study import run
 
-        return getattr(study, name)
+        return getattr(run, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -11,12 +11,12 @@ import torch
 
 from leanspike.events import FrameData
 from leanspike.nn import NetworkConfig, build_network
-from leanspike.study.file import StudyFile
-from leanspike.study.networks import frame_batches, load_study_data, network_config
-from leanspike.study.plan import plan
-from leanspike.study.pricing import check_hardware, readings
+from leanspike.study.file.study_file import StudyFile
+from leanspike.study.plan.tasks import plan
 from leanspike.study.records import ProposeRecipe, TrainRecipe
-from leanspike.study.store import Store
+from leanspike.study.work.networks import frame_batches, load_study_data, network_config
+from leanspike.study.work.pricing import check_hardware, readings
+from leanspike.study.work.store import Store
 from leanspike.training import rate_loss
 
 #: Seconds to price one reading of one layer, measured on the small network (one 2.1 GHz core).

@@ -19,9 +19,9 @@ from pydantic import (
 )
 
 from leanspike.errors import InputError
-from leanspike.hardware.layer import Densities
-from leanspike.hardware.spec import key_path
-from leanspike.hardware.workload import Workload
+from leanspike.hardware.workload.layer import Densities
+from leanspike.hardware.workload.workload import Workload
+from leanspike.spec import key_path
 
 #: Plain data as it is stored, where its meaning is another room's (phases, the sampler's notes).
 JsonObject = dict[str, JsonValue]
@@ -222,7 +222,7 @@ class LayerPrice:
         (``leanspike.hardware.mapping.Mapping.from_text`` reads it); empty where an older
         leanspike priced it.
     notes
-        What is peculiar about the layer (``leanspike.hardware.cost.LayerCost.notes``).
+        What is peculiar about the layer (``leanspike.hardware.model.cost.LayerCost.notes``).
     """
 
     name: str
@@ -243,7 +243,7 @@ class LayerPrice:
 
 @dataclass(frozen=True)
 class Cost:
-    """What one inference costs in one reading (:class:`leanspike.study.pricing.Reading`).
+    """What one inference costs in one reading (:class:`leanspike.study.work.pricing.Reading`).
 
     Energy in pJ, latency in seconds, energy-delay product in J*s; layers in call order.
     """

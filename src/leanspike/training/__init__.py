@@ -3,12 +3,12 @@
 from leanspike.training.batches import Batches as Batches
 from leanspike.training.batches import network_input as network_input
 from leanspike.training.config import TrainingConfig as TrainingConfig
-from leanspike.training.distillation import Distillation as Distillation
-from leanspike.training.distillation import frozen_copy as frozen_copy
+from leanspike.training.config import lr_factor as lr_factor
 from leanspike.training.evaluate import evaluate as evaluate
 from leanspike.training.fit import fit as fit
+from leanspike.training.loss import Distillation as Distillation
+from leanspike.training.loss import frozen_copy as frozen_copy
 from leanspike.training.loss import rate_loss as rate_loss
 from leanspike.training.records import EpochRecord as EpochRecord
 from leanspike.training.records import FitResult as FitResult
-from leanspike.training.schedule import lr_factor as lr_factor
 from leanspike.training.strategies import run_strategy as run_strategy

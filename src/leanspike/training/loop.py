@@ -17,12 +17,10 @@ from leanspike.errors import InputError
 from leanspike.events import FrameData
 from leanspike.files import write_whole
 from leanspike.training.batches import Batches, network_input
-from leanspike.training.config import TrainingConfig
-from leanspike.training.distillation import Distillation
+from leanspike.training.config import TrainingConfig, lr_factor
 from leanspike.training.evaluate import evaluating
-from leanspike.training.loss import rate_loss
+from leanspike.training.loss import Distillation, rate_loss
 from leanspike.training.records import EpochRecord
-from leanspike.training.schedule import lr_factor
 
 BEST, RESUME = "best.safetensors", "resume.ckpt"
 

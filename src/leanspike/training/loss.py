@@ -1,9 +1,17 @@
-"""The study's loss (PAPER.md, "Compression"): how far firing rates are from the right class."""
+"""The study's loss (PAPER.md, "Compression"): how far firing rates are from the right class.
+
+Learning from another network's firing rates beside the labels.
+"""
 
 from __future__ import annotations
 
+import copy
+from dataclasses import dataclass
+
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+
+from leanspike.errors import InputError
 
 
 def rate_loss(rates: Tensor, labels: Tensor) -> Tensor:
@@ -26,3 +34,38 @@ def rate_loss(rates: Tensor, labels: Tensor) -> Tensor:
     wanted = torch.zeros_like(rates, dtype=torch.float32)
     wanted.scatter_(1, labels[:, None], 1.0)
     return torch.nn.functional.mse_loss(rates.float(), wanted)
+
+
+@dataclass(frozen=True, eq=False)
+class Distillation:
+    """A teacher and how much it counts (Hinton, Vinyals, Dean, arXiv 1503.02531, for rates).
+
+    The loss becomes ``(1 - weight) * rate_loss(rates, labels)
+    + weight * mean((rates - teacher's rates)**2)``.
+
+    Parameters
+    ----------
+    teacher
+        Input [T, N, C, H, W] to firing rates [N, classes]; see `frozen_copy`.
+    weight
+        0 to 1.
+    """
+
+    teacher: nn.Module
+    weight: float
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.weight <= 1:
+            raise InputError(f"{self.weight!r} is not from 0 to 1", where="distillation")
+
+    def loss(self, x: Tensor, rates: Tensor, labels: Tensor) -> Tensor:
+        """Loss of a batch: its input [T, N, C, H, W], the network's rates, and labels [N]."""
+        with torch.no_grad():
+            wanted = self.teacher(x)
+        apart = torch.nn.functional.mse_loss(rates.float(), wanted.float())
+        return (1 - self.weight) * rate_loss(rates, labels) + self.weight * apart
+
+
+def frozen_copy(net: nn.Module) -> nn.Module:
+    """Copy a network for evaluation; training `net` leaves the copy as it is."""
+    return copy.deepcopy(net).eval().requires_grad_(False)

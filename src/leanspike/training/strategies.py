@@ -13,9 +13,9 @@ from leanspike.compress import Strategy, begin_phase, reestimate_batchnorm, save
 from leanspike.events import FrameData
 from leanspike.training.batches import Batches, network_input
 from leanspike.training.config import TrainingConfig
-from leanspike.training.distillation import Distillation, frozen_copy
 from leanspike.training.evaluate import evaluate
 from leanspike.training.fit import fit
+from leanspike.training.loss import Distillation, frozen_copy
 from leanspike.training.records import EpochRecord, FitResult
 
 

@@ -4,7 +4,6 @@ from math import ceil, floor
 
 import pytest
 
-from leanspike.hardware.density import FixedStructured
 from leanspike.hardware.sparseloop.formats import (
     CP,
     RLE,
@@ -14,6 +13,7 @@ from leanspike.hardware.sparseloop.formats import (
     metadata_words,
     payload_words,
 )
+from leanspike.hardware.sparsity.density import FixedStructured
 
 
 def p_nonempty(density: float, size: int) -> float:

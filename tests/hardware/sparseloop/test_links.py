@@ -5,13 +5,13 @@ from __future__ import annotations
 import pytest
 from every_mapping import best_of, legal_costs
 
-from leanspike.hardware.architecture import Architecture
-from leanspike.hardware.case import Case
-from leanspike.hardware.counts.evaluate import count_nest
-from leanspike.hardware.layer import Layer
-from leanspike.hardware.mapping import Mapping
-from leanspike.hardware.search import search_cases
+from leanspike.hardware.architecture.architecture import Architecture
+from leanspike.hardware.mapping.mapping import Mapping
+from leanspike.hardware.model.case import Case
+from leanspike.hardware.model.evaluate import count_nest
+from leanspike.hardware.search.exhaustive import search_cases
 from leanspike.hardware.semantics import Semantics
+from leanspike.hardware.workload.layer import Layer
 
 RULES = Semantics.preset("sparseloop")
 TENSORS = ["Weights", "Inputs", "Outputs"]

@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from leanspike.errors import InputError
-from leanspike.hardware.search import search_cases
+from leanspike.hardware.search.exhaustive import search_cases
 from leanspike.hardware.semantics import Semantics
 from leanspike.hardware.timeloop.read import read_timeloop
 from leanspike.hardware.timeloop.report import timeloop_case, timeloop_report

@@ -7,14 +7,14 @@ from pathlib import Path
 import pytest
 
 from leanspike.errors import InputError
-from leanspike.hardware.architecture import Architecture
-from leanspike.hardware.case import Case
-from leanspike.hardware.layer import Layer
-from leanspike.hardware.mapping import Mapping
+from leanspike.hardware.architecture.architecture import Architecture
+from leanspike.hardware.mapping.mapping import Mapping
+from leanspike.hardware.model.case import Case
 from leanspike.hardware.semantics import Semantics
 from leanspike.hardware.timeloop.read import read_timeloop
 from leanspike.hardware.timeloop.report import timeloop_case, timeloop_report
 from leanspike.hardware.timeloop.write import write_timeloop
+from leanspike.hardware.workload.layer import Layer
 
 CASES = Path(__file__).parents[4] / "shared" / "reference" / "timeloop"
 FOUND = sorted(CASES.glob("*/input.yaml"))

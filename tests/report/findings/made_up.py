@@ -3,7 +3,7 @@
 import made_up_records as records
 from leanspike.study import Point, PointResult, StudyFile
 from leanspike.study.records import Cost
-from leanspike.study.results import Results
+from leanspike.study.results.results import Results
 
 READINGS = [("RLE", "mean", None), ("CP", "mean", None), ("RLE", "max", None),
             ("RLE", "mean", "membrane_state")]  # fmt: skip

@@ -5,8 +5,8 @@ from made_up import FLOAT, PRUNED, TERNARY, point, results
 
 from leanspike.report.findings import findings
 from leanspike.study import Point, StudyFile
-from leanspike.study.points import LayerChoice
-from leanspike.study.search import SearchSection
+from leanspike.study.file.study_file import SearchSection
+from leanspike.study.plan.points import LayerChoice
 
 
 def searched(number, *, right, energy):

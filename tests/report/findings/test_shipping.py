@@ -5,7 +5,7 @@ from made_up import BROKEN, EIGHT, FLOAT, PRUNED, TERNARY, point, study
 
 from leanspike.report.findings import shipping
 from leanspike.study import Point
-from leanspike.study.points import LayerChoice
+from leanspike.study.plan.points import LayerChoice
 
 
 def test_ships_the_least_energy_among_what_loses_nothing():

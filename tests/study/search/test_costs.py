@@ -1,11 +1,11 @@
 import pytest
 
 from leanspike.hardware.price import price
-from leanspike.hardware.workload import Bits, Densities, Density, Layer, Workload
-from leanspike.study.file import HardwareSection
+from leanspike.hardware.workload.workload import Bits, Densities, Density, Layer, Workload
+from leanspike.study.file.study_file import HardwareSection
+from leanspike.study.plan.options import Option
 from leanspike.study.records import ExploredLayer, ExploreResult
 from leanspike.study.search.costs import option_table
-from leanspike.study.search.table import Option
 
 
 @pytest.mark.parametrize("membrane_bits", [None, 4])

@@ -6,9 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from leanspike.hardware.pareto import on_front
-from leanspike.study.search.budget import parse_budget
-from leanspike.study.search.front import predicted_front, spread
-from leanspike.study.search.table import Option, OptionTable
+from leanspike.study.file.study_file import parse_budget
+from leanspike.study.plan.options import Option, OptionTable
+from leanspike.study.search.costs import predicted_front, spread
 
 OPTIONS = tuple(Option(bits, part) for bits in (2, 8) for part in (0.0, 0.9))
 

@@ -5,10 +5,9 @@ import numpy as np
 import pytest
 
 from leanspike.hardware.pareto import hypervolume
-from leanspike.study.search.budget import parse_budget
+from leanspike.study.file.study_file import SearchSection, parse_budget
+from leanspike.study.plan.options import Option, OptionTable
 from leanspike.study.search.proposing import propose
-from leanspike.study.search.section import SearchSection
-from leanspike.study.search.table import Option, OptionTable
 
 OPTIONS = tuple(Option(bits, part) for bits in (2, 4, 8) for part in (0.0, 0.5, 0.9))
 

@@ -7,7 +7,7 @@ import pytest
 
 from leanspike.hardware.price import price
 from leanspike.study import Results, StudyFile, run_study
-from leanspike.study.progress import PlainProgress
+from leanspike.study.work.progress import PlainProgress
 
 
 def searching(**search):

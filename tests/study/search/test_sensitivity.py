@@ -5,16 +5,16 @@ import torch
 
 from leanspike.compress import CompressionConfig, prepare, weight_layers
 from leanspike.nn import NetworkConfig, build_network
-from leanspike.study.networks import load_study_data
+from leanspike.study.plan.options import Option
 from leanspike.study.search.sensitivity import explore, only
-from leanspike.study.search.table import Option
+from leanspike.study.work.networks import load_study_data
 
 OPTIONS = (Option(8, 0.0), Option(2, 0.0), Option(8, 0.9))
 
 
 @pytest.fixture(scope="module")
 def data():
-    from leanspike.study.file import DataSection
+    from leanspike.study.file.study_file import DataSection
 
     return load_study_data(DataSection(limit=40, T=3))
 

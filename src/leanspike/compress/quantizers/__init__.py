@@ -2,9 +2,9 @@
 
 from leanspike.compress.quantizers.base import Grid, Quantizer
 from leanspike.compress.quantizers.duq import DuQ
+from leanspike.compress.quantizers.initializers import REACHES
 from leanspike.compress.quantizers.lsq import LSQ, LSQPlus
 from leanspike.compress.quantizers.power_of_two import PowerOfTwo
-from leanspike.compress.quantizers.reach import REACHES
 from leanspike.compress.quantizers.ternary import TWN, XNOR
 from leanspike.compress.quantizers.uniform import Affine, Uniform
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from leanspike.compress.quantizers.reach import find_reach, refuse_dead
-from leanspike.compress.rounding import Rounding
+from leanspike.compress.quantizers.initializers import find_reach, refuse_dead
+from leanspike.compress.quantizers.rounding import Rounding
 from leanspike.errors import InputError
 
 

@@ -22,7 +22,7 @@ class DuQ(Quantizer):
     grid
         Bits, rounding and the scales' shape.
 
-    >>> from leanspike.compress.rounding import straight_through
+    >>> from leanspike.compress.quantizers.rounding import straight_through
     >>> q = DuQ(Grid(2, straight_through))
     >>> _ = q.a.data.fill_(1.0), q.c.data.fill_(0.5)
     >>> q(torch.tensor([-3.0, -0.6, -0.4, 0.2, 0.9])).tolist()

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from leanspike.compress.quantizers.base import Grid, Quantizer
-from leanspike.compress.quantizers.straight import replace
+from leanspike.compress.quantizers.rounding import replace
 
 
 class PowerOfTwo(Quantizer):
@@ -22,7 +22,7 @@ class PowerOfTwo(Quantizer):
     grid
         Bits and the scales' shape; its rounding is not used.
 
-    >>> from leanspike.compress.rounding import straight_through
+    >>> from leanspike.compress.quantizers.rounding import straight_through
     >>> q = PowerOfTwo(Grid(3, straight_through))
     >>> q.begin(torch.empty(1), torch.tensor(1.0))
     >>> q(torch.tensor([1.9, 0.8, -0.7, 0.3, 0.1])).tolist()

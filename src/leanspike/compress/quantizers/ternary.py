@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from leanspike.compress.quantizers.base import Quantizer
-from leanspike.compress.quantizers.straight import replace
+from leanspike.compress.quantizers.rounding import replace
 
 
 class _Sign(torch.autograd.Function):

@@ -20,14 +20,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from leanspike.hardware.counts.actions import (
-    GATED,
-    GATES,
-    NOTHING,
-    READ,
-    SKIPPED,
-    UPDATE,
-)
+from leanspike.hardware.model.actions import GATED, GATES, NOTHING, READ, SKIPPED, UPDATE
 
 Ints = NDArray[np.int64]
 Reals = NDArray[np.float64]

@@ -9,12 +9,12 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from leanspike.hardware.architecture import Format
-from leanspike.hardware.counts.content import Contents
-from leanspike.hardware.density import DensityModel, FixedStructured, Uniform
-from leanspike.hardware.formats.rank import FORMAT_NAMES
+from leanspike.hardware.architecture.architecture import Format
 from leanspike.hardware.identity import Same
+from leanspike.hardware.model.contents import Contents
 from leanspike.hardware.sparseloop.formats import metadata_words, payload_words
+from leanspike.hardware.sparsity.density import DensityModel, FixedStructured, Uniform
+from leanspike.hardware.sparsity.formats import FORMAT_NAMES
 
 Ints = NDArray[np.int64]
 Reals = NDArray[np.float64]

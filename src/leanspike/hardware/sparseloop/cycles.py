@@ -12,8 +12,8 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from leanspike.hardware.counts.actions import FILL, GATED, READ, UPDATE
-from leanspike.hardware.counts.totals import metadata_bits
+from leanspike.hardware.model.actions import FILL, GATED, READ, UPDATE
+from leanspike.hardware.model.cycles import metadata_bits
 
 Ints = NDArray[np.int64]
 Reals = NDArray[np.float64]

@@ -12,7 +12,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from leanspike.hardware.counts.nest import tile_size
+from leanspike.hardware.model.traffic import tile_size
 from leanspike.hardware.sparseloop.nest import COLUMNS, DIM, STEPS, add_level
 
 Ints = NDArray[np.int64]

@@ -11,7 +11,7 @@ Timeloop runs the first two iterations of every loop in time and lets the second
 further ones, so that what happens is known by the loop that steps: when loop ``j`` (0 the
 innermost) does, the loops inside it return from their second iteration to their first, and the
 iteration before was a step of loop 0. What a step brings in is a whole tile, or the part that
-:func:`~leanspike.hardware.counts.nest.arrivals` (not exact) does not keep.
+:func:`~leanspike.hardware.model.traffic.arrivals` (not exact) does not keep.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from leanspike.hardware.counts.distinct import distinct_children
-from leanspike.hardware.counts.nest import list_loops
+from leanspike.hardware.model.distinct import distinct_children
+from leanspike.hardware.model.traffic import list_loops
 
 Ints = NDArray[np.int64]
 Reals = NDArray[np.float64]

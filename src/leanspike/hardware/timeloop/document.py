@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from leanspike.errors import InputError
-from leanspike.hardware.spec import load_yaml
+from leanspike.spec import load_yaml
 
 
 @dataclass

@@ -8,21 +8,22 @@ from itertools import pairwise
 from pathlib import Path
 
 from leanspike.errors import InputError
-from leanspike.hardware.architecture import Architecture
-from leanspike.hardware.mapping import Mapping
-from leanspike.hardware.problem import Problem
-from leanspike.hardware.spec import parse_spec
-from leanspike.hardware.timeloop.document import Node, read_document
-from leanspike.hardware.timeloop.energy import (
+from leanspike.hardware.architecture.architecture import Architecture
+from leanspike.hardware.mapping.mapping import Mapping
+from leanspike.hardware.timeloop.architecture import (
+    Part,
     compute_energy,
     read_areas,
+    read_parts,
     read_tables,
     storage_energy,
 )
-from leanspike.hardware.timeloop.levels import Part, read_parts
-from leanspike.hardware.timeloop.loops import read_keeps, read_mapping, read_rules, unsaid_keeps
+from leanspike.hardware.timeloop.document import Node, read_document
+from leanspike.hardware.timeloop.mapping import read_keeps, read_mapping, read_rules, unsaid_keeps
 from leanspike.hardware.timeloop.problem import read_densities, read_problem
 from leanspike.hardware.timeloop.sparse import Sparsity, read_sparsity
+from leanspike.hardware.workload.problem import Problem
+from leanspike.spec import parse_spec
 
 _CONSTRAINTS = ("mapspace_constraints", "architecture_constraints", "constraints", "mapspace")
 _SECTIONS = (

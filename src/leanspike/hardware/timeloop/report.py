@@ -14,18 +14,18 @@ from typing import Any
 import numpy as np
 
 from leanspike.errors import InputError
-from leanspike.hardware.case import Case
-from leanspike.hardware.counts.actions import READ, UPDATE
-from leanspike.hardware.counts.content import Content
-from leanspike.hardware.counts.evaluate import Evaluation
-from leanspike.hardware.counts.plan import Bits, Plan
-from leanspike.hardware.density import Banded, DensityModel, density_model
-from leanspike.hardware.pricing import Pricing
+from leanspike.hardware.model.actions import READ, UPDATE
+from leanspike.hardware.model.case import Case
+from leanspike.hardware.model.contents import Content
+from leanspike.hardware.model.energy import Pricing
+from leanspike.hardware.model.evaluate import Evaluation
+from leanspike.hardware.model.plan import Bits, Plan
 from leanspike.hardware.semantics import Semantics
-from leanspike.hardware.spec import named
-from leanspike.hardware.timeloop.banded import banded_under
+from leanspike.hardware.sparsity.density import Banded, DensityModel, density_model
+from leanspike.hardware.timeloop.problem import banded_under
 from leanspike.hardware.timeloop.read import TimeloopInput, read_timeloop
 from leanspike.hardware.timeloop.sparse import check_compression
+from leanspike.spec import named
 
 _KINDS = ("reads", "fills", "updates")
 _OUTCOMES = ("actual", "gated", "skipped")

@@ -7,13 +7,13 @@ from itertools import chain, combinations
 from pathlib import Path
 
 from leanspike.errors import InputError
-from leanspike.hardware.case import Case
+from leanspike.hardware.model.case import Case
 from leanspike.hardware.pareto import pareto_front
-from leanspike.hardware.search import Objective, SearchResult, search_each
+from leanspike.hardware.search.exhaustive import Objective, SearchResult, search_each
 from leanspike.hardware.semantics import Semantics
-from leanspike.hardware.spec import named
 from leanspike.hardware.timeloop.read import read_timeloop
 from leanspike.hardware.timeloop.report import timeloop_case
+from leanspike.spec import named
 
 #: Open pairs of a level and a tensor that are tried both ways: at most 64 map spaces.
 MOST_FREE = 6

@@ -8,10 +8,10 @@ from itertools import chain, pairwise
 from typing import Any
 
 from leanspike.errors import InputError
-from leanspike.hardware.counts.plan import Plan
-from leanspike.hardware.problem import Problem
+from leanspike.hardware.model.plan import Plan
+from leanspike.hardware.timeloop.architecture import Part, fitted_bits
 from leanspike.hardware.timeloop.document import Node
-from leanspike.hardware.timeloop.levels import Part, fitted_bits
+from leanspike.hardware.workload.problem import Problem
 
 _FORMATS = {"UOP": "UOP", "B": "UBM", "CP": "CP", "RLE": "RLE", "UB": None, "U": None}
 

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from leanspike.report.findings.finding import Finding
+from leanspike.report.findings.finding import Finding, Reader
 from leanspike.report.findings.hardware import assumptions, densities, empty_layers, encodings
-from leanspike.report.findings.reader import Reader
-from leanspike.report.findings.reliability import reliability
-from leanspike.report.findings.search import search
+from leanspike.report.findings.study import reliability, search
 from leanspike.report.findings.weights import (
     pruning,
     pruning_against_quantization,

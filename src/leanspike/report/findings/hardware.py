@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from leanspike.report.findings.finding import Finding
-from leanspike.report.findings.reader import COMPRESSED, Reader
-from leanspike.report.findings.wording import listed, named, whole
+from leanspike.report.findings.finding import COMPRESSED, Finding, Reader, listed, named, whole
 
 
 def encodings(study: Reader) -> Finding | None:

@@ -4,10 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from leanspike.report.findings.reader import COMPRESSED, Reader
-from leanspike.report.findings.wording import compared, in_words, microjoules, named, percent, whole
+from leanspike.report.findings.finding import (
+    COMPRESSED,
+    Reader,
+    compared,
+    in_words,
+    microjoules,
+    named,
+    percent,
+    whole,
+)
 from leanspike.study import Results, Setting, accuracy_noise
-from leanspike.study.table import digits
+from leanspike.study.results.tables import digits
 
 
 @dataclass(frozen=True)

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
-from leanspike.report.findings.finding import Finding
-from leanspike.report.findings.reader import Reader
-from leanspike.report.findings.wording import compared, microjoules, named, percent, whole
+from leanspike.report.findings.finding import (
+    Finding,
+    Reader,
+    compared,
+    microjoules,
+    named,
+    percent,
+    whole,
+)
 
 
 def quantization(study: Reader) -> Finding | None:

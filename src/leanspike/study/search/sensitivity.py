@@ -17,11 +17,11 @@ from leanspike.compress import (
     weight_layers,
 )
 from leanspike.events import FrameSplit
-from leanspike.hardware.workload import Workload
+from leanspike.hardware.workload.workload import Workload
 from leanspike.nn import SpikingNetwork
-from leanspike.study.networks import frame_batches
+from leanspike.study.plan.options import Option
 from leanspike.study.records import ExploredLayer, ExploreResult
-from leanspike.study.search.table import Option
+from leanspike.study.work.networks import frame_batches
 from leanspike.training import rate_loss
 
 

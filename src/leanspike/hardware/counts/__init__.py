@@ -1,1 +1,0 @@
-"""Counting: what a mapping makes every level read, fill and update."""

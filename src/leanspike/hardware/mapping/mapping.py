@@ -1,0 +1,159 @@
+"""A mapping: which loops run where, in which order.
+
+Every storage level has three slots, outermost first: its loops in time, the loops spread down
+the columns below it (y), and the loops spread along the rows below it (x). Slot ``3 * level``
+is temporal, ``3 * level + 1`` is y and ``3 * level + 2`` is x; level 0 is the outermost.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from leanspike.errors import InputError
+from leanspike.hardware.workload.problem import Problem
+
+Ints = NDArray[np.int64]
+
+SLOTS = ("time", "y", "x")
+
+
+@dataclass(frozen=True)
+class Loop:
+    """One loop of a mapping: ``for dim in range(steps)`` at a level, in time or across space."""
+
+    level: int
+    slot: str
+    dim: str
+    steps: int
+
+
+@dataclass(frozen=True)
+class Mapping:
+    """Loop factors and their order, slot by slot.
+
+    Attributes
+    ----------
+    dims
+        Loop letters, as the problem orders them (D of them).
+    factors
+        Steps of each loop in each slot, int64 [3 * levels, D].
+    order
+        Loop indices of each slot, outermost first, int64 [3 * levels, D].
+    split
+        How many of the innermost loops in each level's x slot count as loops along x, trivial
+        ones included, int64 [levels]; -1: those of more than one step. Only Sparseloop's rules
+        see the difference.
+
+    >>> mapping = Mapping.from_text(("M", "K"), ["K=4 | | M=2", "M=3"])
+    >>> mapping.to_text()
+    ['K=4 | | M=2', 'M=3 | |']
+    >>> [loop.dim for loop in mapping.loops()]
+    ['K', 'M', 'M']
+    """
+
+    dims: tuple[str, ...]
+    factors: Ints
+    order: Ints
+    split: Ints | None = None
+
+    @property
+    def along_x(self) -> Ints:
+        """Return ``split``, or -1 for every level without."""
+        return np.full(self.levels, -1, np.int64) if self.split is None else self.split
+
+    @property
+    def levels(self) -> int:
+        """Number of storage levels."""
+        return len(self.factors) // 3
+
+    @classmethod
+    def from_loops(cls, dims: Sequence[str], levels: int, loops: Sequence[Loop]) -> Mapping:
+        """Build from loops listed outermost first; every other loop is one step.
+
+        Those stand innermost in their slots, the first dimension last (see ``mapspace_walk``).
+        """
+        factors = np.ones((3 * levels, len(dims)), np.int64)
+        orders: list[list[int]] = [[] for _ in range(3 * levels)]
+        for loop in loops:
+            if loop.dim not in dims:
+                raise InputError(f"no loop {loop.dim!r}", remedy=f"Loops: {', '.join(dims)}")
+            slot = 3 * loop.level + SLOTS.index(loop.slot)
+            d = list(dims).index(loop.dim)
+            if d in orders[slot]:
+                raise InputError(f"{loop.dim} twice in one slot", where=f"level {loop.level}")
+            orders[slot].append(d)
+            factors[slot, d] = loop.steps
+        for used in orders:
+            used += [d for d in reversed(range(len(dims))) if d not in used]
+        return cls(tuple(dims), factors, np.array(orders, np.int64))
+
+    @classmethod
+    def from_text(cls, dims: Sequence[str], lines: Sequence[str]) -> Mapping:
+        """Build from one line per level: ``time | y | x``, each ``LETTER=steps`` outermost first.
+
+        Raises
+        ------
+        InputError
+            When a line is not of that form; it names the level.
+        """
+        loops = []
+        for level, line in enumerate(lines):
+            parts = [part.strip() for part in line.split("|")]
+            if len(parts) > len(SLOTS):
+                raise InputError(
+                    f"found {len(parts)} parts, expected time | y | x", where=f"level {level}"
+                )
+            for slot, part in zip(SLOTS, parts, strict=False):
+                for item in part.split():
+                    match = re.fullmatch(r"([A-Za-z]+)=(\d+)", item)
+                    if match is None or int(match[2]) < 1:
+                        raise InputError(
+                            f"found {item!r}, expected LETTER=steps", where=f"level {level}"
+                        )
+                    loops.append(Loop(level, slot, match[1], int(match[2])))
+        return cls.from_loops(dims, len(lines), loops)
+
+    def to_text(self) -> list[str]:
+        """Return one line per level, as :meth:`from_text` reads it; loops of one step left out."""
+        lines = []
+        for level in range(self.levels):
+            parts = []
+            for slot in range(3 * level, 3 * level + 3):
+                terms = [
+                    f"{self.dims[d]}={self.factors[slot, d]}"
+                    for d in self.order[slot]
+                    if self.factors[slot, d] > 1
+                ]
+                parts.append(" ".join(terms))
+            lines.append(" | ".join(parts).replace("  ", " ").rstrip())
+        return lines
+
+    def loops(self) -> list[Loop]:
+        """Return every loop of more than one step, outermost first."""
+        return [
+            Loop(slot // 3, SLOTS[slot % 3], self.dims[d], int(self.factors[slot, d]))
+            for slot in range(len(self.factors))
+            for d in self.order[slot]
+            if self.factors[slot, d] > 1
+        ]
+
+    def check(self, problem: Problem, levels: int) -> None:
+        """Raise InputError unless the factors of every loop multiply to its bound."""
+        if self.dims != problem.dims or self.levels != levels:
+            raise InputError(
+                f"the mapping has {self.levels} levels over {''.join(self.dims)}, "
+                f"expected {levels} over {''.join(problem.dims)}"
+            )
+        products = np.prod(self.factors, axis=0)
+        for d, dim in enumerate(problem.dims):
+            if products[d] != problem.bounds[d]:
+                raise InputError(
+                    f"the factors of {dim} multiply to {products[d]}, "
+                    f"expected its bound {problem.bounds[d]}",
+                    where="mapping",
+                )

@@ -1,0 +1,1 @@
+"""What a mapping makes the hardware do, and what that costs."""

@@ -1,0 +1,263 @@
+"""Why a map space is empty: the constraint that leaves no mapping, by name.
+
+Exhaustive search: the best mapping of a layer, having looked at every one there is.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import get_args
+
+import numpy as np
+
+from leanspike.errors import InputError
+from leanspike.hardware.architecture.architecture import Architecture
+from leanspike.hardware.mapping.mapping import Mapping
+from leanspike.hardware.mapping.walk import why_empty
+from leanspike.hardware.model.case import Case
+from leanspike.hardware.model.cost import LayerCost
+from leanspike.hardware.search.best import Best, undominated
+from leanspike.hardware.search.best import Objective as Objective
+from leanspike.hardware.search.bounds import LANES, Pricer
+from leanspike.hardware.search.groups import Batch, batches, grouped
+from leanspike.hardware.search.measured import look_at_measured, waits_on_measured
+from leanspike.hardware.search.tables import Tables
+from leanspike.hardware.search.walks import Walk
+from leanspike.hardware.semantics import Semantics
+from leanspike.hardware.workload.layer import Layer, Statistic
+
+
+def why_none(case: Case) -> InputError:
+    """Say which constraint leaves a case no mapping: fan-outs, formats, or a level's room.
+
+    One alone is named where one alone is enough; otherwise all that refuse some mapping.
+    """
+    walk = Walk([case], limited=False)
+    levels = [level.name for level in case.plan.architecture.levels]
+    met = np.zeros(len(levels), np.int64)
+    fitting = spread = 0
+    for batch in batches(case, walk):
+        spread += batch.walked
+        if not batch.blocks:
+            continue
+        pricer = Pricer([case], Tables(batch.numbers))
+        for counted in batch.blocks:
+            fitting += int(counted.stands_for.sum())
+            for i in range(len(levels)):
+                met[i] += pricer.fitting(counted, i)
+    if not spread:
+        error = why_empty(walk.space, [])
+        return InputError(error.what, where=f"{case.name}, map space", remedy=error.remedy)
+    if not fitting:
+        return InputError(
+            "no mapping is left by the formats: every one has more loops than a format has ranks",
+            where=f"{case.name}, map space",
+            remedy="Give the format a rank per loop, or let its ranks flatten more loops",
+        )
+    small = [name for name, count in zip(levels, met, strict=True) if count == 0]
+    tight = [name for name, count in zip(levels, met, strict=True) if count < fitting]
+    told = " and ".join(small or tight)
+    together = "" if small else " together"
+    return InputError(
+        f"no mapping is left by the capacity of {told}{together}: the smallest tiles do not fit",
+        where=f"{case.name}, map space",
+        remedy="Choose a larger depth, or free a factor so that tiles can be smaller",
+    )
+
+
+_FINITE = float(np.finfo(np.float64).max)
+
+
+@dataclass(frozen=True)
+class SearchResult:
+    """What a search found.
+
+    Attributes
+    ----------
+    mapping
+        The best mapping; of a Pareto search the one of lowest EDP.
+    energy_pj, cycles
+        What it costs.
+    front
+        (energy in pJ, cycles, mapping) that none beats in both, by energy; only of a Pareto
+        search.
+    mappings_total
+        Mappings the constraints declare: splits of the bounds times orders of the loops in time.
+    mappings_legal
+        Those that fit the fan-outs, the formats and every capacity. All of them were looked at.
+    mappings_priced
+        Those that were priced one by one: of legal mappings with equal counts, the first.
+    seconds
+        Time the search took; of cases searched together, the share of this one.
+    """
+
+    case: Case = field(repr=False)
+    mapping: Mapping
+    energy_pj: float
+    cycles: float
+    front: tuple[tuple[float, float, Mapping], ...]
+    mappings_total: int
+    mappings_legal: int
+    mappings_priced: int
+    seconds: float
+
+    @property
+    def edp(self) -> float:
+        """Energy times delay, in J x cycles."""
+        return self.energy_pj * 1e-12 * self.cycles
+
+    @cached_property
+    def cost(self) -> LayerCost:
+        """The full breakdown of the best mapping's cost."""
+        return self.case.cost(self.mapping)
+
+
+def search(
+    layer: Layer,
+    architecture: Architecture,
+    *,
+    semantics: Semantics | str = "physical",
+    objective: Objective = "edp",
+    statistic: Statistic = "mean",
+) -> SearchResult:
+    """Find the best mapping of a layer on an architecture.
+
+    Parameters
+    ----------
+    objective
+        What to minimize: ``energy``, ``latency`` (cycles), their product ``edp``, or ``pareto``
+        for all that are best in some trade-off of energy and cycles.
+
+    Raises
+    ------
+    InputError
+        When no mapping is legal; it names the constraint that leaves none.
+
+    >>> from leanspike.hardware.architecture import Architecture
+    >>> chip = Architecture(
+    ...     name="two levels",
+    ...     levels=[
+    ...         {"name": "DRAM", "keeps": ["Weights", "Inputs", "Outputs"],
+    ...          "energy": {"read": 100, "update": 100}},
+    ...         {"name": "buffer", "keeps": ["Weights", "Inputs", "Outputs"], "depth": 16,
+    ...          "width": 8, "energy": {"read": 1, "update": 1}},
+    ...     ],
+    ... )
+    >>> found = search(Layer(name="dense", C=8, M=4), chip, objective="energy")
+    >>> found.mappings_total, found.mappings_legal
+    (26, 18)
+    """
+    cases = [(layer, architecture)]
+    return search_many(cases, semantics=semantics, objective=objective, statistic=statistic)[0]
+
+
+def search_many(
+    cases: Sequence[tuple[Layer, Architecture]],
+    *,
+    semantics: Semantics | str = "physical",
+    objective: Objective = "edp",
+    statistic: Statistic = "mean",
+) -> list[SearchResult]:
+    """Search several layers and architectures; what they share is computed once."""
+    rules = semantics if isinstance(semantics, Semantics) else Semantics.preset(semantics)
+    compiled = [
+        Case.of(layer, architecture, rules, statistic=statistic) for layer, architecture in cases
+    ]
+    return search_cases(compiled, objective)
+
+
+def search_cases(cases: Sequence[Case], objective: Objective = "edp") -> list[SearchResult]:
+    """Search compiled cases, in any mixture of problems, architectures and semantics.
+
+    Raises
+    ------
+    InputError
+        When a case has no legal mapping; it names the layer and the constraint.
+    """
+    found = search_each(cases, objective)
+    for one in found:
+        if isinstance(one, InputError):
+            raise one
+    return [one for one in found if isinstance(one, SearchResult)]
+
+
+def search_each(
+    cases: Sequence[Case], objective: Objective = "edp"
+) -> list[SearchResult | InputError]:
+    """Search compiled cases; one without a legal mapping gives the error that says why."""
+    if objective not in get_args(Objective):
+        raise InputError(
+            f"found {objective!r}, expected one of {', '.join(get_args(Objective))}",
+            where="objective",
+        )
+    results: dict[int, SearchResult | InputError] = {}
+    for groups in grouped(cases):
+        everyone = [cases[i] for indices in groups for i in indices]
+        try:
+            walk = Walk(everyone)
+        except InputError as error:
+            results |= {i: _of_layer(cases[i], error) for indices in groups for i in indices}
+            continue
+        for indices in groups:
+            found = _search_group([cases[i] for i in indices], walk, objective)
+            results.update(zip(indices, found, strict=True))
+    return [results[i] for i in range(len(cases))]
+
+
+def _search_group(
+    cases: Sequence[Case], walk: Walk, objective: Objective
+) -> Sequence[SearchResult | InputError]:
+    started = time.perf_counter()
+    bests = [Best(objective, walk.space) for _ in cases]
+    for batch in batches(cases[0], walk):
+        if not batch.blocks:
+            continue
+        if waits_on_measured(cases[0]):
+            for case, best in zip(cases, bests, strict=True):
+                look_at_measured(case, batch, best, objective)
+            continue
+        tables = Tables(batch.numbers)
+        for first in range(0, len(cases), LANES):
+            few = slice(first, first + LANES)
+            _look_at(Pricer(cases[few], tables), batch, bests[few], objective)
+    seconds = (time.perf_counter() - started) / len(cases)
+    return [_result(case, best, walk, seconds) for case, best in zip(cases, bests, strict=True)]
+
+
+def _look_at(pricer: Pricer, batch: Batch, bests: Sequence[Best], objective: Objective) -> None:
+    for counted in batch.blocks:
+        least, most, legal, bounds = pricer.bounds(counted, objective)
+        for lane, best in enumerate(bests):
+            best.legal += int(legal[0, lane])
+            best.priced += int(legal[1, lane])
+            if objective == "pareto":
+                rows = undominated(bounds[lane])
+            else:
+                # Those that may be the best, by what they cost at least.
+                reach = min(best.score, float(most[lane]), _FINITE)
+                rows = np.flatnonzero(least[lane] <= reach)
+            best.offer(counted, rows, *pricer.exact(lane, counted, rows))
+
+
+def _result(case: Case, best: Best, walk: Walk, seconds: float) -> SearchResult | InputError:
+    if best.mapping is None:
+        return why_none(case)
+    return SearchResult(
+        case=case,
+        mapping=best.mapping,
+        energy_pj=best.energy_pj,
+        cycles=best.cycles,
+        front=tuple(best.front),
+        mappings_total=walk.space.total,
+        mappings_legal=best.legal,
+        mappings_priced=best.priced,
+        seconds=seconds,
+    )
+
+
+def _of_layer(case: Case, error: InputError) -> InputError:
+    where = f"{case.name}, {error.where}" if error.where else case.name
+    return InputError(error.what, where=where, remedy=error.remedy)

@@ -1,1 +1,0 @@
-"""The model beside the published study's figures."""

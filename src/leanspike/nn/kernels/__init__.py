@@ -1,0 +1,1 @@
+"""Neurons and convolutions compiled for the CPU (numba) and the GPU (Triton)."""

@@ -1,0 +1,1 @@
+"""What a study asks for, read and checked before anything runs."""

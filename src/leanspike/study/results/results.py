@@ -1,0 +1,147 @@
+"""A study's results, read from its database alone: no training room and no torch needed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+
+from leanspike.errors import InputError
+from leanspike.study.file.study_file import SearchSection, StudyFile
+from leanspike.study.plan.options import Choices
+from leanspike.study.plan.points import Point
+from leanspike.study.plan.tasks import Proposal, options_of
+from leanspike.study.records import MeasureResult, PriceResult, Provenance, StudyData, Trial, read
+from leanspike.study.results.point_result import PointResult
+from leanspike.study.work.database import (
+    open_database,
+    saying_what_is_wrong,
+    shown,
+    study_table,
+    task_table,
+)
+
+
+@dataclass(frozen=True)
+class SearchRecord:
+    """What a search tried.
+
+    Attributes
+    ----------
+    trials
+        Its candidates in order, trained or not; a trained one's point has the same number.
+    """
+
+    section: SearchSection
+    choices: Choices
+    trials: tuple[Trial, ...]
+
+
+@dataclass(frozen=True)
+class Results:
+    """A study and what is done of it.
+
+    Attributes
+    ----------
+    points
+        Those that are measured, in the plan's order.
+    failures
+        Label and error of each task that failed for good.
+    search
+        The candidates of the search, those not trained among them; None where there is none yet.
+    """
+
+    where: str
+    file: StudyFile
+    data: StudyData
+    provenance: Provenance
+    points: tuple[PointResult, ...]
+    planned: int
+    failures: tuple[tuple[str, str], ...]
+    search: SearchRecord | None = None
+
+    @property
+    def name(self) -> str:
+        """The study's name."""
+        return self.file.name
+
+    @cached_property
+    def priced(self) -> tuple[PointResult, ...]:
+        """The points that have costs."""
+        return tuple(point for point in self.points if point.costs)
+
+    @classmethod
+    def load(cls, where: str | Path) -> Results:
+        """Read a study's results; what is not done yet is simply absent.
+
+        Parameters
+        ----------
+        where
+            The study's folder or database file, or a PostgreSQL address.
+
+        Raises
+        ------
+        InputError
+            When there is no study there, or a newer leanspike wrote it.
+        OSError
+            When it cannot be read.
+        """
+        if "://" not in str(where) and Path(where).is_dir():
+            where = Path(where) / "study.db"
+        engine = open_database(where)
+        tasks = sa.select(task_table).where(task_table.c.position.is_not(None))
+        try:
+            with saying_what_is_wrong(where), engine.connect() as connection:
+                study = connection.execute(sa.select(study_table)).first()
+                rows = connection.execute(tasks.order_by(task_table.c.position)).all()
+        finally:
+            engine.dispose()
+        if study is None:
+            raise InputError("the study in it was never begun", where=shown(where))
+        place = shown(where)
+        file = read(StudyFile, study.file, where=place)
+        done = [row for row in rows if row.state == "done"]
+        prices = {
+            row.needs: read(PriceResult, row.result, where=f"{place}, {row.key}")
+            for row in done
+            if row.kind == "price"
+        }
+        return cls(
+            where=str(where),
+            file=file,
+            data=read(StudyData, study.data, where=place),
+            provenance=read(Provenance, study.provenance, where=place),
+            points=tuple(
+                PointResult(
+                    key=row.key,
+                    point=read(Point, row.recipe, where=f"{place}, {row.key}"),
+                    measured=read(MeasureResult, row.result, where=f"{place}, {row.key}"),
+                    unquantized_bits=file.hardware.unquantized_bits,
+                    costs=prices[row.key].costs if row.key in prices else (),
+                    seconds=row.seconds,
+                )
+                for row in done
+                if row.kind == "measure"
+            ),
+            planned=sum(row.kind == "measure" for row in rows),
+            failures=tuple(
+                (f"{row.kind} {row.label}", str(row.error)) for row in rows if row.state == "failed"
+            ),
+            search=_search(file, done, where=place),
+        )
+
+
+def _search(file: StudyFile, done: Sequence[sa.Row[Any]], *, where: str) -> SearchRecord | None:
+    proposed = [row for row in done if row.kind == "propose"]
+    if not proposed or file.search is None:
+        return None
+    last = read(Proposal, proposed[-1].result, where=f"{where}, {proposed[-1].key}")
+    return SearchRecord(
+        section=file.search,
+        choices=Choices(last.layers, options_of(file.search)),
+        trials=last.trials,
+    )

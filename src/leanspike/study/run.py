@@ -1,0 +1,200 @@
+"""From a study to its results: `run_study`, and `join_study` for further workers."""
+
+from __future__ import annotations
+
+import io
+import time
+from pathlib import Path
+
+import torch
+import yaml
+
+from leanspike.errors import InputError
+from leanspike.events import FrameData
+from leanspike.files import write_whole
+from leanspike.study.file.study_file import StudyFile
+from leanspike.study.plan.tasks import plan
+from leanspike.study.records import StudyData
+from leanspike.study.results.dashboard import show_in_optuna, shown_meanwhile
+from leanspike.study.results.live import progress as default_progress
+from leanspike.study.results.results import Results
+from leanspike.study.work.bench import Workbench
+from leanspike.study.work.database import shown
+from leanspike.study.work.networks import load_study_data
+from leanspike.study.work.pricing import check_hardware
+from leanspike.study.work.processes import cores_shared_by, further_workers, usual_jobs, worker_line
+from leanspike.study.work.progress import PlainProgress, StudyProgress
+from leanspike.study.work.provenance import provenance
+from leanspike.study.work.ray_workers import RayCluster, ray_workers
+from leanspike.study.work.ray_workers import watch as watch_workers
+from leanspike.study.work.store import Store
+from leanspike.study.work.worker import Outcome, work
+
+
+def run_study(
+    study: StudyFile,
+    *,
+    out: Path,
+    storage: str | None = None,
+    jobs: int | None = None,
+    retries: int = 1,
+    ray: RayCluster | None = None,
+    progress: StudyProgress | None = None,
+) -> Results:
+    """Run a study, or go on with one that was interrupted.
+
+    Results are kept in ``out/study.db`` as they come, trainings in ``out/trainings``. What is
+    done is never done again; other hardware in the file is priced on the activity kept.
+
+    Parameters
+    ----------
+    out
+        The study's folder; made when absent.
+    storage
+        Address of a PostgreSQL database to keep the results in instead of ``out/study.db``, for
+        workers on several machines; `out` is then a folder that all of them see.
+    jobs
+        Processes that share the work and the cores; chosen by the machine when omitted
+        (:func:`leanspike.study.work.processes.usual_jobs`).
+    retries
+        How often a task that fails is tried again before it is reported as failed.
+    ray
+        A Ray cluster that does the work instead of processes on this machine.
+    progress
+        Who watches; a live view on a terminal and plain lines elsewhere when omitted.
+
+    Raises
+    ------
+    InputError
+        When the data, the study or the folder cannot be used.
+    OSError
+        When the disk is full or not writable; what is done stays readable.
+    KeyboardInterrupt
+        When interrupted; the same call goes on from there.
+
+    >>> results = run_study(StudyFile.quick(), out=Path("runs/quick"))  # doctest: +SKIP
+    """
+    watch = progress or default_progress()
+    out.mkdir(parents=True, exist_ok=True)
+    watch.say(f"study {study.name!r} in {out}")
+    data = load_study_data(study.data)
+    tasks = plan(study, fingerprint=data.fingerprint)
+    check_hardware(study.hardware)
+    bench = Workbench(study, data, out)
+    where = storage or out / "study.db"
+    store = Store(where, create=True)
+    try:
+        store.begin(study, tasks, data=_described(data), provenance=provenance())
+        text = yaml.safe_dump(study.plain(), sort_keys=False, width=100)
+        write_whole(out / "study.yaml", text)
+        check_folder(store, out)
+        watch.follow(where)
+        if ray is not None:
+            on_ray = ray_workers(ray, _work_on_ray, out.resolve(), storage, retries, ray.cpus)
+            with watch, shown_meanwhile(where), on_ray as workers:
+                watch_workers(store, workers, watch)
+        else:
+            count = jobs or usual_jobs()
+            line = worker_line(out, storage=storage, retries=retries)
+            others = further_workers(count - 1, line)
+            with watch, shown_meanwhile(where), others, cores_shared_by(count):
+                work(store, bench, progress=watch, retries=retries)
+    finally:
+        store.close()
+    results = Results.load(where)
+    show_in_optuna(results)
+    return results
+
+
+def join_study(
+    out: Path,
+    *,
+    storage: str | None = None,
+    retries: int = 1,
+    wait: float = 0.0,
+    progress: StudyProgress | None = None,
+) -> Outcome:
+    """Work on a study that was begun elsewhere, beside any number of others, until it is done.
+
+    Parameters
+    ----------
+    out, storage, retries, progress
+        As in :func:`run_study`.
+    wait
+        For how many seconds a study is waited for that was not begun yet.
+
+    Raises
+    ------
+    InputError
+        When there is no study, or this machine's data is not the study's.
+    OSError
+        When the disk is full or the database cannot be used.
+    KeyboardInterrupt
+        When interrupted; the task at hand is given back.
+    """
+    watch = progress or default_progress()
+    where = storage or out / "study.db"
+    known = _begun(where, wait)
+    study = known.file
+    data = load_study_data(study.data)
+    if data.fingerprint != known.data.fingerprint:
+        raise InputError(
+            f"fingerprint {data.fingerprint[:12]}, the study's data has "
+            f"{known.data.fingerprint[:12]}",
+            where=f"data {study.data.source}",
+            remedy="Every worker needs the same recordings",
+        )
+    watch.say(f"working on {study.name!r} in {shown(where)}")
+    store = Store(where)
+    try:
+        check_folder(store, out)
+        watch.follow(where)
+        with watch:
+            return work(store, Workbench(study, data, out), progress=watch, retries=retries)
+    finally:
+        store.close()
+
+
+def _work_on_ray(out: Path, storage: str | None, retries: int, cpus: float) -> dict[str, int]:
+    """Be a worker: runs on the cluster."""
+    torch.set_num_threads(max(1, int(cpus)))
+    quiet = PlainProgress(io.StringIO())
+    return join_study(out, storage=storage, retries=retries, progress=quiet).counts
+
+
+def check_folder(store: Store, out: Path) -> None:
+    """Refuse a folder that lacks the trainings a database has: it belongs to another folder.
+
+    Raises
+    ------
+    InputError
+        Naming the first that is missing.
+    """
+    counts = store.counts()
+    if counts.get("waiting", 0) + counts.get("running", 0) == 0:
+        return
+    missing = [path for path in store.checkpoints() if not (out / path).is_file()]
+    if missing:
+        raise InputError(
+            f"has not the checkpoint {missing[0]} (and {len(missing) - 1} more) that "
+            f"{shown(store.where)} speaks of: the study in it was begun with another folder",
+            where=str(out),
+            remedy="Give the --out it was begun with, or another database",
+        )
+
+
+def _begun(where: str | Path, wait: float) -> Results:
+    """Load a study, waiting until it is begun."""
+    until = time.monotonic() + wait
+    while True:
+        try:
+            return Results.load(where)
+        except (InputError, OSError):
+            if time.monotonic() > until:
+                raise
+            time.sleep(min(2.0, wait))
+
+
+def _described(data: FrameData) -> StudyData:
+    sizes = (len(data.train), len(data.validation), len(data.test))
+    return StudyData(data.name, data.fingerprint, data.classes, data.shape, data.T, sizes)

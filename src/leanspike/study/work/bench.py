@@ -1,0 +1,197 @@
+"""Doing a study's tasks: train a phase, measure a trained network, price a measurement.
+
+``python -m leanspike.study.work.bench FOLDER FILE`` is one of several processes of one training.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+import torch
+from pydantic import TypeAdapter
+from safetensors.torch import load_file
+
+from leanspike.activity import measure
+from leanspike.compress import Phase, Summary, summary
+from leanspike.events import FrameData
+from leanspike.hardware.workload.workload import Workload
+from leanspike.nn import SpikingNetwork
+from leanspike.study.file.study_file import StudyFile
+from leanspike.study.plan.options import Option
+from leanspike.study.plan.points import Point
+from leanspike.study.plan.tasks import Proposal, Result, Task, base_compression
+from leanspike.study.records import (
+    ExploreRecipe,
+    ExploreResult,
+    LayerWeights,
+    Lookup,
+    MeasureResult,
+    ProposeRecipe,
+    Training,
+    TrainRecipe,
+    TrainResult,
+    plain,
+)
+from leanspike.study.search.proposing import do_propose
+from leanspike.study.search.sensitivity import explore
+from leanspike.study.work.networks import (
+    frame_batches,
+    load_study_data,
+    network_config,
+    prepared_network,
+    put_on,
+    right_by_recording,
+    training_config,
+)
+from leanspike.study.work.pricing import price_point
+from leanspike.study.work.provenance import provenance
+from leanspike.study.work.together import as_rank, train_together
+from leanspike.training import EpochRecord, fit
+
+EpochReport = Callable[[EpochRecord], None]
+Found = TypeVar("Found")
+_PHASES = TypeAdapter(tuple[Phase, ...])
+
+
+class Workbench:
+    """Everything tasks need but what they are: the study, its data and its folder.
+
+    Parameters
+    ----------
+    folder
+        Where trainings are kept, each in ``trainings/<key>``.
+
+    Raises
+    ------
+    InputError
+        When the network does not fit the data.
+    """
+
+    def __init__(self, study: StudyFile, data: FrameData, folder: Path) -> None:
+        self.study = study
+        self.data = data
+        self.folder = folder
+        self._provenance = provenance()
+        self.network = network_config(
+            study.network, shape=data.shape, classes=data.classes, T=data.T
+        )
+
+    def run(self, task: Task, *, result_of: Lookup, on_epoch: EpochReport) -> Result:
+        """Do one task and return its result."""
+
+        def needed(kind: type[Found]) -> Found:
+            found = result_of(task.needs, kind) if task.needs is not None else None
+            assert found is not None
+            return found
+
+        recipe = task.recipe
+        if isinstance(recipe, TrainRecipe):
+            return self.train(
+                task.key, recipe, needed(TrainResult) if task.needs else None, on_epoch
+            )
+        if isinstance(recipe, Point):
+            return self._measure(task.label, recipe, needed(TrainResult))
+        if isinstance(recipe, ExploreRecipe):
+            return self._explore(recipe, needed(TrainResult))
+        if isinstance(recipe, ProposeRecipe):
+            # The first turn needs the exploration, each other one the turn before.
+            before = needed(Proposal) if recipe.turn else None
+            return do_propose(
+                self.study, recipe, before, fingerprint=self.data.fingerprint, result_of=result_of
+            )
+        measured = needed(MeasureResult)
+        return price_point(measured.workload, recipe, quantized=measured.has_own_bits)
+
+    def train(
+        self, key: str, recipe: TrainRecipe, parent: TrainResult | None, on_epoch: EpochReport
+    ) -> TrainResult:
+        """Train one phase, from where its parent ended."""
+        *earlier, phase = _PHASES.validate_python(recipe.phases)
+        net = prepared_network(self.network, recipe.seed, earlier)
+        if parent is not None:
+            net.load_state_dict(self._checkpoint(parent))
+        put_on(net, phase, self.network)
+        config = training_config(self.study.training, phase)
+        out = self.folder / "trainings" / key
+        if self.study.training.devices > 1 and "WORLD_SIZE" not in os.environ:
+            # As many processes train; what they leave is taken up below as done.
+            train_together(self.study, self.folder, key, recipe, parent, on_epoch=on_epoch)
+        fitted = fit(
+            net, self.data, config, out=out, seed=recipe.seed, resume=True, progress=on_epoch
+        )
+        checkpoint = Path(fitted.checkpoint)
+        return TrainResult(
+            checkpoint=str(checkpoint.relative_to(self.folder)),
+            sha256=hashlib.sha256(checkpoint.read_bytes()).hexdigest(),
+            best_epoch=fitted.best_epoch,
+            validation_accuracy=fitted.validation_accuracy,
+            history=tuple(plain(record) for record in fitted.history),
+            recipe=recipe,
+            provenance=self._provenance,
+        )
+
+    def _explore(self, recipe: ExploreRecipe, trained: TrainResult) -> ExploreResult:
+        return explore(
+            self._trained(trained),
+            self.data.train,
+            [Option(bits, part) for bits in recipe.bits for part in recipe.sparsity],
+            base_compression(self.study),
+            classes=self.data.classes,
+            recordings=recipe.calibration,
+            batch_size=self.study.training.batch_size,
+            seed=recipe.seed,
+        )
+
+    def _measure(self, label: str, point: Point, trained: TrainResult) -> MeasureResult:
+        net = self._trained(trained)
+        batch_size = self.study.training.batch_size
+        right = right_by_recording(net, self.data.test, batch_size)
+        workload = measure(net, frame_batches(self.data.test, batch_size), name=label)
+        return MeasureResult(
+            right="".join("01"[mark] for mark in right),
+            validation_accuracy=trained.validation_accuracy,
+            weight_bits=point.weight_bits,
+            sha256=trained.sha256,
+            checkpoint=trained.checkpoint,
+            layers=_weights_of(workload, summary(net)),
+            workload=workload,
+            quantized=point.quantized,
+            trained=Training(trained.recipe, trained.provenance),
+            data=self.data.fingerprint,
+            provenance=self._provenance,
+        )
+
+    def _trained(self, trained: TrainResult) -> SpikingNetwork:
+        """Build a network as its training left it."""
+        phases = _PHASES.validate_python(trained.recipe.phases)
+        net = prepared_network(self.network, trained.recipe.seed, phases)
+        net.load_state_dict(self._checkpoint(trained))
+        return net.eval()
+
+    def _checkpoint(self, trained: TrainResult) -> dict[str, torch.Tensor]:
+        return load_file(self.folder / trained.checkpoint)
+
+
+def _weights_of(workload: Workload, weights: Summary) -> tuple[LayerWeights, ...]:
+    """Sum up the weights of every layer that is priced; some are of two (`activity.summing`)."""
+    by_name = {each.name: each for each in weights.layers}
+    made = []
+    for layer in workload.layers:
+        parts = [by_name[name] for name in layer.name.split("+")]
+        count = sum(part.weights for part in parts)
+        sparsity = sum(part.sparsity * part.weights for part in parts) / count
+        pruned = sum(part.pruned * part.weights for part in parts) / count
+        made.append(LayerWeights(layer.name, count, layer.bits.weights, sparsity, pruned))
+    return tuple(made)
+
+
+if __name__ == "__main__":
+    as_rank(
+        Path(sys.argv[2]),
+        lambda study: Workbench(study, load_study_data(study.data), Path(sys.argv[1])).train,
+    )

@@ -1,0 +1,123 @@
+"""One training on several devices: torchrun starts a process for each."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import IO, cast
+
+from leanspike.files import write_whole
+from leanspike.study.file.study_file import StudyFile
+from leanspike.study.records import TrainRecipe, TrainResult, plain, read
+from leanspike.study.work.processes import share_of_cores
+from leanspike.training import EpochRecord
+
+#: Begins a line that tells of an epoch.
+_EPOCH = "epoch "
+
+EpochReport = Callable[[EpochRecord], None]
+Train = Callable[[str, TrainRecipe, TrainResult | None, EpochReport], TrainResult]
+
+
+@dataclass(frozen=True)
+class _Order:
+    """What the processes read."""
+
+    study: StudyFile
+    key: str
+    recipe: TrainRecipe
+    parent: TrainResult | None
+
+
+def train_together(
+    study: StudyFile,
+    folder: Path,
+    key: str,
+    recipe: TrainRecipe,
+    parent: TrainResult | None,
+    *,
+    on_epoch: EpochReport,
+) -> None:
+    """Do a training task in as many processes as the study wants devices.
+
+    Raises
+    ------
+    RuntimeError
+        With what went wrong in one of the processes.
+    """
+    file = folder / "trainings" / key / "together.json"
+    write_whole(file, json.dumps(plain(_Order(study, key, recipe, parent))), parents=True)
+
+    def on_line(line: str) -> None:
+        if line.startswith(_EPOCH):
+            on_epoch(EpochRecord(**json.loads(line.removeprefix(_EPOCH))))
+
+    line = [sys.executable, "-m", "leanspike.study.work.bench", str(folder), str(file)]
+    run_ranks(line, study.training.devices, on_line=on_line)
+    file.unlink()
+
+
+def run_ranks(
+    line: Sequence[str], count: int, *, on_line: Callable[[str], None] = lambda _: None
+) -> None:
+    """Run a command in so many processes by torchrun, and share the cores among them.
+
+    Parameters
+    ----------
+    line
+        The command.
+    count
+        How many processes.
+    on_line
+        Called with every line that they print.
+
+    Raises
+    ------
+    RuntimeError
+        With the last line of what torchrun says, when one of them fails; the others are ended.
+        That is the error itself where what they run is under torch's `record`.
+    """
+    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--no-python"]
+    with tempfile.TemporaryFile("w+") as errors:
+        ranks = subprocess.Popen(
+            [*torchrun, f"--nproc-per-node={count}", *line],
+            env={**os.environ, "OMP_NUM_THREADS": str(share_of_cores(count))},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            text=True,
+        )
+        try:
+            with cast("IO[str]", ranks.stdout) as printed:
+                for text in printed:
+                    on_line(text.rstrip("\n"))
+            if ranks.wait() != 0:
+                errors.seek(0)
+                told = [text for text in errors if text.strip("=- \n")]
+                raise RuntimeError(told[-1].strip() if told else f"ended with {ranks.returncode}")
+        finally:
+            if ranks.poll() is None:
+                ranks.terminate()
+            ranks.wait()
+
+
+def as_rank(file: Path, trains: Callable[[StudyFile], Train]) -> None:
+    """Be one of the processes: train as the file says, and print a line for every epoch."""
+    from torch.distributed.elastic.multiprocessing.errors import record
+
+    def train() -> None:
+        order = read(_Order, json.loads(file.read_text(encoding="utf-8")), where=str(file))
+
+        def report(epoch: EpochRecord) -> None:
+            print(_EPOCH + json.dumps(asdict(epoch)), flush=True)
+
+        trains(order.study)(order.key, order.recipe, order.parent, report)
+
+    # torchrun hands on what is raised in there.
+    record(train)()

@@ -1,0 +1,158 @@
+"""Running a study: claim a task, do it, keep what came of it, until none is left."""
+
+from __future__ import annotations
+
+import errno
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Protocol
+
+from leanspike.errors import InputError
+from leanspike.study.plan.tasks import Result, Task
+from leanspike.study.records import Lookup
+from leanspike.study.work.progress import StudyProgress
+from leanspike.study.work.store import Store, worker_name
+
+BEAT_SECONDS = 10.0
+#: How often an idle worker looks whether another's task is finished.
+POLL_SECONDS = 0.5
+
+
+class Epoch(Protocol):
+    """An epoch of a training (``leanspike.training.EpochRecord``)."""
+
+    @property
+    def epoch(self) -> int:
+        """Counted from 0."""
+
+
+EpochReport = Callable[[Epoch], None]
+
+
+class Bench(Protocol):
+    """What does tasks: :class:`leanspike.study.work.bench.Workbench`, or a stand-in in tests."""
+
+    def run(self, task: Task, *, result_of: Lookup, on_epoch: EpochReport) -> Result:
+        """Do one task and return its result."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a worker saw when nothing was left to do."""
+
+    counts: dict[str, int]
+    failures: tuple[tuple[str, str], ...]
+
+
+def work(
+    store: Store,
+    bench: Bench,
+    *,
+    progress: StudyProgress,
+    retries: int = 1,
+    worker: str | None = None,
+) -> Outcome:
+    """Do a study's tasks until none is left, beside any number of other workers.
+
+    A task that raises is tried again up to `retries` times, and then kept as failed with its
+    error; the study goes on with what does not need it. A full disk, a database that is gone and
+    an interruption end the work; the task at hand is given back.
+
+    Raises
+    ------
+    OSError
+        When the disk is full or the database cannot be used.
+    KeyboardInterrupt
+        When interrupted.
+    """
+    me = worker or worker_name()
+    while True:
+        task = store.claim(me)
+        if task is None:
+            if store.reclaim() or _others_at_work(store):
+                time.sleep(POLL_SECONDS)
+                continue
+            return Outcome(store.counts(), tuple(store.failures()))
+        progress.doing(f"{task.kind} {task.label}")
+        _do(store, bench, task, me, progress=progress, retries=retries)
+        counts = store.counts()
+        progress.done(counts.get("done", 0), sum(counts.values()))
+
+
+def _others_at_work(store: Store) -> bool:
+    return store.counts().get("running", 0) > 0
+
+
+def _do(
+    store: Store, bench: Bench, task: Task, me: str, *, progress: StudyProgress, retries: int
+) -> None:
+    started = time.monotonic()
+
+    def on_epoch(record: Epoch) -> None:
+        store.progressed(task.key)
+        progress.doing(f"{task.kind} {task.label}, epoch {record.epoch + 1}")
+
+    try:
+        with _beating(store, task.key, me):
+            result = bench.run(task, result_of=store.result, on_epoch=on_epoch)
+        store.finish(task.key, me, result, seconds=time.monotonic() - started)
+    except InputError:
+        # The study's own settings are wrong: every further point would say the same.
+        store.release(task.key, me)
+        raise
+    except Exception as error:
+        if _ends_the_study(error):
+            _release_if_possible(store, task.key, me)
+            raise
+        again = store.fail(task.key, me, f"{type(error).__name__}: {error}", retries=retries)
+        what = "trying again" if again else "giving it up"
+        progress.say(f"{task.kind} {task.label} failed, {what}: {type(error).__name__}: {error}")
+    except BaseException:
+        _release_if_possible(store, task.key, me)
+        raise
+
+
+def _ends_the_study(error: Exception) -> bool:
+    """Tell trouble of the machine from trouble of one point."""
+    return isinstance(error, OSError) and error.errno in (
+        errno.ENOSPC,
+        errno.EDQUOT,
+        errno.EFBIG,
+        errno.EROFS,
+        errno.EACCES,
+        errno.EIO,
+    )
+
+
+def _release_if_possible(store: Store, key: str, me: str) -> None:
+    """Give a task back; where even that cannot be written, a later run reclaims it."""
+    try:
+        store.release(key, me)
+    except (OSError, sqlite3.Error):
+        return
+
+
+@contextmanager
+def _beating(store: Store, key: str, me: str) -> Iterator[None]:
+    """Tell the store now and then, from a thread, that the task is being worked at."""
+    stop = threading.Event()
+
+    def beat() -> None:
+        while not stop.wait(BEAT_SECONDS):
+            try:
+                store.beat(key, me)
+            except OSError:
+                # The next beat, or the task's own end, meets the same trouble and reports it.
+                continue
+
+    thread = threading.Thread(target=beat, name="heartbeat", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join()

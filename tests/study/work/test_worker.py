@@ -1,0 +1,69 @@
+import errno
+import io
+
+import pytest
+from killing import kill_until_done, larger, start_workers
+
+import made_up_records as made_up
+from leanspike.errors import InputError
+from leanspike.study.work.progress import PlainProgress
+from leanspike.study.work.worker import work
+
+
+def quiet():
+    return PlainProgress(io.StringIO())
+
+
+@pytest.fixture
+def store(tmp_path, study, begin):
+    return begin(tmp_path / "study.db", study)
+
+
+def test_every_task_is_done_once_with_what_it_needs(store, tasks, bench):
+    doing = bench()
+    outcome = work(store, doing, progress=quiet())
+    assert doing.ran == [task.key for task in tasks]
+    assert outcome.counts == {"done": len(tasks)}
+    for task in tasks:
+        assert store.result(task.key, made_up.Made) == made_up.Made(task.key, task.needs)
+
+
+def test_a_failing_task_is_tried_again_and_the_rest_goes_on(store, tasks, bench):
+    shown = io.StringIO()
+    doing = bench(wrong={"quantize, 2 bits, seed 0": RuntimeError("out of memory")})
+    outcome = work(store, doing, progress=PlainProgress(shown), retries=2)
+    failed = next(task for task in tasks if task.label == "quantize, 2 bits, seed 0")
+    assert doing.ran.count(failed.key) == 3
+    assert outcome.failures == (("train quantize, 2 bits, seed 0", "RuntimeError: out of memory"),)
+    # only its measurement and price are left
+    assert outcome.counts == {"done": len(tasks) - 3, "failed": 1, "waiting": 2}
+    assert "trying again" in shown.getvalue()
+    assert "giving it up" in shown.getvalue()
+
+
+@pytest.mark.parametrize(
+    "error", [KeyboardInterrupt(), OSError(errno.ENOSPC, "full"), InputError("no")]
+)
+def test_what_ends_the_study_gives_the_task_back(store, tasks, bench, error):
+    wrong = {"quantize, 2 bits, seed 0": error}
+    with pytest.raises(type(error)):
+        work(store, bench(wrong=wrong), progress=quiet())
+    assert store.counts()["waiting"] == len(tasks) - 3
+    doing = bench()
+    work(store, doing, progress=quiet())
+    assert len(doing.ran) == len(tasks) - 3
+
+
+def test_workers_side_by_side_share_the_work(tmp_path, study, begin, tasks):
+    store = begin(tmp_path / "study.db", study)
+    log = tmp_path / "log"
+    for worker in start_workers(tmp_path / "study.db", log, count=3):
+        assert worker.wait(timeout=60) == 0
+    assert sorted(log.read_text().split()) == sorted(task.key for task in tasks)
+    assert store.counts() == {"done": len(tasks)}
+
+
+def test_killed_at_random_moments_nothing_finished_is_lost_or_done_twice(tmp_path, study, begin):
+    study = larger(study)
+    store = begin(tmp_path / "study.db", study)
+    kill_until_done(store, study, tmp_path / "log", kills=20, more=2)
