@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import os
 from dataclasses import dataclass
 from typing import Literal
 
@@ -68,10 +70,18 @@ def make_frames(recordings: Recordings, config: FrameConfig) -> Frames:
     Raises
     ------
     InputError
-        When a count passes 65,535.
+        When a count passes 65,535, or the frames take more memory than the machine has.
     """
     shape = (len(recordings), config.T, 2, recordings.height, recordings.width)
     for dtype in (np.uint8, np.uint16):
+        size = math.prod(shape) * np.dtype(dtype).itemsize
+        if size > _machine_memory():
+            raise InputError(
+                f"{len(recordings)} recordings in {config.T} frames of {recordings.width}x"
+                f"{recordings.height} take {size / 1e9:.1f} GB, more memory than there is",
+                where=recordings.source,
+                remedy="Take fewer recordings (limit) or fewer frames",
+            )
         frames: Frames = np.zeros(shape, dtype)
         full = _count(
             recordings.t,
@@ -92,6 +102,14 @@ def make_frames(recordings: Recordings, config: FrameConfig) -> Frames:
         where=f"{recordings.source}, recording {full}",
         remedy="Use more frames",
     )
+
+
+def _machine_memory() -> float:
+    """Bytes of memory in the machine, where the system tells."""
+    try:
+        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (AttributeError, ValueError, OSError):  # not on Windows
+        return math.inf
 
 
 @njit(cache=True, nogil=True)

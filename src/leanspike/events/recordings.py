@@ -106,9 +106,9 @@ class Recordings:
                 where=self.source,
                 remedy="The file is truncated, or was written by something else",
             )
-        steps = np.diff(offsets)
-        if (steps < 0).any():
-            i = int(np.argmax(steps < 0))
+        back = offsets[1:] < offsets[:-1]  # a difference could wrap
+        if back.any():
+            i = int(np.argmax(back))
             raise InputError(
                 f"offsets decrease from {offsets[i]} to {offsets[i + 1]}",
                 where=f"{self.source}, recording {i}",
@@ -117,8 +117,11 @@ class Recordings:
     def _check_events(self) -> None:
         for name, limit in (("x", self.width), ("y", self.height), ("p", 2)):
             values = getattr(self, name)
-            if len(values) and int(values.max()) >= limit:
-                event = int(np.argmax(values >= limit))
+            if not len(values):
+                continue
+            below = values.dtype.kind != "u" and int(values.min()) < 0
+            if below or int(values.max()) >= limit:
+                event = int(np.argmax((values < 0) | (values >= limit)))
                 raise InputError(
                     f"event {event} has {name} = {values[event]}, expected 0 to {limit - 1}",
                     where=self._place(event),

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -7,7 +8,7 @@ import pytest
 from recorded import random_recordings
 
 from leanspike.errors import InputError
-from leanspike.events import read_archive, write_archive
+from leanspike.events import FrameConfig, make_frames, read_archive, write_archive
 from leanspike.events.sources.npz import alternate_polarity
 
 
@@ -134,7 +135,7 @@ def test_flipped_byte_is_found(tmp_path: Path) -> None:
 
 def test_pickles_are_refused(tmp_path: Path) -> None:
     path = save(tmp_path / "a.npz", label=np.array([0, "x"], object))
-    with pytest.raises(InputError, match="not a readable npz archive"):
+    with pytest.raises(InputError, match=r"label.npy: holds Python objects"):
         read_archive(path)
     np.save(tmp_path / "b.npy", np.zeros(3))
     with pytest.raises(InputError, match="one array, not an npz archive"):
@@ -145,3 +146,68 @@ def test_unwritable_folder_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(InputError, match="cannot write"):
         write_archive(tmp_path / "file" / "a.npz", random_recordings([1]))
+
+
+# What a file without polarity may hold: each of these made the compiled rule write outside its
+# arrays, or would have.
+HOSTILE = {
+    "x beyond the sensor": {"x": np.full(5, 1 << 30, np.uint32), "sensor": np.array([34, 34])},
+    "y whose product wraps": {"y": np.full(5, 2**64 - 1, np.uint64)},
+    "x beyond any sensor": {"x": np.full(5, 1 << 20, np.uint32)},
+    "one pixel, whole sensor": {"sensor": np.array([1, 1])},
+    "offsets beyond the events": {"offsets": np.array([0, 3, 1 << 40])},
+    "offsets below 0": {"offsets": np.array([0, -(1 << 40), 5]), "label": np.zeros(2, int)},
+    "offsets whose difference wraps": {
+        "offsets": np.array([0, 2**63 - 1, -2, 5]), "label": np.zeros(3, int)
+    },
+    "unsigned offsets": {"offsets": np.array([0, 2**64 - 1, 5], np.uint64)},
+    "y shorter than x": {"y": np.zeros(1, np.uint8)},
+    "t shorter than x": {"t_ms": np.zeros(1, np.uint8)},
+    "no offsets": {"offsets": np.zeros(0, np.int64), "label": np.zeros(0, np.int64)},
+    "a thousand million classes": {"classes": np.array(10**9)},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", HOSTILE)
+def test_hostile_arrays_reach_no_compiled_rule(case: str, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"hostile\.npz"):
+        read_archive(save(tmp_path / "hostile.npz", p=None, **HOSTILE[case]))
+
+
+@pytest.mark.parametrize("bad", [[0, 9], [0, -1], [1, 0]])
+def test_polarity_is_made_for_sound_events_alone(bad: list[int]) -> None:
+    with pytest.raises(InputError, match="alternate_polarity"):
+        alternate_polarity(np.array(bad), np.array(bad[::-1]), np.array([0, 2]), width=1, height=9)
+
+
+def test_only_needed_arrays_are_unpacked(tmp_path: Path) -> None:
+    path = save(tmp_path / "a.npz", thumbnails=np.zeros(1 << 20))
+    with zipfile.ZipFile(path, "a", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("notes.npy", b"no array at all")
+    assert len(read_archive(path)) == 2
+
+
+def test_a_size_that_is_declared_but_not_there(tmp_path: Path) -> None:
+    path = save(tmp_path / "a.npz", p=None)
+    with zipfile.ZipFile(path, "a") as archive, archive.open("p.npy", "w") as file:
+        header = {"descr": "|u1", "fortran_order": False, "shape": (1 << 60,)}
+        np.lib.format.write_array_header_1_0(file, header)
+    with pytest.raises(InputError, match=r"p.npy: declares \[1152921504606846976\]"):
+        read_archive(path)
+
+
+def test_an_archive_that_grows_a_hundredfold(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("leanspike.events.sources.npz.UNSUSPECTED_BYTES", 1 << 20)
+    path = save(tmp_path / "a.npz", x=None)
+    with zipfile.ZipFile(path, "a", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("x.npy", bytes(1 << 24))
+    with pytest.raises(InputError, match="bytes that unpack to 1677"):
+        read_archive(path)
+
+
+def test_frames_beyond_the_machine_are_refused(tmp_path: Path) -> None:
+    recordings = read_archive(save(tmp_path / "a.npz", sensor=np.array([16384, 16384])))
+    with pytest.raises(InputError, match="more memory than there is"):
+        make_frames(recordings, FrameConfig(T=10_000))

@@ -29,8 +29,6 @@ from __future__ import annotations
 
 import hashlib
 import re
-import zipfile
-import zlib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -47,7 +45,14 @@ from leanspike.events.frame_data import FrameSplit
 from leanspike.events.frames import FrameConfig
 from leanspike.events.recordings import Recordings
 from leanspike.events.sources.aedat import AedatEvents, read_aedat
-from leanspike.events.sources.npz import write_archive
+from leanspike.events.sources.npz import (
+    array_names,
+    file_digest,
+    read_array,
+    read_arrays,
+    readable,
+    write_archive,
+)
 
 SIDE = 128  # pixels: the DVS128 (Lichtsteiner et al. 2008)
 GESTURES = (
@@ -279,8 +284,9 @@ def tonic_files(folder: Path) -> dict[str, list[Path]]:
 
 def read_tonic_file(path: Path) -> Iterator[Sample]:
     """Read one gesture of tonic's."""
-    events = _load(path)
-    if not isinstance(events, np.ndarray) or events.ndim != 2 or events.shape[1] != 4:
+    with readable(path, "numpy file"), path.open("rb") as file:
+        events = read_array(file, path.stat().st_size, where=str(path))
+    if events.dtype.kind not in "biuf" or events.ndim != 2 or events.shape[1] != 4:
         raise InputError("expected rows of x, y, polarity and milliseconds", where=str(path))
     columns = events.astype(np.int64).T
     yield Sample(str(path), class_of(path.stem, path), columns[3] * 1000, *columns[:3])
@@ -309,28 +315,21 @@ def class_of(name: str, path: Path) -> int:
 
 
 def load_arrays(path: Path, names: tuple[str, ...]) -> list[NDArray[np.generic]]:
-    """Load the named arrays of an npz file."""
-    archive = _load(path)
-    if not isinstance(archive, dict) or any(name not in archive for name in names):
-        found = ", ".join(sorted(archive)) if isinstance(archive, dict) else "one array"
+    """Load the named arrays of an npz file; no other is unpacked.
+
+    Raises
+    ------
+    InputError
+        When the file is damaged, lacks one, or one does not hold numbers.
+    """
+    arrays = read_arrays(path, names)
+    if any(name not in arrays for name in names):
+        found = ", ".join(array_names(path))
         raise InputError(f"expected arrays {', '.join(names)}, found {found}", where=str(path))
-    return [archive[name] for name in names]
-
-
-def _load(path: Path) -> NDArray[np.generic] | dict[str, NDArray[np.generic]]:
-    try:
-        with path.open("rb") as file:
-            loaded = np.load(file, allow_pickle=False)
-            if isinstance(loaded, np.lib.npyio.NpzFile):
-                return {name: loaded[name] for name in loaded.files}
-            array: NDArray[np.generic] = loaded
-            return array
-    except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile, zlib.error) as error:
-        raise InputError(
-            f"not a readable numpy file ({error})",
-            where=str(path),
-            remedy="It may be truncated: copy or make it again",
-        ) from error
+    odd = [name for name in names if arrays[name].dtype.kind not in "biuf"]
+    if odd:
+        raise InputError(f"{odd[0]} holds no numbers but {arrays[odd[0]].dtype}", where=str(path))
+    return [arrays[name] for name in names]
 
 
 def frame_folders(folder: Path) -> dict[FrameConfig, Path]:
@@ -369,7 +368,7 @@ def frames_fingerprint(folder: Path) -> str:
     for part, paths in spikingjelly_files(folder).items():
         for path in paths:
             digest.update(f"{part}/{path.parent.name}/{path.name}".encode())
-            digest.update(path.read_bytes())
+            digest.update(file_digest(path))
     return digest.hexdigest()
 
 

@@ -13,14 +13,24 @@ sensor   int [2]        width and height, optional: see `sensor_size`
 classes  int            number of classes, optional: one more than the largest label
 ======== ============== =====================================================================
 
-Other arrays are ignored. Nothing in the file is executed: pickled arrays are refused.
+Other arrays are not unpacked. Nothing in the file is executed: pickled arrays are refused. What an
+array says of its size is checked before memory is taken for it.
 """
 
 from __future__ import annotations
 
+import hashlib
+import lzma
+import math
+import struct
+import tokenize
 import zipfile
 import zlib
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 from numba import njit
@@ -35,6 +45,11 @@ from leanspike.files import replacing
 # 2015), a 64x64 crop, DVS128 (Lichtsteiner et al. 2008), DAVIS240, DAVIS346, and
 # Prophesee's VGA and HD.
 SENSORS = ((34, 34), (64, 64), (128, 128), (240, 180), (346, 260), (640, 480), (1280, 720))
+# The largest event cameras have 1280 columns.
+MOST_PIXELS = 1 << 14
+# An archive that grows more than a hundredfold beyond a gigabyte is no recording: events differ
+# from one another, and deflate makes them a few times smaller.
+MOST_GROWTH, UNSUSPECTED_BYTES = 100, 1 << 30
 
 
 def read_archive(path: Path) -> Recordings:
@@ -46,15 +61,15 @@ def read_archive(path: Path) -> Recordings:
         When the file is missing, truncated, not an archive, or its arrays do not fit together;
         the error names the file and the array or recording.
     """
-    arrays = _load(path)
     source = str(path)
+    arrays = read_arrays(path, ("t_us", "t_ms", "x", "y", "p", *_SMALL))
     clock = next((name for name in ("t_us", "t_ms") if name in arrays), None)
     missing = [name for name in ("x", "y", "offsets", "label") if name not in arrays]
     if clock is None:
         missing.insert(0, "t_us (or t_ms)")
     if missing:
         raise InputError(
-            f"no array {', '.join(missing)}; found {', '.join(sorted(arrays)) or 'none'}",
+            f"no array {', '.join(missing)}; found {', '.join(array_names(path)) or 'none'}",
             where=source,
         )
     assert clock is not None
@@ -63,21 +78,25 @@ def read_archive(path: Path) -> Recordings:
     labels = _whole(arrays["label"], f"{source}, label")
     width, height = sensor_size(x, y, arrays.get("sensor"), source=source)
     if "classes" in arrays:
-        classes = int(_whole(np.atleast_1d(arrays["classes"]), f"{source}, classes")[0])
+        given = _whole(np.atleast_1d(arrays["classes"]), f"{source}, classes")
+        if len(given) != 1 or not 1 <= given[0] <= 1 << 20:
+            raise InputError(
+                f"{given.tolist()[:3]} is no number of classes", where=f"{source}, classes"
+            )
+        classes = int(given[0])
     else:
         classes = int(labels.max(initial=0)) + 1
     polarity = arrays.get("p")
-    if polarity is None:
-        if len(offsets) == 0 or len(x) != len(y) or int(offsets[-1]) != len(x):
-            p = np.zeros(len(t), np.uint8)  # does not fit: Recordings says how
-        else:
-            p = alternate_polarity(x, y, offsets, width=width, height=height)
-    else:
+    p = np.zeros(len(t), np.uint8)
+    if polarity is not None:
         p = _unsigned(polarity.astype(np.uint8) if polarity.dtype == bool else polarity, source)
-    return Recordings(
+    recordings = Recordings(
         t=t, x=x, y=y, p=p, offsets=offsets, labels=labels, width=width, height=height,
         classes=classes, tick_us=1 if clock == "t_us" else 1000, source=source,
     )  # fmt: skip
+    if polarity is not None:
+        return recordings
+    return replace(recordings, p=alternate_polarity(x, y, offsets, width=width, height=height))
 
 
 def write_archive(path: Path, recordings: Recordings) -> None:
@@ -110,13 +129,19 @@ def sensor_size(
     """Width and height: as given, or the smallest of `SENSORS` that holds every event."""
     if given is not None:
         size = _whole(given, f"{source}, sensor")
-        if size.shape != (2,) or size.min() < 1 or size.max() > 1 << 14:
+        if size.shape != (2,) or size.min() < 1 or size.max() > MOST_PIXELS:
             raise InputError(f"{size.tolist()} is not width and height", where=f"{source}, sensor")
         return int(size[0]), int(size[1])
     right, bottom = int(x.max(initial=0)), int(y.max(initial=0))
     for width, height in SENSORS:
         if right < width and bottom < height:
             return width, height
+    if max(right, bottom) >= MOST_PIXELS:
+        name = "x" if right >= MOST_PIXELS else "y"
+        raise InputError(
+            f"an event has {name} = {max(right, bottom)}, expected less than {MOST_PIXELS}",
+            where=source,
+        )
     return right + 1, bottom + 1
 
 
@@ -125,11 +150,12 @@ def _alternate(x, y, offsets, width, height):  # type: ignore[no-untyped-def]
     p = np.empty(len(x), np.uint8)
     state = np.zeros(width * height, np.uint8)
     for s in range(len(offsets) - 1):
-        state[:] = 0
         for e in range(offsets[s], offsets[s + 1]):
             pixel = np.int64(y[e]) * width + np.int64(x[e])
             state[pixel] ^= 1
             p[e] = state[pixel]
+        for e in range(offsets[s], offsets[s + 1]):
+            state[np.int64(y[e]) * width + np.int64(x[e])] = 0
     return p
 
 
@@ -147,28 +173,140 @@ def alternate_polarity(
     recording in which the scene returns to where it was, the two balance at every pixel. The rule
     invents nothing else: it needs neither a random number nor a neighbour.
 
+    Raises
+    ------
+    InputError
+        When an event lies outside the sensor, or `offsets` are not those of the events.
+
     >>> alternate_polarity(np.array([0, 0, 1, 0]), np.array([0, 0, 0, 0]), np.array([0, 4]),
     ...                    width=2, height=1)
     array([1, 0, 1, 1], dtype=uint8)
     """
+    # Compiled code indexes without checking.
+    Recordings(
+        t=np.zeros(len(x), np.uint8), x=x, y=y, p=np.zeros(len(x), np.uint8), offsets=offsets,
+        labels=np.zeros(max(0, len(offsets) - 1), np.int64), width=width, height=height, classes=1,
+        source="alternate_polarity",
+    )  # fmt: skip
     p: Bytes = _alternate(x, y, offsets, width, height)
     return p
 
 
-def _load(path: Path) -> dict[str, NDArray[np.generic]]:
+_SMALL = ("offsets", "label", "sensor", "classes")
+
+
+def array_names(path: Path) -> list[str]:
+    """Names of the arrays in an npz archive, sorted."""
+    with readable(path), zipfile.ZipFile(path) as archive:
+        return sorted(name.removesuffix(".npy") for name in archive.namelist())
+
+
+def read_arrays(path: Path, names: Collection[str]) -> dict[str, NDArray[np.generic]]:
+    """Read those of the named arrays that an npz archive has; no other is unpacked.
+
+    Raises
+    ------
+    InputError
+        When the file is no readable archive, an array's declared size is not that of its bytes,
+        or the archive grows a hundredfold when it is unpacked.
+    """
     if not path.is_file():
         raise InputError("no such file", where=str(path))
+    with readable(path):
+        if not zipfile.is_zipfile(path):
+            with path.open("rb") as file:
+                if file.read(6) == np.lib.format.MAGIC_PREFIX:
+                    raise InputError("one array, not an npz archive", where=str(path))
+        with zipfile.ZipFile(path) as archive:
+            wanted = [each for each in archive.infolist() if each.filename[:-4] in names]
+            wanted = [each for each in wanted if each.filename.endswith(".npy")]
+            size = sum(each.file_size for each in wanted)
+            if size > max(UNSUSPECTED_BYTES, MOST_GROWTH * path.stat().st_size):
+                raise InputError(
+                    f"{path.stat().st_size} bytes that unpack to {size} are no recordings",
+                    where=str(path),
+                )
+            arrays = {}
+            for each in wanted:
+                with archive.open(each) as member:
+                    arrays[each.filename[:-4]] = read_array(
+                        member, each.file_size, where=f"{path}, {each.filename}"
+                    )
+            return arrays
+
+
+def file_digest(path: Path) -> bytes:
+    """sha256 of a file's bytes, read piece by piece; a link to a device or a pipe is refused.
+
+    Raises
+    ------
+    InputError
+        When it cannot be read or is no file.
+    """
     try:
+        # A pipe would wait for its writer, a device never end.
+        if not path.is_file():
+            raise InputError("no such file", where=str(path))
         with path.open("rb") as file:
-            archive = np.load(file, allow_pickle=False)
-            if not isinstance(archive, np.lib.npyio.NpzFile):
-                raise InputError("one array, not an npz archive", where=str(path))
-            return {name: archive[name] for name in archive.files}
+            return hashlib.file_digest(file, "sha256").digest()
+    except OSError as error:
+        raise InputError(f"cannot read: {error.strerror}", where=str(path)) from error
+
+
+def read_array(file: IO[bytes], size: int, *, where: str) -> NDArray[np.generic]:
+    """Read a file in numpy's format, `size` bytes long; its header must say just as much.
+
+    Raises
+    ------
+    InputError
+        When it says otherwise, or holds Python objects.
+    ValueError
+        When it is not in numpy's format.
+    """
+    version = np.lib.format.read_magic(file)
+    if version not in ((1, 0), (2, 0)):
+        raise InputError(f"numpy's format {version} is not read", where=where)
+    read = (
+        np.lib.format.read_array_header_1_0
+        if version == (1, 0)
+        else np.lib.format.read_array_header_2_0
+    )
+    shape, by_column, dtype = read(file)
+    count = math.prod(shape)
+    if dtype.hasobject:
+        raise InputError("holds Python objects, which are not read", where=where)
+    if dtype.itemsize == 0 or min(shape, default=0) < 0 or count * dtype.itemsize > size:
+        raise InputError(f"declares {list(shape)} of {dtype} in {size} bytes", where=where)
+    content = file.read(count * dtype.itemsize)
+    if len(content) != count * dtype.itemsize or file.read(1):
+        raise InputError(
+            f"has not the bytes of {list(shape)} of {dtype}",
+            where=where,
+            remedy="It may be truncated: fetch or write it again",
+        )
+    array: NDArray[np.generic] = np.frombuffer(content, dtype).reshape(
+        shape, order="F" if by_column else "C"
+    )
+    return array
+
+
+@contextmanager
+def readable(path: Path, kind: str = "npz archive") -> Iterator[None]:
+    """Say what numpy and zipfile raise on damaged files."""
+    try:
+        yield
     except InputError:
         raise
-    except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile, zlib.error) as error:
+    # RuntimeError and NotImplementedError are zipfile's for encryption and unknown methods,
+    # SyntaxError, tokenize's and TypeError numpy's for a header that is no Python literal.
+    except (
+        OSError, ValueError, EOFError, KeyError, TypeError, SyntaxError, RuntimeError, MemoryError,
+        OverflowError, zipfile.BadZipFile, zlib.error, struct.error, tokenize.TokenError,
+        lzma.LZMAError, RecursionError,
+    ) as error:  # fmt: skip
+        first = (str(error).splitlines() or [type(error).__name__])[0]
         raise InputError(
-            f"not a readable npz archive ({error})",
+            f"not a readable {kind} ({first})",
             where=str(path),
             remedy="It may be truncated: fetch or write it again",
         ) from error

@@ -29,7 +29,7 @@ from leanspike.events.sources.dvs_gesture import (
     listing,
     read_frame_folder,
 )
-from leanspike.events.sources.npz import read_archive
+from leanspike.events.sources.npz import file_digest, read_archive
 from leanspike.events.sources.tonic_sets import TONIC_SETS, tonic_archives
 
 PARTS = ("train", "validation", "test")
@@ -141,11 +141,7 @@ def _archives(name: str, paths: Mapping[str, Path]) -> RecordingSource:
     digest = hashlib.sha256()
     for part, path in paths.items():
         digest.update(part.encode())
-        try:
-            with path.open("rb") as file:
-                digest.update(hashlib.file_digest(file, "sha256").digest())
-        except OSError as error:
-            raise InputError(f"cannot read: {error.strerror}", where=str(path)) from error
+        digest.update(file_digest(path))
     return RecordingSource(
         name, digest.hexdigest(), lambda: {part: read_archive(p) for part, p in paths.items()}
     )
