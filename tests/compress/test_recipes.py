@@ -1,104 +1,116 @@
-import copy
-import itertools
+from __future__ import annotations
 
 import pytest
 import torch
 from torch import nn
 
 from leanspike.compress import (
+    RECIPE_NAMES,
+    RECIPES,
     CompressionConfig,
-    Strategy,
+    Target,
     begin_phase,
-    cumulative_strategy,
-    gradual_strategy,
-    iterative_strategy,
-    rewind,
+    convert,
+    parse_target,
+    prepare,
+    recipe_strategy,
     summary,
 )
-from leanspike.compress.layers import latent_weight
+from leanspike.compress.parametrization import compressed
 from leanspike.errors import InputError
-
-PRUNED = CompressionConfig(sparsity=0.9)
-BOTH = CompressionConfig(weight_bits=2, sparsity=0.9)
-
-
-def network(*, seed: int = 0) -> nn.Sequential:
-    torch.manual_seed(seed)
-    return nn.Sequential(nn.Linear(20, 30), nn.BatchNorm1d(30), nn.Linear(30, 10))
-
-
-def run(strategy: Strategy, net: nn.Module) -> list[float]:
-    """Go through the phases with noise in the place of training; give the sparsities."""
-    start = copy.deepcopy(net.state_dict())
-    seen = []
-    before: dict[str, torch.Tensor] = {}
-    for phase in strategy.phases:
-        begin_phase(net, phase, start=start)
-        masks = {k: v.clone() for k, v in net.state_dict().items() if k.endswith("mask")}
-        for key, mask in before.items():
-            assert not (masks[key] & ~mask).any()
-        before = masks
-        seen.append(summary(net).pruned)
-        with torch.no_grad():
-            for parameter in net.parameters():
-                parameter.add_(torch.randn_like(parameter) * 0.1)
-    return seen
-
-
-def test_cubic_schedule() -> None:
-    seen = run(gradual_strategy(PRUNED, steps=6), network())
-    expected = [0.9 * (1 - (1 - k / 6) ** 3) for k in range(1, 7)]
-    assert seen == pytest.approx(expected, abs=1 / 900)
-
-
-def test_iterative_prunes_the_same_fraction_of_what_is_left() -> None:
-    seen = run(iterative_strategy(PRUNED, rounds=4, rewind=False), network())
-    left = [1.0] + [1 - s for s in seen]
-    ratios = [after / before for before, after in itertools.pairwise(left)]
-    assert ratios == pytest.approx([0.1 ** (1 / 4)] * 4, abs=0.01)
-
-
-def test_rewind_restores_weights_and_keeps_masks() -> None:
-    net = network()
-    start = copy.deepcopy(net.state_dict())
-    strategy = iterative_strategy(BOTH, rounds=2)
-    begin_phase(net, strategy.phases[0], start=start)
-    with torch.no_grad():
-        for parameter in net.parameters():
-            parameter.add_(torch.randn_like(parameter))
-    begin_phase(net, strategy.phases[1], start=start)
-    for i in (0, 2):
-        assert torch.equal(latent_weight(net[i]), start[f"{i}.weight"])
-    assert torch.equal(net[1].weight, start["1.weight"])
-    assert summary(net).pruned == pytest.approx(0.9, abs=1e-3)
-
-
-def test_rewind_refuses_another_network() -> None:
-    with pytest.raises(InputError, match="layer '0'"):
-        rewind(network(), {})
-
-
-def test_both_cumulative_orders() -> None:
-    assert run(cumulative_strategy(BOTH), network()) == pytest.approx([0.9, 0.9], abs=1e-3)
-    net = network()
-    assert run(cumulative_strategy(BOTH, first="quantize"), net)[0] == 0
-    assert summary(net).pruned == pytest.approx(0.9, abs=1e-3)
-    first, second = cumulative_strategy(BOTH, first="quantize", epochs=7).phases
-    assert first.compression is not None
-    assert first.compression.weight_bits == 2
-    assert first.epochs + second.epochs == 7
+from leanspike.nn import NetworkConfig, build_network
 
 
 @pytest.mark.parametrize(
-    ("make", "says"),
+    "text",
+    ["ternary", "80 %", "4 bits, 97.5 %", "membrane 4 bits", "ternary, 95 %, membrane 4 bits"],
+)
+def test_a_target_is_written_as_it_is_read(text: str) -> None:
+    assert str(parse_target(text)) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "what"),
     [
-        (lambda: gradual_strategy(CompressionConfig(weight_bits=2)), "sparsity"),
-        (lambda: gradual_strategy(CompressionConfig(structure="2:4")), "structure"),
-        (lambda: gradual_strategy(PRUNED, steps=1), "steps"),
-        (lambda: iterative_strategy(PRUNED, rounds=0), "rounds"),
-        (lambda: cumulative_strategy(PRUNED), "bits"),
+        ("", "not understood"),
+        ("95", "not understood"),
+        ("100 %", "below 1"),
+        ("17 bits", "16"),
+        ("1 bits", "duq takes 2"),
+        ("membrane 1 bit", "2 to 32"),
+        ("ternary, 2 bits", "on top of"),
+        ("0 %", "nothing to reach"),
     ],
 )
-def test_bad_recipes(make: object, says: str) -> None:
-    with pytest.raises(InputError, match=says):
-        make()  # type: ignore[operator]
+def test_a_bad_target_is_one_error(text: str, what: str) -> None:
+    with pytest.raises(InputError, match=what):
+        parse_target(text)
+
+
+@pytest.mark.parametrize("name", RECIPE_NAMES)
+@pytest.mark.parametrize("text", ["ternary", "80 %", "98 %", "ternary, 95 %", "3 bits, 60 %"])
+@pytest.mark.parametrize("epochs", [None, 2, 5, 17])
+def test_a_recipe_ends_at_its_target(name: str, text: str, epochs: int | None) -> None:
+    target = parse_target(text)
+    strategy = recipe_strategy(name, target, epochs=epochs)
+    assert (strategy.weight_bits, strategy.sparsity) == (target.weight_bits, target.sparsity)
+    assert epochs is None or strategy.epochs == epochs
+    net = nn.Sequential(nn.Linear(20, 30), nn.Linear(30, 10))
+    for phase in strategy.phases:
+        begin_phase(net, phase, start=net.state_dict())
+    found = summary(net)
+    pruned = sum(layer.pruned * layer.weights for layer in found.layers)
+    assert round(pruned) == round(target.sparsity * found.weights)
+    assert all(layer.bits == (target.weight_bits or 32) for layer in found.layers)
+
+
+def test_higher_targets_share_the_first_trainings_of_lower_ones() -> None:
+    best = RECIPES["best"]
+    lower, higher = (best.strategy(parse_target(t)).phases for t in ("90 %", "99 %"))
+    assert higher[: len(lower)] == lower
+    ternary = best.strategy(parse_target("ternary, 90 %")).phases
+    assert ternary[: len(lower)] == lower
+
+
+def test_membranes_are_limited_in_the_last_phase() -> None:
+    phases = recipe_strategy("best", parse_target("ternary, 80 %, membrane 4 bits")).phases
+    assert [p.state.membrane_bits if p.state else None for p in phases] == [None, 4]
+    net = build_network(NetworkConfig(shape=(2, 8, 8), channels=2, hidden=4), seed=0)
+    for phase in phases:
+        begin_phase(net, phase, start={})
+    assert net.neuron1.membrane is not None
+
+
+def test_what_no_recipe_can_do_is_refused() -> None:
+    with pytest.raises(InputError, match="there are best, fast"):
+        recipe_strategy("better", Target(sparsity=0.9))
+    with pytest.raises(InputError, match="at least 1"):
+        recipe_strategy("best", Target(sparsity=0.9), epochs=0)
+    with pytest.raises(InputError, match="membranes alone"):
+        recipe_strategy("published", Target(membrane_bits=4))
+
+
+@pytest.mark.parametrize("granularity", ["tensor", "channel"])
+def test_ternary_scales_begin_at_the_weights_that_are_left(granularity: str) -> None:
+    torch.manual_seed(0)
+    layer = nn.Linear(400, 6)
+    with torch.no_grad():
+        layer.weight[0] *= 1e-3  # all of this channel is pruned
+    config = CompressionConfig(
+        weight_bits=2, sparsity=0.9, initializer="mse", granularity=granularity
+    )
+    prepare(layer, config)
+    compression = compressed(layer)
+    assert compression is not None
+    latent = layer.parametrizations.weight.original.detach()
+    mask = compression.mask
+    for row in range(1, 6) if granularity == "channel" else [...]:
+        kept = latent[row][mask[row]]
+        (scale,) = layer.weight[row].detach().abs().unique()[-1:]
+        error = (layer.weight[row].detach()[mask[row]] - kept).square().sum()
+        # No other scale leaves less error, on a finer grid than the initializer's own.
+        for other in torch.linspace(0.05, 1.2, 600) * latent[row].abs().max():
+            there = other * (kept / other).round().clamp(-1, 1)
+            assert error <= (there - kept).square().sum() * 1.001, (float(scale), float(other))
+    convert(layer)
+    assert not layer.weight[0].any() or granularity == "tensor"

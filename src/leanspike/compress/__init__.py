@@ -14,6 +14,14 @@ from leanspike.compress.phases import apply_phase, begin_phase, rewind
 from leanspike.compress.preparing import convert, prepare
 from leanspike.compress.quantizers import QUANTIZERS, DuQ, Grid, Quantizer
 from leanspike.compress.quantizers.rounding import ewgs, rounding, straight_through
+from leanspike.compress.recipes import (
+    RECIPE_NAMES,
+    RECIPES,
+    Recipe,
+    Target,
+    parse_target,
+    recipe_strategy,
+)
 from leanspike.compress.scores import activity_scores, gradient_scores
 from leanspike.compress.state import StateConfig, prepare_state
 from leanspike.compress.strategy import (
@@ -33,15 +41,19 @@ from leanspike.compress.summary import LayerSummary, Summary, footprint, summary
 __all__ = [
     "PAPER_STRATEGIES",
     "QUANTIZERS",
+    "RECIPES",
+    "RECIPE_NAMES",
     "CompressionConfig",
     "DuQ",
     "Grid",
     "LayerSummary",
     "Phase",
     "Quantizer",
+    "Recipe",
     "StateConfig",
     "Strategy",
     "Summary",
+    "Target",
     "activity_scores",
     "apply_phase",
     "begin_phase",
@@ -60,8 +72,10 @@ __all__ = [
     "load_strategy",
     "paper_strategy",
     "parse_strategy",
+    "parse_target",
     "prepare",
     "prepare_state",
+    "recipe_strategy",
     "reestimate_batchnorm",
     "rewind",
     "rounding",

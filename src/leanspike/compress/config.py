@@ -34,7 +34,7 @@ class CompressionConfig:
         One scale per ``"tensor"`` or per output ``"channel"``.
     initializer
         Where the largest code lies at first: ``"max"``, ``"three-sigma"``, ``"percentile"`` or
-        ``"mse"``; None for the quantizer's own.
+        ``"mse"`` (of the weights that are not pruned); None for the quantizer's own.
     power_of_two_scale
         Whether scales are powers of two.
     layer_bits

@@ -79,7 +79,7 @@ def prepare(
     for name, layer in layers:
         check_alive(name, latent_weight(layer))
     masks = _masks(layers, config, scores)
-    quantizers = _quantizers(layers, config)
+    quantizers = _quantizers(layers, config, masks)
     for name, layer in layers:
         compression = attach(layer)
         if name in quantizers:
@@ -147,7 +147,7 @@ def _check_patterns(
 
 
 def _quantizers(
-    layers: list[tuple[str, WeightLayer]], config: CompressionConfig
+    layers: list[tuple[str, WeightLayer]], config: CompressionConfig, masks: Mapping[str, Tensor]
 ) -> dict[str, Quantizer]:
     kind = QUANTIZERS[config.quantizer]
     _check_patterns("layer_bits", dict(config.layer_bits), layers)
@@ -169,14 +169,29 @@ def _quantizers(
         )
         compression = compressed(layer)
         present = compression.quantizer if compression is not None else None
+        mask = masks.get(name, compression.mask if compression is not None else None)
+        begin = weight.detach()
+        if mask is not None and config.initializer == "mse":
+            begin = _survivors(begin, mask, channel=channel)
         if present is not None and type(present) is kind and _same_grid(present, quantizer):
             continue
         try:
-            quantizer.to(weight).start(weight.detach())
+            quantizer.to(weight).start(begin)
         except InputError as error:
             raise InputError(error.what, where=f"layer {name!r}", remedy=error.remedy) from error
         made[name] = quantizer
     return made
+
+
+def _survivors(weight: Tensor, mask: Tensor, *, channel: bool) -> Tensor:
+    """Set pruned weights to zero, so that a least squared error counts only those that are left.
+
+    Where a scale has no weight left its weights stay, for a scale needs some.
+    """
+    kept = weight * mask
+    rows = kept.reshape(weight.shape[0] if channel else 1, -1)
+    alive = rows.abs().amax(1) > 0
+    return torch.where(alive.reshape(-1, *[1] * (weight.dim() - 1)), kept, weight)
 
 
 def _same_grid(one: Quantizer, two: Quantizer) -> bool:
