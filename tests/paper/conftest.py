@@ -3,6 +3,7 @@ from dataclasses import replace
 import pytest
 
 from leanspike.paper.columns import published_column
+from made_up_study import database, results  # noqa: F401  (fixtures)
 
 
 @pytest.fixture(scope="session")
