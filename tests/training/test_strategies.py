@@ -8,7 +8,14 @@ import pytest
 import torch
 from small import small_data, small_net
 
-from leanspike.compress import CompressionConfig, Phase, Strategy, convert
+from leanspike.compress import (
+    CompressionConfig,
+    Phase,
+    RegrowthConfig,
+    Strategy,
+    convert,
+    prepare,
+)
 from leanspike.errors import InputError
 from leanspike.training import (
     Distillation,
@@ -17,6 +24,7 @@ from leanspike.training import (
     evaluate,
     fit,
     frozen_copy,
+    run_phase,
     run_strategy,
 )
 from leanspike.training.weights import weights_digest
@@ -159,3 +167,48 @@ def test_batch_norms_are_folded_before_weights_are_quantized(tmp_path: Path) -> 
     again = small_net()
     assert run_strategy(again, data, strategy, training=CONFIG, out=tmp_path, seed=1) == [result]
     assert weights_digest(again) == weights_digest(net)
+
+
+def test_masks_change_at_constant_sparsity_and_resume_as_they_would_have(tmp_path: Path) -> None:
+    pruned = CompressionConfig(sparsity=0.7, scope="layerwise")
+    strategy = Strategy(
+        "dynamic",
+        (
+            Phase(
+                epochs=4,
+                lr=5e-3,
+                warmup_epochs=0,
+                compression=pruned,
+                regrowth=RegrowthConfig(every=2, fraction=0.5, until=1.0),
+            ),
+        ),
+    )
+    data = small_data()
+    whole = small_net()
+    fixed = prepare(small_net(), pruned).state_dict()
+    run_strategy(whole, data, strategy, training=CONFIG, out=tmp_path / "whole", seed=1)
+    masks = {k: v for k, v in whole.state_dict().items() if k.endswith("mask")}
+    for key, mask in masks.items():
+        assert int(mask.sum()) == int(fixed[key].sum())
+        assert not torch.equal(mask, fixed[key])
+    resume_after = 2
+    seen: list[EpochRecord] = []
+
+    def stop(record: EpochRecord) -> None:
+        seen.append(record)
+        if len(seen) == resume_after:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run_strategy(
+            small_net(), data, strategy, training=CONFIG, out=tmp_path / "c", seed=1, progress=stop
+        )
+    net = small_net()
+    run_strategy(net, data, strategy, training=CONFIG, out=tmp_path / "c", seed=1)
+    assert weights_digest(net) == weights_digest(whole)
+
+
+def test_a_phase_that_distills_needs_to_know_from_what(tmp_path: Path) -> None:
+    phase = Phase(epochs=1, lr=1e-3, warmup_epochs=0, distillation=0.5)
+    with pytest.raises(InputError, match="origin"):
+        run_phase(small_net(), small_data(), phase, training=CONFIG, out=tmp_path, seed=0)

@@ -22,6 +22,7 @@ from leanspike.compress.recipes import (
     parse_target,
     recipe_strategy,
 )
+from leanspike.compress.regrowth import Regrowth, RegrowthConfig
 from leanspike.compress.scores import activity_scores, gradient_scores
 from leanspike.compress.state import StateConfig, prepare_state
 from leanspike.compress.strategy import (
@@ -50,6 +51,8 @@ __all__ = [
     "Phase",
     "Quantizer",
     "Recipe",
+    "Regrowth",
+    "RegrowthConfig",
     "StateConfig",
     "Strategy",
     "Summary",

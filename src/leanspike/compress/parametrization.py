@@ -25,6 +25,11 @@ class CompressedWeight(nn.Module):
         Bool tensor of the weights' shape, True where a weight stays, or None. It is applied
         last, so a pruned weight is zero whatever the quantizer makes of it, and its gradient is
         zero too. Optimizer moments and weight decay move only the latent weight behind it.
+    structure
+        What the mask prunes, as in `CompressionConfig`.
+    gradient
+        Where a tensor is put there before a forward pass, the backward pass adds the loss's
+        derivative by every weight the layer computes with, pruned ones included.
     """
 
     mask: Tensor | None
@@ -33,10 +38,22 @@ class CompressedWeight(nn.Module):
         super().__init__()
         self.quantizer: Quantizer | None = None
         self.register_buffer("mask", None)
+        self.structure = "element"
+        self.gradient: Tensor | None = None
         self.handles: tuple[RemovableHandle, ...] = ()
 
     def forward(self, weight: Tensor) -> Tensor:
         """Give the weights the layer computes with, of the same shape."""
+        weight = self._quantized_and_masked(weight)
+        if self.gradient is not None and weight.requires_grad:
+            weight.register_hook(self._add_gradient)
+        return weight
+
+    def _add_gradient(self, gradient: Tensor) -> None:
+        if self.gradient is not None:
+            self.gradient = self.gradient + gradient.detach()
+
+    def _quantized_and_masked(self, weight: Tensor) -> Tensor:
         if self.quantizer is not None:
             if fused.fits(self.quantizer, weight):
                 return fused.quantize(self.quantizer, weight, self.mask)

@@ -86,6 +86,7 @@ def prepare(
             compression.quantizer = quantizers[name]
         if name in masks:
             compression.mask = masks[name]
+            compression.structure = config.structure
     _OncePerForward.put_on(model)
     left = uncompressed(model)
     if left:

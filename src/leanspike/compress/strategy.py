@@ -16,6 +16,7 @@ import yaml
 from pydantic import TypeAdapter, ValidationError
 
 from leanspike.compress.config import CompressionConfig
+from leanspike.compress.regrowth import RegrowthConfig
 from leanspike.compress.state import StateConfig
 from leanspike.errors import InputError
 
@@ -50,6 +51,8 @@ class Phase:
     distillation
         Weight, 0 to 1, of the outputs of the network that the strategy began with in the loss;
         the labels have the rest.
+    regrowth
+        How masks of single weights change while the phase trains; None keeps them.
     """
 
     __pydantic_config__: ClassVar = {"extra": "forbid"}  # unknown keys in files are errors
@@ -63,6 +66,7 @@ class Phase:
     fold_batchnorm: bool = False
     reestimate_batchnorm: bool = False
     distillation: float = 0.0
+    regrowth: RegrowthConfig | None = None
 
     def __post_init__(self) -> None:
         if self.epochs < 1:

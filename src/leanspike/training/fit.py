@@ -21,7 +21,7 @@ import torch
 from lightning.fabric import Fabric
 from torch import nn
 
-from leanspike.compress import load_state
+from leanspike.compress import RegrowthConfig, load_state
 from leanspike.errors import InputError
 from leanspike.events import FrameData
 from leanspike.files import WriteError, write_whole
@@ -72,6 +72,7 @@ def fit(
     seed: int,
     resume: bool = True,
     distillation: Distillation | None = None,
+    regrowth: RegrowthConfig | None = None,
     progress: Callable[[EpochRecord], None] | None = None,
 ) -> FitResult:
     """Train `net` on ``data.train`` and keep the weights that validate best.
@@ -97,6 +98,8 @@ def fit(
         Continue what `out` holds of the same training; False begins anew.
     distillation
         A teacher to learn from beside the labels.
+    regrowth
+        How the masks of a prepared network change meanwhile; None keeps them.
     progress
         Called after each epoch, once what continues from it is kept.
 
@@ -108,7 +111,7 @@ def fit(
         On Ctrl-C, at once; the epochs done are kept and the next call continues after them.
     """
     _check(net, data)
-    run = _fingerprint(net, data, config, seed, distillation)
+    run = _fingerprint(net, data, config, seed, distillation, regrowth)
     if resume:
         done = _take_up(net, out, run)
         if done is not None:
@@ -124,7 +127,15 @@ def fit(
     home = next(net.parameters()).device
     try:
         with _own_randomness(), kept_memory():
-            loop = Loop(_fabric(config), net, data, config, seed=seed, distillation=distillation)
+            loop = Loop(
+                _fabric(config),
+                net,
+                data,
+                config,
+                seed=seed,
+                distillation=distillation,
+                regrowth=regrowth,
+            )
             if (out / RESUME).is_file():
                 loop.take_up(out / RESUME)
             loop.run(out, progress)
@@ -202,12 +213,15 @@ def _fingerprint(
     config: TrainingConfig,
     seed: int,
     distillation: Distillation | None,
+    regrowth: RegrowthConfig | None,
 ) -> str:
     # Where it runs may change between two sittings; what it computes may not.
     what = dataclasses.replace(config, accelerator="auto", devices=1)
     recipe = repr((weights_digest(net), data.fingerprint, what, seed))
     if distillation is not None:
         recipe += repr((weights_digest(distillation.teacher), distillation.weight))
+    if regrowth is not None:
+        recipe += repr(regrowth)
     return hashlib.sha256(recipe.encode()).hexdigest()
 
 

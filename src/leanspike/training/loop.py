@@ -12,7 +12,7 @@ import torch
 from lightning.fabric import Fabric
 from torch import Tensor, nn
 
-from leanspike.compress import save_state
+from leanspike.compress import Regrowth, RegrowthConfig, save_state
 from leanspike.errors import InputError
 from leanspike.events import FrameData
 from leanspike.files import write_whole
@@ -34,7 +34,7 @@ class Loop:
     ----------
     fabric
         Devices, precision and processes, launched.
-    net, data, config, seed, distillation
+    net, data, config, seed, distillation, regrowth
         As in `fit`.
     """
 
@@ -47,6 +47,7 @@ class Loop:
         *,
         seed: int,
         distillation: Distillation | None = None,
+        regrowth: RegrowthConfig | None = None,
     ) -> None:
         self.fabric, self.net, self.config, self.seed = fabric, net, config, seed
         self.distillation = distillation
@@ -60,6 +61,9 @@ class Loop:
             ranks=fabric.world_size,
         )
         self.validation = Batches(data.validation, config.batch_size)
+        self.regrowth = None
+        if regrowth is not None:
+            self.regrowth = Regrowth(net, regrowth, config.epochs * len(self.batches))
         parameters = [p for p in net.parameters() if p.requires_grad]
         # Fused: one loop over all parameters instead of a dozen small operations for each.
         optimizer = torch.optim.Adam(parameters, lr=config.lr, fused=True)
@@ -152,10 +156,14 @@ class Loop:
             for group in self.optimizer.param_groups:
                 group["lr"] = self._lr(step)
             frames, labels = fabric.to_device(batch)
+            if self.regrowth is not None:
+                self.regrowth.before(step + 1)
             loss = self._loss(network_input(frames), labels)
             self.optimizer.zero_grad()
             fabric.backward(loss)
             self.optimizer.step()
+            if self.regrowth is not None:
+                self.regrowth.after(step + 1)
             total += loss.detach() * len(labels)
             count += len(labels)
         whole = torch.stack([total, torch.tensor(float(count), device=fabric.device)])

@@ -9,7 +9,8 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from leanspike.compress import Strategy, begin_phase, reestimate_batchnorm, save_state
+from leanspike.compress import Phase, Strategy, begin_phase, reestimate_batchnorm, save_state
+from leanspike.errors import InputError
 from leanspike.events import FrameData
 from leanspike.training.batches import Batches, network_input
 from leanspike.training.config import TrainingConfig
@@ -55,36 +56,84 @@ def run_strategy(
     -------
     One result per phase.
     """
-    start = {name: value.clone() for name, value in net.state_dict().items()}
-    teaches = any(phase.distillation for phase in strategy.phases)
-    teacher = frozen_copy(net) if teaches else None
+    asks = any(phase.rewind or phase.distillation for phase in strategy.phases)
+    origin = frozen_copy(net) if asks else None
+    return [
+        run_phase(
+            net,
+            data,
+            phase,
+            training=training,
+            out=out / f"phase{number}",
+            seed=seed,
+            origin=origin,
+            resume=resume,
+            progress=progress,
+        )
+        for number, phase in enumerate(strategy.phases, start=1)
+    ]
+
+
+def run_phase(
+    net: nn.Module,
+    data: FrameData,
+    phase: Phase,
+    *,
+    training: TrainingConfig,
+    out: Path,
+    seed: int,
+    origin: nn.Module | None = None,
+    resume: bool = True,
+    progress: Callable[[EpochRecord], None] | None = None,
+) -> FitResult:
+    """Begin one phase on `net` as the phases before it left it, and train it.
+
+    Parameters
+    ----------
+    net, data, training, seed, resume, progress
+        As in `run_strategy`.
+    phase
+        What to do.
+    out
+        Folder of this phase.
+    origin
+        The network that the strategy began with: what a phase rewinds to and learns from.
+
+    Raises
+    ------
+    InputError
+        The phase rewinds or distills, and there is no `origin`.
+    """
+    if origin is None and (phase.rewind or phase.distillation):
+        raise InputError(
+            "it rewinds to, or learns from, the network that its strategy began with",
+            where="phase",
+            remedy="Give run_phase that network as origin",
+        )
     example = network_input(torch.from_numpy(data.train.frames[:1].copy())).to(
         next(net.parameters()).device
     )
-    results = []
-    for number, phase in enumerate(strategy.phases, start=1):
-        begin_phase(net, phase, start=start, example=example)
-        config = dataclasses.replace(
-            training, epochs=phase.epochs, lr=phase.lr, warmup_epochs=phase.warmup_epochs
-        )
-        folder = out / f"phase{number}"
-        distillation = None
-        if teacher is not None and phase.distillation:
-            distillation = Distillation(teacher, phase.distillation)
-        result = fit(
-            net,
-            data,
-            config,
-            out=folder,
-            seed=seed,
-            resume=resume,
-            distillation=distillation,
-            progress=progress,
-        )
-        if phase.reestimate_batchnorm:
-            result = _reestimated(net, data, config, result)
-        results.append(result)
-    return results
+    begin_phase(net, phase, start={} if origin is None else origin.state_dict(), example=example)
+    config = dataclasses.replace(
+        training, epochs=phase.epochs, lr=phase.lr, warmup_epochs=phase.warmup_epochs
+    )
+    distillation = None
+    if origin is not None and phase.distillation:
+        distillation = Distillation(origin, phase.distillation)
+    result = fit(
+        net,
+        data,
+        config,
+        out=out,
+        seed=seed,
+        resume=resume,
+        distillation=distillation,
+        regrowth=phase.regrowth,
+        progress=progress,
+    )
+    if phase.reestimate_batchnorm:
+        result = _reestimated(net, data, config, result)
+    return result
 
 
 def _reestimated(

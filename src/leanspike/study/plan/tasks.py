@@ -218,7 +218,7 @@ def chain(study: StudyFile, point: Point, *, fingerprint: str) -> tuple[Task, ..
     for phase in phases(study, point):
         done = (*done, _plain(phase))
         recipe = TrainRecipe(point.seed, done)
-        train = f"train-{digest({**plain(recipe), 'common': common})}"
+        train = train_key(recipe, common)
         tasks.append(Task(train, "train", _training_label(point, phase), key, None, recipe))
         key = train
     measure = f"measure-{point.name}-{digest({'train': key})}"
@@ -227,6 +227,17 @@ def chain(study: StudyFile, point: Point, *, fingerprint: str) -> tuple[Task, ..
     price = f"price-{point.name}-{digest({'measure': measure, 'hardware': plain(hardware)})}"
     tasks.append(Task(price, "price", point.name, measure, point.name, hardware))
     return tuple(tasks)
+
+
+def train_key(recipe: TrainRecipe, common: JsonObject) -> str:
+    """Return the key of a training, which is the name of its folder too.
+
+    Parameters
+    ----------
+    common
+        What all trainings of the study share (`training_identity`).
+    """
+    return f"train-{digest({**plain(recipe), 'common': common})}"
 
 
 def phases(study: StudyFile, point: Point) -> tuple[Phase, ...]:
@@ -262,7 +273,7 @@ def phases(study: StudyFile, point: Point) -> tuple[Phase, ...]:
 def _plain(phase: Phase) -> JsonObject:
     """Return a phase as plain data; what came later is left out where unused, so keys stay."""
     data = plain(phase)
-    unused = {name for name in ("fold_batchnorm", "state") if not data[name]}
+    unused = {name for name in ("fold_batchnorm", "state", "regrowth") if not data[name]}
     return {name: value for name, value in data.items() if name not in unused}
 
 

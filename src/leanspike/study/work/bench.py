@@ -24,7 +24,14 @@ from leanspike.nn import SpikingNetwork
 from leanspike.study.file.study_file import StudyFile
 from leanspike.study.plan.options import Option
 from leanspike.study.plan.points import Point
-from leanspike.study.plan.tasks import Proposal, Result, Task, base_compression
+from leanspike.study.plan.tasks import (
+    Proposal,
+    Result,
+    Task,
+    base_compression,
+    train_key,
+    training_identity,
+)
 from leanspike.study.records import (
     ExploreRecipe,
     ExploreResult,
@@ -44,14 +51,13 @@ from leanspike.study.work.networks import (
     load_study_data,
     network_config,
     prepared_network,
-    put_on,
     right_by_recording,
     training_config,
 )
 from leanspike.study.work.pricing import price_point
 from leanspike.study.work.provenance import provenance
 from leanspike.study.work.together import as_rank, train_together
-from leanspike.training import EpochRecord, fit
+from leanspike.training import EpochRecord, run_phase
 
 EpochReport = Callable[[EpochRecord], None]
 Found = TypeVar("Found")
@@ -115,14 +121,19 @@ class Workbench:
         net = prepared_network(self.network, recipe.seed, earlier)
         if parent is not None:
             net.load_state_dict(self._checkpoint(parent))
-        put_on(net, phase, self.network)
-        config = training_config(self.study.training, phase)
         out = self.folder / "trainings" / key
         if self.study.training.devices > 1 and "WORLD_SIZE" not in os.environ:
             # As many processes train; what they leave is taken up below as done.
             train_together(self.study, self.folder, key, recipe, parent, on_epoch=on_epoch)
-        fitted = fit(
-            net, self.data, config, out=out, seed=recipe.seed, resume=True, progress=on_epoch
+        fitted = run_phase(
+            net,
+            self.data,
+            phase,
+            training=training_config(self.study.training, phase),
+            out=out,
+            seed=recipe.seed,
+            origin=self._origin(recipe) if phase.rewind or phase.distillation else None,
+            progress=on_epoch,
         )
         checkpoint = Path(fitted.checkpoint)
         return TrainResult(
@@ -134,6 +145,15 @@ class Workbench:
             recipe=recipe,
             provenance=self._provenance,
         )
+
+    def _origin(self, recipe: TrainRecipe) -> SpikingNetwork:
+        """Build the float network that a training's strategy began with."""
+        first = TrainRecipe(recipe.seed, recipe.phases[:1])
+        net = prepared_network(self.network, first.seed, _PHASES.validate_python(first.phases))
+        common = training_identity(self.study, self.data.fingerprint)
+        folder = self.folder / "trainings" / train_key(first, common)
+        net.load_state_dict(load_file(folder / "best.safetensors"))
+        return net.eval().requires_grad_(False)
 
     def _explore(self, recipe: ExploreRecipe, trained: TrainResult) -> ExploreResult:
         return explore(
