@@ -71,7 +71,7 @@ def test_what_runs_and_where_is_seen(store, tmp_path):
 
 
 def test_the_front_is_read_again_only_when_points_were_priced(tmp_path, monkeypatch, store):
-    from leanspike.study.work import watching
+    from leanspike.study.results import watching
 
     store.begin(StudyFile(), [], data=made_up.data(), provenance=made_up.PROVENANCE)
     loads = []
