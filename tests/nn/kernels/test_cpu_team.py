@@ -11,7 +11,7 @@ from leanspike.nn.kernels import cpu_team
 WITHOUT_OPENMP = """
 import torch
 torch.set_num_threads(3)
-from leanspike.nn import cpu_team
+from leanspike.nn.kernels import cpu_team
 cpu_team.use_team(None)
 from leanspike.nn import Neuron, set_backend
 x = torch.randn(4, 8, 1000, generator=torch.Generator().manual_seed(0), requires_grad=True)
