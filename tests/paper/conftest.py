@@ -3,7 +3,7 @@ from dataclasses import replace
 import pytest
 
 from leanspike.paper.columns import published_column
-from made_up_study import database, results  # noqa: F401  (fixtures)
+from made_up_study import database, made, results  # noqa: F401  (fixtures)
 
 
 @pytest.fixture(scope="session")
