@@ -86,6 +86,18 @@ def test_missing_truncated_and_empty_files(tmp_path: Path) -> None:
             load_state(network(), file)
 
 
+@pytest.mark.parametrize("bad", [float("nan"), float("inf")])
+def test_weights_that_are_not_finite(bad: float, tmp_path: Path) -> None:
+    net = nn.Sequential(nn.Linear(2, 3))
+    broken = nn.Sequential(nn.Linear(2, 3))
+    with torch.no_grad():
+        broken[0].weight[0, 1] = bad
+    before = net[0].weight.clone()
+    with pytest.raises(InputError, match=r"bad\.safetensors: 1 of 6 values of '0.weight' are not"):
+        load_state(net, save_state(broken, tmp_path / "bad.safetensors"))
+    assert torch.equal(net[0].weight, before)
+
+
 def test_tensors_that_share_memory(tmp_path: Path) -> None:
     model = network()
     model.register_buffer("threshold", torch.ones(()))

@@ -1,8 +1,6 @@
 from __future__ import annotations
 
 import errno
-import io
-import json
 import os
 import resource
 import signal
@@ -132,21 +130,6 @@ def test_resumed_training_equals_an_uninterrupted_one(epoch: int, tmp_path: Path
     assert result.best_epoch == expected.best_epoch
 
 
-def test_checkpoint_of_an_earlier_version_is_named(tmp_path: Path) -> None:
-    with pytest.raises(StoppedError):
-        fit(
-            small_net(),
-            small_data(),
-            CONFIG,
-            out=tmp_path,
-            seed=1,
-            progress=stop_after(1, StoppedError()),
-        )
-    torch.save({"state_dict": {}, "history": []}, tmp_path / "resume.ckpt")
-    with pytest.raises(InputError, match=r"resume.ckpt: not a readable checkpoint.*resume=False"):
-        fit(small_net(), small_data(), CONFIG, out=tmp_path, seed=1)
-
-
 @pytest.mark.parametrize("mode", [True, False])
 def test_modes_that_layers_had_are_kept(mode: bool, tmp_path: Path) -> None:
     """A batch norm put into evaluation mode is frozen: training leaves its statistics."""
@@ -191,6 +174,22 @@ def test_ctrl_c_in_the_middle_of_an_epoch(tmp_path: Path) -> None:
     assert more[0].epoch - len(seen) in (0, 1)
 
 
+@pytest.mark.parametrize("how", ["weights", "rate"])
+def test_a_loss_that_is_not_finite_ends_the_training(how: str, tmp_path: Path) -> None:
+    net, config = small_net(), CONFIG
+    if how == "weights":
+        with torch.no_grad():
+            next(net.parameters()).view(-1)[0] = float("nan")
+    else:
+        config = TrainingConfig(epochs=4, lr=1e38, warmup_epochs=0, accelerator="cpu")
+    with pytest.raises(
+        InputError, match=r"training, epoch \d: the .* loss is nan.*Lower"
+    ) as caught:
+        fit(net, small_data(), config, out=tmp_path, seed=1)
+    assert f"now {config.lr:g}" in str(caught.value)
+    assert not (tmp_path / "history.json").exists()
+
+
 def test_done_training_is_not_repeated(tmp_path: Path) -> None:
     first = fit(small_net(), small_data(), CONFIG, out=tmp_path, seed=1)
     net = small_net()
@@ -223,60 +222,63 @@ def test_folder_of_another_training_is_refused(tmp_path: Path) -> None:
             fit(net, small_data(), CONFIG, out=tmp_path, seed=seed)
 
 
-@pytest.mark.parametrize("keep", [0, 20, 2000, -50])
-def test_damaged_checkpoint_is_named(keep: int, tmp_path: Path) -> None:
+class Evil:
+    """A checkpoint that would make a folder when it is read."""
+
+    def __init__(self, made: Path) -> None:
+        self.made = made
+
+    def __reduce__(self) -> tuple[object, tuple[str]]:
+        return (os.mkdir, (str(self.made),))
+
+
+@pytest.mark.parametrize("damage", ["empty", "cut", "tail", "an earlier version", "evil", "none"])
+def test_a_checkpoint_that_cannot_be_read_begins_the_training_anew(
+    damage: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    whole = small_net()
+    fit(whole, small_data(), CONFIG, out=tmp_path / "whole", seed=1)
+    out = tmp_path / "parts"
     with pytest.raises(StoppedError):
-        fit(
-            small_net(),
-            small_data(),
-            CONFIG,
-            out=tmp_path,
-            seed=1,
-            progress=stop_after(1, StoppedError()),
+        fit(small_net(), small_data(), CONFIG, out=out, seed=1,
+            progress=stop_after(1, StoppedError()))  # fmt: skip
+    path = out / "resume.ckpt"
+    content = path.read_bytes()
+    if damage in ("an earlier version", "evil"):
+        evil = {"state_dict": Evil(tmp_path / "ran")}
+        torch.save(evil if damage == "evil" else {"state_dict": {}, "history": []}, path)
+    else:
+        path.write_bytes(
+            {"empty": b"", "cut": content[:2000], "tail": content[:-50], "none": content}[damage]
         )
-    path = tmp_path / "resume.ckpt"
-    path.write_bytes(path.read_bytes()[:keep])
-    with pytest.raises(InputError, match=r"resume.ckpt: not a readable checkpoint.*resume=False"):
-        fit(small_net(), small_data(), CONFIG, out=tmp_path, seed=1)
-
-
-def test_checkpoint_that_would_run_code_is_refused(tmp_path: Path) -> None:
-    class Evil:
-        def __reduce__(self) -> tuple[object, tuple[str]]:
-            return (os.mkdir, (str(tmp_path / "ran"),))
-
-    with pytest.raises(StoppedError):
-        fit(
-            small_net(),
-            small_data(),
-            CONFIG,
-            out=tmp_path,
-            seed=1,
-            progress=stop_after(1, StoppedError()),
-        )
-    buffer = io.BytesIO()
-    torch.save({"state_dict": Evil()}, buffer)
-    (tmp_path / "resume.ckpt").write_bytes(buffer.getvalue())
-    with pytest.raises(InputError, match="not a readable checkpoint"):
-        fit(small_net(), small_data(), CONFIG, out=tmp_path, seed=1)
+    net, seen = small_net(), []  # type: ignore[var-annotated]
+    fit(net, small_data(), CONFIG, out=out, seed=1, progress=seen.append)
+    assert len(seen) == (2 if damage == "none" else 4)
+    assert weights_digest(net) == weights_digest(whole)
     assert not (tmp_path / "ran").exists()
+    assert ("resume.ckpt: not a readable checkpoint" in caplog.text) == (damage != "none")
 
 
-@pytest.mark.parametrize("content", ["", "{", "[]", "{}"])
-def test_damaged_run_file_is_named(content: str, tmp_path: Path) -> None:
-    fit(small_net(), small_data(), CONFIG, out=tmp_path, seed=1)
-    (tmp_path / "run.json").write_text(content)
-    with pytest.raises(InputError, match=r"run.json: not readable"):
-        fit(small_net(), small_data(), CONFIG, out=tmp_path, seed=1)
-
-
-def test_damaged_history_is_named(tmp_path: Path) -> None:
-    fit(small_net(), small_data(), CONFIG, out=tmp_path, seed=1)
-    run = json.loads((tmp_path / "run.json").read_text())["run"]
-    for content in ("", json.dumps({"run": run, "history": []}), json.dumps({"history": [{}]})):
-        (tmp_path / "history.json").write_text(content)
-        with pytest.raises(InputError, match=r"history.json: not a training's history"):
-            fit(small_net(), small_data(), CONFIG, out=tmp_path, seed=1)
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        *(("run.json", content) for content in ("", "{", "[]", "{}", '{"run": 3}')),
+        *(("history.json", content) for content in ("", '{"history": []}', '{"history": [{}]}')),
+        ("best.safetensors", ""),
+        ("best.safetensors", "damaged"),
+    ],
+)
+def test_damaged_records_begin_the_training_anew(
+    name: str, content: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    whole = small_net()
+    fit(whole, small_data(), CONFIG, out=tmp_path, seed=1)
+    (tmp_path / name).write_text(content)
+    net, seen = small_net(), []  # type: ignore[var-annotated]
+    fit(net, small_data(), CONFIG, out=tmp_path, seed=1, progress=seen.append)
+    assert len(seen) == 4
+    assert weights_digest(net) == weights_digest(whole)
+    assert "begins anew" in caplog.text
 
 
 def test_unwritable_folder_is_named(tmp_path: Path) -> None:

@@ -78,7 +78,8 @@ def load_state(model: nn.Module, source: str | Path | Mapping[str, Tensor]) -> n
     Raises
     ------
     InputError
-        The file is missing, damaged or a pickle, or its tensors are not this architecture's.
+        The file is missing, damaged or a pickle, its tensors are not this architecture's, or a
+        value is not finite.
     """
     if isinstance(source, Mapping):
         state, where, widths = dict(source), "state dict", {}
@@ -100,6 +101,13 @@ def load_state(model: nn.Module, source: str | Path | Mapping[str, Tensor]) -> n
                 f"{key!r} has shape {tuple(value.shape)}, the model's {tuple(expected[key].shape)}",
                 where=where,
                 remedy="It was written from another architecture",
+            )
+        if value.is_floating_point() and not bool(torch.isfinite(value).all()):
+            count = int((~torch.isfinite(value)).sum())
+            raise InputError(
+                f"{count} of {value.numel()} values of {key!r} are not finite",
+                where=where,
+                remedy="Its training diverged: train again with a lower learning rate",
             )
     missing = [k for k in expected if k not in state and not any(part in k for part in _ADDED)]
     if missing:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import shutil
@@ -14,6 +15,7 @@ from numpy.typing import NDArray
 
 from leanspike.errors import InputError
 from leanspike.events.frame_data import FrameSplit
+from leanspike.files import write_whole
 
 SPLITS = ("train", "validation", "test")
 
@@ -62,6 +64,7 @@ def cached_frames(fingerprint: str, make: Callable[[], Splits], *, folder: Path)
         try:
             folder.mkdir(parents=True, exist_ok=True)
             partial = Path(tempfile.mkdtemp(prefix="partial-", dir=folder))
+            _check_room(folder, made[0])
             _write(partial, *made)
             if kept.exists():  # what lies there could not be opened
                 shutil.rmtree(kept)
@@ -83,6 +86,13 @@ def cached_frames(fingerprint: str, make: Callable[[], Splits], *, folder: Path)
     return opened
 
 
+def _check_room(folder: Path, splits: Mapping[str, FrameSplit]) -> None:
+    """Say that frames do not fit before the disk is full of them."""
+    size = sum(split.frames.nbytes for split in splits.values())
+    if size > shutil.disk_usage(folder).free:
+        raise OSError(errno.ENOSPC, f"no room for {size / 1e9:.2g} GB of frames")
+
+
 def _write(folder: Path, splits: Mapping[str, FrameSplit], classes: int) -> None:
     about: dict[str, object] = {"classes": classes}
     for name in SPLITS:
@@ -90,16 +100,18 @@ def _write(folder: Path, splits: Mapping[str, FrameSplit], classes: int) -> None
         _save(folder / f"{name}.npy", split.frames)
         _save(folder / f"{name}_labels.npy", split.labels)
         about[name] = [*split.frames.shape, str(split.frames.dtype)]
-    (folder / ABOUT).write_text(json.dumps(about))
+    write_whole(folder / ABOUT, json.dumps(about))
 
 
 def _save(path: Path, array: NDArray[np.generic]) -> None:
-    """Write what np.save would by Python's writes: numpy's do not notice a disk full at the end."""
+    """Write what np.save would, by Python's writes (numpy's do not notice a disk full), on disk."""
     array = np.ascontiguousarray(array)
     with path.open("wb") as file:
         header = np.lib.format.header_data_from_array_1_0(array)
         np.lib.format.write_array_header_1_0(file, header)
         file.write(array.data.cast("B") if array.size else b"")
+        file.flush()
+        os.fsync(file.fileno())
 
 
 def _open(folder: Path) -> Splits | None:

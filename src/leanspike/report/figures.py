@@ -250,9 +250,11 @@ def _front(
             cost = [scale * value for value in setting["costs"][main][quantity]]
         accuracy = [100 * value for value in setting["accuracy"]]
         strategy = setting["strategy"]
-        points.append((fmean(cost), fmean(accuracy)))
+        place = (fmean(cost), fmean(accuracy))
+        if setting["broken"] is None:
+            points.append(place)
         axes.errorbar(
-            *points[-1],
+            *place,
             xerr=_spread(cost) or None,
             yerr=_spread(accuracy) or None,
             fmt=STRATEGY_MARKERS[strategy],
@@ -261,11 +263,12 @@ def _front(
             label=None if strategy in seen else strategy,
         )
         seen.add(strategy)
-    best = on_front([(accuracy, -cost) for cost, accuracy in points])
+    best = on_front([(accuracy, -cost) for cost, accuracy in points]) if points else ()
     line = sorted(point for point, kept in zip(points, best, strict=True) if kept)
-    axes.step(*zip(*line, strict=True), where="post", color="#777777", linewidth=0.8, zorder=0)
+    if line:
+        axes.step(*zip(*line, strict=True), where="post", color="#777777", linewidth=0.8, zorder=0)
     axes.set(xlabel=label, ylabel="Test accuracy (%)")
-    _leave_out_broken(axes, [accuracy for _, accuracy in points])
+    _leave_out_broken(axes, [100 * fmean(setting["accuracy"]) for setting in view["settings"]])
     axes.legend()
 
 
@@ -289,7 +292,7 @@ def _few(view: View, most: int = 12) -> list[ShownSetting]:
     """Choose what bar charts show: each measure alone, and the best of the rest."""
     chosen = [s for s in view["settings"] if s["strategy"] in ("float", "quantize", "prune")]
     main = _main(view)
-    rest = [s for s in view["settings"] if s not in chosen]
+    rest = [s for s in view["settings"] if s not in chosen and s["broken"] is None]
     gains = [(fmean(s["accuracy"]), -fmean(s["costs"][main]["energy"])) for s in rest]
     front = [s for s, kept in zip(rest, on_front(gains), strict=True) if kept] if rest else []
     return (chosen + front)[:most]

@@ -60,6 +60,7 @@ class ShownSetting(TypedDict):
     """A setting over its seeds."""
 
     name: str
+    broken: str | None
     strategy: str
     bits: int | None
     sparsity: float
@@ -127,6 +128,7 @@ def _setting(setting: Setting) -> ShownSetting:
     point = setting.point
     return {
         "name": setting.name,
+        "broken": setting.broken,
         "strategy": point.strategy,
         "bits": point.weight_bits,
         "sparsity": point.sparsity,

@@ -182,6 +182,10 @@ class MeasureResult:
         Whether the weights are, each layer's at its own width perhaps; None in studies of 0.1.0.
     workload
         Shapes, bits and densities, measured on the test recordings.
+    answers
+        How many different classes the network gave; None in studies of 0.1.0.
+    chance
+        Share of the largest class among the test recordings; None in studies of 0.1.0.
     """
 
     right: str
@@ -195,6 +199,8 @@ class MeasureResult:
     trained: Training | None = None
     data: str | None = None
     provenance: Provenance | None = None
+    answers: int | None = None
+    chance: float | None = None
 
     @property
     def has_own_bits(self) -> bool:

@@ -1,7 +1,4 @@
-"""Keeping freed memory for the next step, where the C library would give it back to the system.
-
-Train a network: `fit`.
-"""
+"""Train a network: `fit`, what it keeps in a folder, and how it goes on from there."""
 
 from __future__ import annotations
 
@@ -15,6 +12,7 @@ import os
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -61,6 +59,7 @@ def kept_memory() -> Iterator[None]:
 
 
 RUN, DONE = "run.json", "history.json"
+_log = logging.getLogger("leanspike")
 
 
 def fit(
@@ -95,7 +94,8 @@ def fit(
     seed
         Of shuffling, shifts and dropout. The same seed on the same machine gives the same bits.
     resume
-        Continue what `out` holds of the same training; False begins anew.
+        Continue what `out` holds of the same training; False begins anew. Where a file in `out`
+        cannot be read (a disk that lost it), the training begins anew and the log says so.
     distillation
         A teacher to learn from beside the labels.
     regrowth
@@ -106,7 +106,8 @@ def fit(
     Raises
     ------
     InputError
-        When `out` cannot be written or holds another training, or the frames do not suit.
+        When `out` cannot be written or holds another training, the frames do not suit, or the
+        training diverges: a loss that is not finite ends it.
     KeyboardInterrupt
         On Ctrl-C, at once; the epochs done are kept and the next call continues after them.
     """
@@ -127,17 +128,19 @@ def fit(
     home = next(net.parameters()).device
     try:
         with _own_randomness(), kept_memory():
-            loop = Loop(
-                _fabric(config),
-                net,
-                data,
-                config,
-                seed=seed,
-                distillation=distillation,
-                regrowth=regrowth,
-            )
+            begun = partial(
+                Loop, _fabric(config), net, data, config,
+                seed=seed, distillation=distillation, regrowth=regrowth,
+            )  # fmt: skip
+            loop = begun()
             if (out / RESUME).is_file():
-                loop.take_up(out / RESUME)
+                start = {name: value.clone() for name, value in net.state_dict().items()}
+                try:
+                    loop.take_up(out / RESUME)
+                except InputError as error:
+                    _log.warning("%s; this training begins anew", error)
+                    net.load_state_dict(start)
+                    loop = begun()
             loop.run(out, progress)
     finally:
         net.to(home)
@@ -227,33 +230,35 @@ def _fingerprint(
 
 def _take_up(net: nn.Module, out: Path, run: str) -> FitResult | None:
     """Return the result where `out` holds this training done; fail where it holds another."""
-    if not (out / RUN).exists():
-        return None
     try:
-        kept = json.loads((out / RUN).read_text())["run"]
+        kept = json.loads((out / RUN).read_text(encoding="utf-8"))["run"]
+        if not isinstance(kept, str):
+            raise TypeError("no name")
+    except FileNotFoundError:
+        return None
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise InputError(
-            "not readable",
-            where=str(out / RUN),
-            remedy="Begin anew (resume=False), or name another folder",
-        ) from error
+        _log.warning("%s: cannot be read (%s); this training begins anew", out / RUN, error)
+        for name in (DONE, RESUME):
+            (out / name).unlink(missing_ok=True)
+        return None
     if kept != run:
         raise InputError(
             "this folder holds another training (other network, data, settings or seed)",
             where=str(out),
             remedy="Name another folder, or begin anew (resume=False)",
         )
-    if not (out / DONE).exists():
-        return None
     try:
-        records = json.loads((out / DONE).read_text())["history"]
+        records = json.loads((out / DONE).read_text(encoding="utf-8"))["history"]
         history = tuple(EpochRecord(**record) for record in records)
         result = FitResult.of(history, out / BEST)
+        load_state(net, out / BEST)
+    except FileNotFoundError:
+        return None
     except (OSError, ValueError, KeyError, TypeError, IndexError) as error:
-        raise InputError(
-            "not a training's history", where=str(out / DONE), remedy="Begin anew (resume=False)"
-        ) from error
-    load_state(net, out / BEST)
+        _log.warning("%s: cannot be taken up (%s); this training begins anew", out / DONE, error)
+        for name in (DONE, RESUME):
+            (out / name).unlink(missing_ok=True)
+        return None
     return result
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import io
+import math
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -72,7 +73,13 @@ class Loop:
             fabric.to_device(distillation.teacher)
 
     def run(self, out: Path, progress: Callable[[EpochRecord], None] | None) -> None:
-        """Train the epochs that are left; after each, keep in `out` what is best and resumes."""
+        """Train the epochs that are left; after each, keep in `out` what is best and resumes.
+
+        Raises
+        ------
+        InputError
+            When a loss is not finite; the epochs before it are kept.
+        """
         best = None
         for record in self.history:
             best = record if record.better_than(best) else best
@@ -91,6 +98,7 @@ class Loop:
             )
             # Batch-norm statistics differ a little between ranks: those of the first are kept.
             record = self.fabric.broadcast(record)
+            self._check_finite(record)
             self.history.append(record)
             if record.better_than(best):
                 best = record
@@ -101,6 +109,18 @@ class Loop:
             self.fabric.barrier()
             if progress is not None and first:
                 progress(record)
+
+    def _check_finite(self, record: EpochRecord) -> None:
+        """Refuse to go on from a loss that is not a number: no later epoch would mend it."""
+        for name in ("train_loss", "validation_loss"):
+            loss = getattr(record, name)
+            if not math.isfinite(loss):
+                raise InputError(
+                    f"the {name.replace('_', ' ')} is {loss}: the training diverged",
+                    where=f"training, epoch {record.epoch + 1}",
+                    remedy=f"Lower the learning rate (lr, now {self.config.lr:g}), lengthen "
+                    "warmup_epochs, or train in 32-true",
+                )
 
     def take_up(self, checkpoint: Path) -> None:
         """Continue after the last epoch that a checkpoint holds; it is read without running code.
@@ -120,9 +140,7 @@ class Loop:
             # torch raises RuntimeError, UnpicklingError, EOFError or OSError on damaged files.
             first = str(error).splitlines()[0] if str(error) else type(error).__name__
             raise InputError(
-                f"not a readable checkpoint ({first})",
-                where=str(checkpoint),
-                remedy="Begin anew (resume=False), or remove it",
+                f"not a readable checkpoint ({first})", where=str(checkpoint)
             ) from error
 
     def _state(self) -> bytes:

@@ -180,12 +180,12 @@ def test_damaged_files_of_the_peers(tmp_path: Path, layout: str) -> None:
         path = tmp_path / "events_np" / "train" / "0" / "user01_led_0.npz"
     whole = path.read_bytes()
     path.write_bytes(whole[: len(whole) // 2])
-    refused(tmp_path, r"0\.np[yz]: (not a readable npz archive|declares)")
+    refused(tmp_path, r"0\.np[yz]: (not a readable n|declares)")
     path.write_bytes(b"")
-    refused(tmp_path, r"0\.np[yz]: (not a readable npz archive|declares)")
+    refused(tmp_path, r"0\.np[yz]: (not a readable n|declares)")
     with path.open("wb") as file:
         np.savez(file, t=np.arange(3))
-    refused(tmp_path, "expected (arrays t, x, y, p|rows of x, y, polarity and milliseconds)")
+    refused(tmp_path, "expected arrays t, x, y, p|not a readable numpy file")
     wide = np.array([[240, 3, 1, 5]])
     with path.open("wb") as file:
         if layout == "tonic":

@@ -18,7 +18,9 @@ def point(strategy, bits, sparsity, *, right, energy, flipped=None, seed=0):
     )  # fmt: skip
     layer = records.weights(count=8000, bits=bits or 8, sparsity=sparsity)
     measured = records.measured((i < right for i in range(1000)), [layer])
-    return PointResult("measure", Point(strategy, bits, sparsity, seed), measured, 8, costs)
+    return PointResult(
+        "measure", Point(strategy, bits, sparsity, seed), measured, 8, costs, classes=10
+    )
 
 
 def study(*points, planned=None):

@@ -3,7 +3,7 @@ from dataclasses import replace
 import pytest
 from made_up import BROKEN, EIGHT, FLOAT, PRUNED, TERNARY, point, study
 
-from leanspike.report.findings import shipping
+from leanspike.report.findings import findings, shipping
 from leanspike.study import Point
 from leanspike.study.plan.points import LayerChoice
 
@@ -37,6 +37,23 @@ def test_where_every_setting_loses_nothing_is_shipped():
 @pytest.mark.parametrize("points", [(), (FLOAT,), (TERNARY, EIGHT)])
 def test_nothing_is_said_without_something_to_compare(points):
     assert shipping(study(*points)) is None
+
+
+def test_what_does_not_work_is_never_shipped():
+    # Ten classes: 105 of 1,000 right is what guessing gives, and no less than the float network.
+    floats = point("float", None, 0.0, right=110, energy=20e6)
+    nothing = shipping(study(floats, point("quantize", 2, 0.0, right=105, energy=1e6)))
+    assert nothing.setting is None
+    assert "does not work" in nothing.headline
+    assert "at chance (11.0 % right, guessing 10.0 %)" in nothing.reasons[0]
+    # Beside a float network that just works, one that cannot be told from it nor from guessing.
+    floats = point("float", None, 0.0, right=130, energy=20e6)
+    chance = point("quantize", 2, 0.0, right=115, energy=1e6)
+    works = point("quantize", 8, 0.0, right=128, energy=10e6)
+    answer = shipping(study(floats, chance, works))
+    assert answer.setting == "quantize 8b"
+    sure = findings(study(floats, chance, works))[-1]
+    assert "never recommended: quantize (2-bit weights) (at chance (11.5 %" in sure.text
 
 
 def test_a_searched_setting_is_described_layer_by_layer():

@@ -1,11 +1,13 @@
 import errno
 import io
+from pathlib import Path
 
 import pytest
 from killing import kill_until_done, larger, start_workers
 
 import made_up_records as made_up
 from leanspike.errors import InputError
+from leanspike.files import WriteError
 from leanspike.study.work.progress import PlainProgress
 from leanspike.study.work.worker import work
 
@@ -41,8 +43,33 @@ def test_a_failing_task_is_tried_again_and_the_rest_goes_on(store, tasks, bench)
     assert "giving it up" in shown.getvalue()
 
 
+def test_a_point_that_cannot_be_done_is_a_result_and_the_others_go_on(store, tasks, bench):
+    shown = io.StringIO()
+    wrong = {"quantize, 2 bits, seed 0": InputError("the training diverged", remedy="Lower lr")}
+    doing = bench(wrong=wrong)
+    outcome = work(store, doing, progress=PlainProgress(shown), retries=2)
+    failed = next(task for task in tasks if task.label == "quantize, 2 bits, seed 0")
+    assert doing.ran.count(failed.key) == 1  # another try could not mend it
+    assert outcome.failures == (
+        ("train quantize, 2 bits, seed 0", "the training diverged. Lower lr"),
+    )
+    assert outcome.counts == {"done": len(tasks) - 3, "failed": 1, "waiting": 2}
+    assert "giving it up: the training diverged" in shown.getvalue()
+
+
+def test_an_error_of_pages_is_kept_in_lines(store, bench):
+    wrong = {"quantize, 2 bits, seed 0": RuntimeError("first\n" + "SQL\n" * 1000)}
+    outcome = work(store, bench(wrong=wrong), progress=quiet(), retries=0)
+    assert outcome.failures[0][1].splitlines() == ["RuntimeError: first", *["SQL"] * 4]
+
+
 @pytest.mark.parametrize(
-    "error", [KeyboardInterrupt(), OSError(errno.ENOSPC, "full"), InputError("no")]
+    "error",
+    [
+        KeyboardInterrupt(),
+        OSError(errno.ENOSPC, "full"),
+        WriteError(Path("study.db"), OSError(errno.ENOSPC, "full")),
+    ],
 )
 def test_what_ends_the_study_gives_the_task_back(store, tasks, bench, error):
     wrong = {"quantize, 2 bits, seed 0": error}

@@ -61,14 +61,18 @@ class Reader:
         return sum(found) / len(found) if found else float("inf")
 
     def lossless(self, group: Sequence[Setting]) -> list[Setting]:
-        """Return the settings no less accurate than the float network, but for noise."""
-        if self.float is None:
+        """Return the settings no less accurate than the float network, but for noise.
+
+        None that is broken, and none at all beside a float network that is.
+        """
+        if self.float is None or self.float.broken:
             return []
         base = self.float
         return [
             setting
             for setting in group
-            if base.accuracy.mean - setting.accuracy.mean <= accuracy_noise(base, setting)
+            if setting.broken is None
+            and base.accuracy.mean - setting.accuracy.mean <= accuracy_noise(base, setting)
         ]
 
     def frugal(self, group: Sequence[Setting]) -> Setting | None:

@@ -45,6 +45,8 @@ def shipping(results: Results) -> Recommendation | None:
     tried = study.of(*COMPRESSED)
     if study.float is None or not tried:
         return None
+    if study.float.broken:
+        return _broken(study.float)
     best = study.frugal(study.lossless(tried))
     return _nothing(study, study.float, tried) if best is None else _ship(study, study.float, best)
 
@@ -64,9 +66,8 @@ def _ship(study: Reader, base: Setting, best: Setting) -> Recommendation:
         f"network's {percent(base)}: {compared(best, base)}.",
         f"The test cannot rule out a true loss of up to {most:.1f} points.",
     ]
-    safer = study.frugal(
-        [s for s in study.of(*COMPRESSED) if s.accuracy.mean >= base.accuracy.mean]
-    )  # fmt: skip
+    kept = [s for s in study.of(*COMPRESSED) if s.accuracy.mean >= base.accuracy.mean]
+    safer = study.frugal([s for s in kept if s.broken is None])
     if below > 0 and safer is not None:
         more = study.energy(safer) / study.energy(best) - 1
         reasons[-1] += (
@@ -84,6 +85,17 @@ def _ship(study: Reader, base: Setting, best: Setting) -> Recommendation:
             ("weights", f"{digits(size)} kB, from {digits(whole_size)}"),
         ),
         reasons=tuple(reasons),
+    )
+
+
+def _broken(base: Setting) -> Recommendation:
+    return Recommendation(
+        setting=None,
+        headline="The float network does not work, so nothing can be compared with it.",
+        numbers=(("float network", percent(base)),),
+        reasons=(
+            f"{base.broken}. Train longer, or with another learning rate, before compressing.",
+        ),
     )
 
 

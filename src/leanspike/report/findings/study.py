@@ -68,6 +68,10 @@ def reliability(study: Reader) -> Finding | None:
         text += "With one seed the spread between trainings is unknown and not in the noise. "
     if study.results.failures:
         text += f"{len(study.results.failures)} tasks failed and their points are missing. "
+    broken = [f"{named(group)} ({group.broken})" for group in study.groups if group.broken]
+    if broken:
+        more = f" and {len(broken) - 5} more" if len(broken) > 5 else ""
+        text += f"These do not work and are never recommended: {'; '.join(broken[:5])}{more}. "
     left = study.groups[0].results[0].left_out
     if left:
         text += f"{left[0].capitalize()}:{'; '.join(left[1:])}. "

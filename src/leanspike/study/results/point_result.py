@@ -2,12 +2,42 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from functools import cached_property
 
 from leanspike.hardware.workload.workload import left_out_lines
 from leanspike.study.plan.points import Point
 from leanspike.study.records import Cost, LayerWeights, MeasureResult
+
+#: As often right as this share of guessing networks is at chance.
+CHANCE = 0.05
+
+
+def at_least(right: int, samples: int, probability: float) -> float:
+    """Probability of at least so many right of so many samples, each right with a probability.
+
+    The upper tail of the binomial distribution, summed term by term.
+
+    >>> round(at_least(2, 3, 0.5), 6)
+    0.5
+    """
+    if right <= 0:
+        return 1.0
+    if right <= probability * samples:  # the other tail is the short one
+        return 1.0 - at_least(samples - right + 1, samples, 1 - probability)
+    log_odds = math.log(probability) - math.log1p(-probability)
+    first = (
+        math.lgamma(samples + 1) - math.lgamma(right + 1) - math.lgamma(samples - right + 1)
+        + right * math.log(probability) + (samples - right) * math.log1p(-probability)
+    )  # fmt: skip
+    total, term = 0.0, math.exp(first)
+    for count in range(right, samples + 1):
+        total += term
+        if count > probability * samples and term < 1e-12 * total:
+            break
+        term *= (samples - count) / (count + 1) * math.exp(log_odds)
+    return min(1.0, total)
 
 
 @dataclass(frozen=True)
@@ -18,6 +48,8 @@ class PointResult:
     ----------
     unquantized_bits
         The width at which weights that are not quantized are priced.
+    classes
+        Number of classes of the data.
     costs
         One per reading; empty while the point is not priced.
     """
@@ -28,6 +60,7 @@ class PointResult:
     unquantized_bits: int
     costs: tuple[Cost, ...] = ()
     seconds: float = 0.0
+    classes: int | None = None
 
     @cached_property
     def right(self) -> tuple[bool, ...]:
@@ -56,6 +89,26 @@ class PointResult:
     def accuracy(self) -> float:
         """Fraction of the test recordings that are right."""
         return sum(self.right) / len(self.right)
+
+    @cached_property
+    def broken(self) -> str | None:
+        """Why this is no network to recommend, however little it costs; None where it may be one.
+
+        All its weights are zero, no neuron fires, it gives one class for everything, or it is at
+        chance: guessing, with the probability of the largest class, is right as often once in
+        twenty times.
+        """
+        if all(layer.sparsity == 1 for layer in self.measured.layers):
+            return "all weights are zero"
+        outputs = [each.outputs.mean for each in self.measured.activity.values() if each.outputs]
+        if outputs and not any(outputs):
+            return "no neuron fires"
+        if self.measured.answers == 1 and self.classes != 1:
+            return "gives one class for every recording"
+        guess = max(self.measured.chance or 0, 1 / self.classes if self.classes else 0)
+        if guess and guess < 1 and at_least(sum(self.right), self.samples, guess) > CHANCE:
+            return f"at chance ({100 * self.accuracy:.1f} % right, guessing {100 * guess:.1f} %)"
+        return None
 
     @property
     def samples(self) -> int:

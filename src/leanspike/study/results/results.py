@@ -104,6 +104,7 @@ class Results:
             raise InputError("the study in it was never begun", where=shown(where))
         place = shown(where)
         file = read(StudyFile, study.file, where=place)
+        data = read(StudyData, study.data, where=place)
         done = [row for row in rows if row.state == "done"]
         prices = {
             row.needs: read(PriceResult, row.result, where=f"{place}, {row.key}")
@@ -113,7 +114,7 @@ class Results:
         return cls(
             where=str(where),
             file=file,
-            data=read(StudyData, study.data, where=place),
+            data=data,
             provenance=read(Provenance, study.provenance, where=place),
             points=tuple(
                 PointResult(
@@ -123,6 +124,7 @@ class Results:
                     unquantized_bits=file.hardware.unquantized_bits,
                     costs=prices[row.key].costs if row.key in prices else (),
                     seconds=row.seconds,
+                    classes=data.classes,
                 )
                 for row in done
                 if row.kind == "measure"

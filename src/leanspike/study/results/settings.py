@@ -59,6 +59,15 @@ class Setting:
         return Spread.of([quantity(result) for result in self.results])
 
     @property
+    def broken(self) -> str | None:
+        """Why none of it is to be recommended: what is wrong with a seed of it, or None."""
+        wrong = [(each.point.seed, each.broken) for each in self.results if each.broken]
+        if not wrong:
+            return None
+        seed, why = wrong[0]
+        return why if len(self.results) == 1 else f"seed {seed}: {why}"
+
+    @property
     def accuracy(self) -> Spread:
         """Test accuracy."""
         return self.over_seeds(lambda result: result.accuracy)

@@ -62,7 +62,8 @@ class Row:
     stored_bits, sparsity
         Of the weights, over seeds.
     best
-        Whether no other setting is as accurate for less energy.
+        Whether no other setting is as accurate for less energy; broken ones do not count
+        (:attr:`leanspike.study.Setting.broken`).
     """
 
     setting: Setting
@@ -80,7 +81,9 @@ def setting_rows(results: Results) -> tuple[Row, ...]:
     main = MainReading.of(results)
     groups = settings(results.priced)
     energies = [group.over_seeds(lambda r: main.cost(r).energy_pj) for group in groups]
-    front = on_front([(g.accuracy.mean, -e.mean) for g, e in zip(groups, energies, strict=True)])
+    sound = [i for i, group in enumerate(groups) if group.broken is None]
+    kept = on_front([(groups[i].accuracy.mean, -energies[i].mean) for i in sound]) if sound else ()
+    front = {i for i, best in zip(sound, kept, strict=True) if best}
     made = [
         Row(
             setting=group,
@@ -90,19 +93,23 @@ def setting_rows(results: Results) -> tuple[Row, ...]:
             latency_s=group.over_seeds(lambda r: main.cost(r).latency_s),
             stored_bits=group.over_seeds(lambda r: r.stored_bits),
             sparsity=group.over_seeds(lambda r: r.sparsity),
-            best=bool(best),
+            best=i in front,
         )
-        for group, energy, best in zip(groups, energies, front, strict=True)
+        for i, (group, energy) in enumerate(zip(groups, energies, strict=True))
     ]
     return tuple(sorted(made, key=lambda row: row.energy_pj.mean))
 
 
 def short_table(results: Results) -> str:
-    """Show every priced setting as aligned text; ``*`` marks the accuracy-energy front."""
+    """Show every priced setting as aligned text.
+
+    ``*`` marks the accuracy-energy front, ``!`` networks that do not work, with why below.
+    """
+    rows = setting_rows(results)
     head = ["", "setting", "accuracy %", "energy uJ", "EDP nJ*s", "weights kB", "zeros %"]
     body = [
         [
-            "*" if row.best else "",
+            "!" if row.setting.broken else "*" if row.best else "",
             row.setting.name,
             _spread(row.accuracy, scale=100, digits=2),
             _spread(row.energy_pj, scale=1e-6, digits=3),
@@ -110,10 +117,11 @@ def short_table(results: Results) -> str:
             f"{row.stored_bits.mean / 8000:.2f}",
             f"{100 * row.sparsity.mean:.1f}",
         ]
-        for row in setting_rows(results)
+        for row in rows
     ]
+    broken = [f"! {row.setting.name}: {row.setting.broken}" for row in rows if row.setting.broken]
     left_out = results.priced[0].left_out if results.priced else []
-    return "\n".join([aligned([head, *body], left=2), *left_out])
+    return "\n".join([aligned([head, *body], left=2), *broken, *left_out])
 
 
 def _spread(value: Spread, *, scale: float, digits: int) -> str:
@@ -152,6 +160,7 @@ def flat_rows(results: Results) -> list[FlatRow]:
             "samples": result.samples,
             "weight_zeros": result.sparsity,
             "stored_bits": result.stored_bits,
+            "broken": result.broken,
             **_reading(cost),
             "assumption": cost.flipped,
             "energy_pj": cost.energy_pj,

@@ -8,16 +8,16 @@ from __future__ import annotations
 import hashlib
 import os
 import sys
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
-import torch
 from pydantic import TypeAdapter
-from safetensors.torch import load_file
 
 from leanspike.activity import measure
-from leanspike.compress import Phase, Summary, summary
+from leanspike.compress import Phase, Summary, load_state, summary
+from leanspike.errors import InputError
 from leanspike.events import FrameData
 from leanspike.hardware.workload.workload import Workload
 from leanspike.nn import SpikingNetwork
@@ -47,11 +47,11 @@ from leanspike.study.records import (
 from leanspike.study.search.proposing import do_propose
 from leanspike.study.search.sensitivity import explore
 from leanspike.study.work.networks import (
+    classes_given,
     frame_batches,
     load_study_data,
     network_config,
     prepared_network,
-    right_by_recording,
     training_config,
 )
 from leanspike.study.work.pricing import price_point
@@ -120,7 +120,7 @@ class Workbench:
         *earlier, phase = _PHASES.validate_python(recipe.phases)
         net = prepared_network(self.network, recipe.seed, earlier)
         if parent is not None:
-            net.load_state_dict(self._checkpoint(parent))
+            self._load(net, parent)
         out = self.folder / "trainings" / key
         if self.study.training.devices > 1 and "WORLD_SIZE" not in os.environ:
             # As many processes train; what they leave is taken up below as done.
@@ -152,7 +152,7 @@ class Workbench:
         net = prepared_network(self.network, first.seed, _PHASES.validate_python(first.phases))
         common = training_identity(self.study, self.data.fingerprint)
         folder = self.folder / "trainings" / train_key(first, common)
-        net.load_state_dict(load_file(folder / "best.safetensors"))
+        load_state(net, folder / "best.safetensors")
         return net.eval().requires_grad_(False)
 
     def _explore(self, recipe: ExploreRecipe, trained: TrainResult) -> ExploreResult:
@@ -170,10 +170,11 @@ class Workbench:
     def _measure(self, label: str, point: Point, trained: TrainResult) -> MeasureResult:
         net = self._trained(trained)
         batch_size = self.study.training.batch_size
-        right = right_by_recording(net, self.data.test, batch_size)
+        given = classes_given(net, self.data.test, batch_size)
+        labels = self.data.test.labels.tolist()
         workload = measure(net, frame_batches(self.data.test, batch_size), name=label)
         return MeasureResult(
-            right="".join("01"[mark] for mark in right),
+            right="".join("01"[a == b] for a, b in zip(given, labels, strict=True)),
             validation_accuracy=trained.validation_accuracy,
             weight_bits=point.weight_bits,
             sha256=trained.sha256,
@@ -184,17 +185,27 @@ class Workbench:
             trained=Training(trained.recipe, trained.provenance),
             data=self.data.fingerprint,
             provenance=self._provenance,
+            answers=len(set(given)),
+            chance=max(Counter(labels).values()) / len(labels),
         )
 
     def _trained(self, trained: TrainResult) -> SpikingNetwork:
         """Build a network as its training left it."""
         phases = _PHASES.validate_python(trained.recipe.phases)
         net = prepared_network(self.network, trained.recipe.seed, phases)
-        net.load_state_dict(self._checkpoint(trained))
+        self._load(net, trained)
         return net.eval()
 
-    def _checkpoint(self, trained: TrainResult) -> dict[str, torch.Tensor]:
-        return load_file(self.folder / trained.checkpoint)
+    def _load(self, net: SpikingNetwork, trained: TrainResult) -> None:
+        """Load the weights that a training left, and no others."""
+        path = self.folder / trained.checkpoint
+        if path.is_file() and hashlib.sha256(path.read_bytes()).hexdigest() != trained.sha256:
+            raise InputError(
+                "holds other weights than its training left (by their sha256)",
+                where=str(path),
+                remedy="It was changed or damaged: put it back, or run the study in a new folder",
+            )
+        load_state(net, path)
 
 
 def _weights_of(workload: Workload, weights: Summary) -> tuple[LayerWeights, ...]:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import errno
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import sqlalchemy as sa
-from sqlalchemy.exc import DatabaseError, InterfaceError, OperationalError
+from sqlalchemy.exc import DatabaseError, InterfaceError, OperationalError, StatementError
 
 from leanspike.errors import InputError
 
@@ -88,12 +89,19 @@ def open_database(where: str | Path, *, create: bool = False) -> sa.Engine:
 
 def _engine(where: str | Path, *, create: bool) -> sa.Engine:
     if "://" in str(where):
-        return sa.create_engine(str(where), pool_pre_ping=True)
+        return sa.create_engine(str(where), pool_pre_ping=True, json_serializer=_as_json)
     path = Path(where)
     if not create and not path.is_file():
         raise InputError("no such file", where=str(path), remedy="Run `leanspike study` first")
     # Another worker's write is waited for, up to a minute.
-    return sa.create_engine(f"sqlite:///{path}", connect_args={"timeout": 60})
+    return sa.create_engine(
+        f"sqlite:///{path}", connect_args={"timeout": 60}, json_serializer=_as_json
+    )
+
+
+def _as_json(value: object) -> str:
+    """Refuse NaN and infinity, which JSON has not: PostgreSQL would, SQLite would keep them."""
+    return json.dumps(value, allow_nan=False)
 
 
 class DatabaseGone(OSError):
@@ -105,7 +113,13 @@ def saying_what_is_wrong(where: str | Path) -> Iterator[None]:
     """Turn a database's errors into those of files and inputs, naming the database."""
     try:
         yield
-    except (DatabaseError, InterfaceError) as error:
+    except StatementError as error:
+        if not isinstance(error, (DatabaseError, InterfaceError)):
+            if isinstance(error.orig, ValueError):
+                raise InputError(
+                    "a result holds a number that is not finite", where=shown(where)
+                ) from error
+            raise
         text = str(error.orig)
         if "disk is full" in text:
             raise OSError(errno.ENOSPC, "no space left on the device", shown(where)) from error

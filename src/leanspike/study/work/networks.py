@@ -95,11 +95,11 @@ def frame_batches(split: FrameSplit, batch_size: int) -> Iterator[torch.Tensor]:
         yield frames.transpose(0, 1).contiguous()
 
 
-def right_by_recording(net: SpikingNetwork, split: FrameSplit, batch_size: int) -> list[bool]:
-    """Tell for each recording whether the class of highest firing rate is its own."""
+def classes_given(net: SpikingNetwork, split: FrameSplit, batch_size: int) -> list[int]:
+    """Return for each recording the class of highest firing rate; ties go to the lower class."""
     place = next(net.parameters()).device
     given: list[int] = []
     with torch.inference_mode():
         for frames in frame_batches(split, batch_size):
             given += net(frames.to(place)).argmax(dim=1).tolist()
-    return [found == wanted for found, wanted in zip(given, split.labels.tolist(), strict=True)]
+    return given

@@ -300,17 +300,16 @@ class Store:
 
         return self._transact(put)
 
-    def fail(self, key: str, worker: str, error: str, *, retries: int) -> bool:
-        """Keep a task's error; True where it will be tried again."""
+    def fail(self, key: str, worker: str, error: str, *, retries: int) -> bool | None:
+        """Keep a task's error; True where it will be tried again, None where it was taken away."""
         which = sa.select(task_table.c.attempts).where(task_table.c.key == key)
 
-        def put(connection: sa.Connection) -> bool:
+        def put(connection: sa.Connection) -> bool | None:
             attempts = int(connection.scalar(which) or 0) + 1
             again = attempts <= retries
             state = "waiting" if again else "failed"
             change = _held(key, worker).values(state=state, attempts=attempts, error=error)
-            connection.execute(change)
-            return again
+            return again if connection.execute(change).rowcount == 1 else None
 
         return self._transact(put)
 

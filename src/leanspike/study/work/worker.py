@@ -20,6 +20,8 @@ from leanspike.study.work.store import Store, worker_name
 BEAT_SECONDS = 10.0
 #: How often an idle worker looks whether another's task is finished.
 POLL_SECONDS = 0.5
+#: What is kept of an error.
+MOST_LINES, MOST_CHARACTERS = 5, 1000
 
 
 class Epoch(Protocol):
@@ -59,8 +61,9 @@ def work(
     """Do a study's tasks until none is left, beside any number of other workers.
 
     A task that raises is tried again up to `retries` times, and then kept as failed with its
-    error; the study goes on with what does not need it. A full disk, a database that is gone and
-    an interruption end the work; the task at hand is given back.
+    error; what another try cannot mend, an `InputError` such as a mapping that does not fit or a
+    training that diverged, is kept at once. The study goes on with what does not need it. A full
+    disk, a database that is gone and an interruption end the work; the task at hand is given back.
 
     Raises
     ------
@@ -100,17 +103,17 @@ def _do(
         with _beating(store, task.key, me):
             result = bench.run(task, result_of=store.result, on_epoch=on_epoch)
         store.finish(task.key, me, result, seconds=time.monotonic() - started)
-    except InputError:
-        # The study's own settings are wrong: every further point would say the same.
-        store.release(task.key, me)
-        raise
     except Exception as error:
         if _ends_the_study(error):
             _release_if_possible(store, task.key, me)
             raise
-        again = store.fail(task.key, me, f"{type(error).__name__}: {error}", retries=retries)
-        what = "trying again" if again else "giving it up"
-        progress.say(f"{task.kind} {task.label} failed, {what}: {type(error).__name__}: {error}")
+        certain = isinstance(error, InputError)
+        why = str(error) if certain else f"{type(error).__name__}: {error}"
+        # An error of SQLAlchemy or torch may run to pages.
+        why = "\n".join(why.splitlines()[:MOST_LINES])[:MOST_CHARACTERS]
+        again = store.fail(task.key, me, why, retries=0 if certain else retries)
+        outcomes = {True: "trying again", False: "giving it up", None: "another worker has it now"}
+        progress.say(f"{task.kind} {task.label} failed, {outcomes[again]}: {why}")
     except BaseException:
         _release_if_possible(store, task.key, me)
         raise

@@ -1,7 +1,7 @@
 // ---- the front
 function frontOf(points) {
-  // Points [cost, accuracy, setting]: by cost, only those that raise the accuracy.
-  const sorted = [...points].sort((a, b) => a.x - b.x || b.y - a.y);
+  // Points [cost, accuracy, setting]: by cost, only those that raise the accuracy, no broken one.
+  const sorted = points.filter((p) => !p.setting.broken).sort((a, b) => a.x - b.x || b.y - a.y);
   const kept = [];
   for (const point of sorted) if (!kept.length || point.y > kept[kept.length - 1].y) kept.push(point);
   return kept;
@@ -15,7 +15,7 @@ function points(kind) {
   });
 }
 const hover = (kind, p) =>
-  `<b>${p.setting.name}</b><br>${p.y.toFixed(2)} %${p.dy ? ` ± ${p.dy.toFixed(2)}` : ""}` +
+  `<b>${p.setting.name}</b>${p.setting.broken ? `<br>${p.setting.broken}` : ""}<br>${p.y.toFixed(2)} %${p.dy ? ` ± ${p.dy.toFixed(2)}` : ""}` +
   `<br>${short(p.x, 4)} ${COSTS[kind].unit}<br>${short(100 * p.setting.zeros)} % of the weights are zero` +
   `<br>${short(p.setting.stored_bits / 8000)} kB` +
   (p.setting.strategy === "search"
