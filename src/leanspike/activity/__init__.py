@@ -3,7 +3,7 @@
 from leanspike.activity.measuring import measure, profile
 from leanspike.activity.operations import count_operations
 from leanspike.activity.records import Activity, LayerActivity
-from leanspike.activity.states import reset_states
+from leanspike.nn import reset_states
 
 __all__ = [
     "Activity",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -14,11 +15,11 @@ from leanspike.activity.operations import Shape
 from leanspike.activity.probe import Left, Observed, Probe, Probed
 from leanspike.activity.records import Activity, LayerActivity
 from leanspike.activity.roles import is_priced
-from leanspike.activity.states import reset_states
 from leanspike.compress.widths import bits_of_values
 from leanspike.compress.widths import weight_bits as bits_of_layer
 from leanspike.errors import InputError
 from leanspike.hardware.workload.workload import Bits, Densities, Density, Layer, LeftOut, Workload
+from leanspike.nn import ForeignNetwork, reset_states
 
 
 @dataclass
@@ -63,7 +64,7 @@ class _Seen:
 
 def measure(
     model: nn.Module,
-    batches: Iterable[Tensor],
+    batches: Iterable[Tensor | tuple[Tensor, Any]],
     *,
     time_axis: int | None = 0,
     step_by_step: bool = False,
@@ -102,7 +103,7 @@ def measure(
 
 def profile(
     model: nn.Module,
-    batches: Iterable[Tensor],
+    batches: Iterable[Tensor | tuple[Tensor, Any]],
     *,
     time_axis: int | None = 0,
     step_by_step: bool = False,
@@ -121,7 +122,8 @@ def profile(
     model
         Any torch model; a prepared one is measured as it computes, quantized and masked.
     batches
-        Inputs: ``[T, N, ...]`` with ``time_axis=0``, ``[N, T, ...]`` with ``time_axis=1``,
+        Inputs, or pairs of inputs and labels as loaders give them: ``[T, N, ...]`` with
+        ``time_axis=0``, ``[N, T, ...]`` with ``time_axis=1``,
         ``[N, ...]`` with ``time_axis=None`` for a model that makes its own time steps.
     time_axis
         Which axis of the input is time.
@@ -145,6 +147,9 @@ def profile(
     """
     if step_by_step and time_axis is None:
         raise InputError("step_by_step needs a time axis", where="time_axis")
+    # A network that was adapted turns its input itself, or repeats it.
+    takes = model.convention.takes if isinstance(model, ForeignNetwork) else None
+    time_first = time_axis != 1 if takes is None else "batch-first" not in takes
     was_training = model.training
     model.eval()
     seen: dict[str, _Seen] = {}
@@ -152,8 +157,10 @@ def profile(
     total = 0
     try:
         with torch.no_grad(), Probe(model, operations=operations) as probe:
-            for batch in batches:
+            for given in batches:
+                batch = _input_of(given)
                 samples, steps = _extents(batch, time_axis)
+                steps = None if takes == "own" else steps
                 reset(model)
                 probe.clear(samples=samples, steps=steps)
                 _run(model, batch, time_axis if step_by_step else None)
@@ -164,9 +171,7 @@ def profile(
                         work = Left(probed.dense_operations, "it does not run once per sample")
                         _add(left, {layer_name: work})
                         continue
-                    _gather(
-                        seen, layer_name, probed, samples, common, time_first=time_axis != 1
-                    )  # fmt: skip
+                    _gather(seen, layer_name, probed, samples, common, time_first=time_first)
                 total += samples
     finally:
         reset(model)
@@ -193,6 +198,17 @@ def profile(
             n for n, module in model.named_modules() if is_priced(module) and not _ran(n, seen)
         ),
     )
+
+
+def _input_of(given: Any) -> Tensor:
+    """Return the input of a batch, which may come with labels."""
+    if isinstance(given, tuple | list) and len(given) == 2:
+        given = given[0]
+    if not isinstance(given, Tensor):
+        raise InputError(
+            f"found a {type(given).__name__}, expected a tensor or a pair (x, y)", where="batches"
+        )
+    return given
 
 
 def _run(model: nn.Module, batch: Tensor, steps: int | None) -> None:
@@ -235,12 +251,6 @@ def _extents(batch: Tensor, time_axis: int | None) -> tuple[int, int | None]:
     """Give the number of samples and of time steps (None where the model makes its own)."""
     if time_axis not in (0, 1, None):
         raise InputError(f"{time_axis} is not 0, 1 or None", where="time_axis")
-    if not isinstance(batch, Tensor):
-        raise InputError(
-            f"found a {type(batch).__name__}, expected a tensor",
-            where="batches",
-            remedy="Give the inputs alone, for example (x for x, y in loader)",
-        )
     if batch.dim() < (2 if time_axis is None else 3):
         raise InputError(f"a batch of shape {tuple(batch.shape)} has too few axes", where="batches")
     if batch.numel() == 0:

@@ -23,6 +23,9 @@ def compress(
     ] = None,
     epochs: Annotated[int, typer.Option(help="Epochs of fine-tuning in all.")] = 8,
     lr: Annotated[float | None, typer.Option(help="Peak learning rate; the paper's.")] = None,
+    network: Annotated[
+        str | None, typer.Option(help="Code of a network of your own: nets.py:make_net.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
     """Quantize, prune or both, fine-tune, and keep the result.
@@ -42,7 +45,7 @@ def compress(
     else:
         name = strategy or ("prune" if bits is None else "joint" if pruning else "quantize")
         chosen = paper_strategy(name, weight_bits=bits, sparsity=pruning, epochs=epochs, lr=lr)
-    done = compress_model(Model.load(model), chosen, out=out, progress=show_epoch)
+    done = compress_model(Model.load(model, network=network), chosen, out=out, progress=show_epoch)
     accuracy = evaluate(done.net, done.load_data().test)
     weights = summary(done.net)
     if as_json:

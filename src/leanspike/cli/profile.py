@@ -17,6 +17,9 @@ def profile(
     data: Annotated[str | None, typer.Option(help="Other data than the model's own.")] = None,
     split: Annotated[str, typer.Option(help="train, validation or test.")] = "test",
     statistic: Annotated[str, typer.Option(help="For .csv: mean or max.")] = "mean",
+    network: Annotated[
+        str | None, typer.Option(help="Code of a network of your own: nets.py:make_net.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the workload as JSON.")] = False,
 ) -> None:
     """Measure densities of weights, inputs and outputs, layer by layer.
@@ -36,7 +39,7 @@ def profile(
         raise InputError(f"found {statistic!r}, expected mean or max", where="--statistic")
     if out is not None and out.suffix not in (".yaml", ".yml", ".csv"):
         raise InputError("expected a name ending in .yaml or .csv", where=f"--out {out}")
-    loaded = Model.load(model)
+    loaded = Model.load(model, network=network)
     frames = getattr(loaded.load_data(data), split)
     workload = measure(loaded.net, frame_batches(frames, 32), name=model.resolve().name)
     if out is not None and out.suffix == ".csv":

@@ -19,6 +19,15 @@ def study(
     data: Annotated[
         str | None, typer.Option(help="Data set's name, npz archive or folder; over the file's.")
     ] = None,
+    network: Annotated[
+        str | None,
+        typer.Option(
+            help="Your network: nets.py:make_net, package.module:make_net, or a .nir file."
+        ),
+    ] = None,
+    weights: Annotated[
+        Path | None, typer.Option(help="Its trained weights (safetensors): not trained in float.")
+    ] = None,
     preset: Annotated[
         str | None, typer.Option(help="A study that comes with the package: paper.")
     ] = None,
@@ -50,24 +59,33 @@ def study(
     What is done is kept: the same command goes on after an interruption, and prices anew where
     only the file's hardware changed.
 
+    A network of your own is Python that runs because you name it here: --network nets.py:make_net,
+    a function without arguments that returns any torch module. How it takes its time steps is
+    found out by trial calls and shown.
+
     Example: leanspike study my.yaml --out runs/mine
     """
     from leanspike.study import short_table
 
     chosen = _chosen(file, data=data, preset=preset, quick=quick)
+    chosen = _with_network(chosen, network=network, weights=weights)
     if slurm:
         line = _begin(file, out=out, data=data, preset=preset, quick=quick)
+        line += [*(["--network", network] if network else [])]
+        line += [*(["--weights", str(weights)] if weights else [])]
         _slurm(chosen.name, line, out=out, storage=storage, retries=retries, jobs=jobs)
         return
     if dry_run:
-        _dry_run(chosen, out, as_json=as_json)
+        _dry_run(chosen, out, network=network, as_json=as_json)
         return
     from leanspike.report import build_report
     from leanspike.study import run_study
     from leanspike.study.work.ray_workers import RayCluster
 
     cluster = RayCluster(ray, cpus=ray_cpus, gpus=ray_gpus, workers=jobs) if ray else None
-    results = run_study(chosen, out=out, storage=storage, jobs=jobs, retries=retries, ray=cluster)
+    results = run_study(
+        chosen, out=out, storage=storage, jobs=jobs, retries=retries, ray=cluster, network=network
+    )
     page = build_report(results.where, out)
     if as_json:
         typer.echo(json.dumps(_as_plain(results, page), indent=2))
@@ -102,6 +120,28 @@ def _chosen(file: Path | None, *, data: str | None, preset: str | None, quick: b
     return chosen.model_copy(update={"data": section})
 
 
+def _with_network(study: StudyFile, *, network: str | None, weights: Path | None) -> StudyFile:
+    from leanspike.errors import InputError
+    from leanspike.study.file.study_file import NetworkSection, OwnNetwork
+
+    if network is None:
+        if weights is not None:
+            raise InputError("needs --network, whose weights they are", where="--weights")
+        return study
+    found = study.network
+    if isinstance(found, OwnNetwork):
+        changes = {"source": network, "weights": weights or found.weights}
+        return study.model_copy(update={"network": found.model_copy(update=changes)})
+    if found != NetworkSection():
+        raise InputError(
+            "the study file describes a network too",
+            where="--network",
+            remedy="Take its network section out of the file",
+        )
+    own = OwnNetwork(source=network, weights=weights)
+    return study.model_copy(update={"network": own})
+
+
 def _begin(
     file: Path | None, *, out: Path, data: str | None, preset: str | None, quick: bool
 ) -> list[str]:
@@ -120,13 +160,14 @@ def _slurm(
     typer.echo(slurm_script(name, line, out=out, storage=storage, jobs=jobs or 8), nl=False)
 
 
-def _dry_run(study: StudyFile, out: Path, *, as_json: bool) -> None:
+def _dry_run(study: StudyFile, out: Path, *, network: str | None, as_json: bool) -> None:
     from leanspike.study import grid
     from leanspike.study.estimate import estimate
     from leanspike.study.results.live import clock
+    from leanspike.study.work.own_network import own_code
 
     points = grid(study)
-    found = estimate(study, out=out)
+    found = estimate(study, out=out, code=own_code(network) if network else None)
     if as_json:
         names = [point.name for point in points]
         typer.echo(json.dumps({"names": names, **asdict(found)}, indent=2))

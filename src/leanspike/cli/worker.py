@@ -17,6 +17,10 @@ def worker(
     wait: Annotated[
         float, typer.Option(min=0, help="Seconds to wait for a study that is not begun yet.")
     ] = 0,
+    network: Annotated[
+        str | None,
+        typer.Option(help="The study's own network, as it was begun with: nets.py:make_net."),
+    ] = None,
 ) -> None:
     """Take tasks of a study until none is left; start as many workers as there are cores to use.
 
@@ -26,7 +30,7 @@ def worker(
     """
     from leanspike.study import join_study
 
-    outcome = join_study(study, storage=storage, retries=retries, wait=wait)
+    outcome = join_study(study, storage=storage, retries=retries, wait=wait, network=network)
     typer.echo(", ".join(f"{count} {state}" for state, count in sorted(outcome.counts.items())))
     if outcome.failures:
         raise typer.Exit(1)

@@ -126,7 +126,9 @@ def _idle(model: nn.Module) -> set[int]:
     A sinabs network holds the analog network it was made from beside its spiking one.
     """
     idle: set[int] = set()
-    for module in model.modules():
+    # What adapts a network to how it is called here (leanspike.nn.ForeignNetwork) has its parts.
+    root = model.__dict__.get("network")
+    for module in (*model.modules(), *([root] if isinstance(root, nn.Module) else [])):
         kinds = {f"{c.__module__.partition('.')[0]}.{c.__name__}" for c in type(module).__mro__}
         analog = getattr(module, "analog_model", None)
         spiking = getattr(module, "spiking_model", None)

@@ -1,5 +1,8 @@
 """Recordings in, frames out: `load_data` is the way through this room."""
 
+from leanspike.events.collecting import Reading as Reading
+from leanspike.events.collecting import collect as collect
+from leanspike.events.frame_cache import keep_frames as keep_frames
 from leanspike.events.frame_data import FrameData as FrameData
 from leanspike.events.frame_data import FrameSplit as FrameSplit
 from leanspike.events.frames import FrameConfig as FrameConfig

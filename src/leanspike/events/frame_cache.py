@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from leanspike.errors import InputError
-from leanspike.events.frame_data import FrameSplit
+from leanspike.events.frame_data import FrameData, FrameSplit
 from leanspike.files import write_whole
 
 SPLITS = ("train", "validation", "test")
@@ -57,7 +57,7 @@ def cached_frames(fingerprint: str, make: Callable[[], Splits], *, folder: Path)
         When the folder cannot be written or the disk is full.
     """
     kept = folder / fingerprint
-    opened = _open(kept)
+    opened = kept_frames(kept)
     if opened is None:
         made = make()
         partial: Path | None = None
@@ -65,12 +65,12 @@ def cached_frames(fingerprint: str, make: Callable[[], Splits], *, folder: Path)
             folder.mkdir(parents=True, exist_ok=True)
             partial = Path(tempfile.mkdtemp(prefix="partial-", dir=folder))
             _check_room(folder, made[0])
-            _write(partial, *made)
+            write_frames(partial, *made)
             if kept.exists():  # what lies there could not be opened
                 shutil.rmtree(kept)
             partial.rename(kept)
         except OSError as error:
-            opened = _open(kept)  # another process may have been first
+            opened = kept_frames(kept)  # another process may have been first
             if opened is None:
                 raise InputError(
                     f"cannot keep frames: {error.strerror or error}",
@@ -80,7 +80,7 @@ def cached_frames(fingerprint: str, make: Callable[[], Splits], *, folder: Path)
         finally:
             if partial is not None:
                 shutil.rmtree(partial, ignore_errors=True)
-        opened = opened or _open(kept)
+        opened = opened or kept_frames(kept)
         if opened is None:
             raise InputError("frames just written cannot be read", where=str(kept))
     return opened
@@ -93,13 +93,17 @@ def _check_room(folder: Path, splits: Mapping[str, FrameSplit]) -> None:
         raise OSError(errno.ENOSPC, f"no room for {size / 1e9:.2g} GB of frames")
 
 
-def _write(folder: Path, splits: Mapping[str, FrameSplit], classes: int) -> None:
-    about: dict[str, object] = {"classes": classes}
+def write_frames(folder: Path, splits: Mapping[str, FrameSplit], classes: int, **more: str) -> None:
+    """Write three splits into a folder; static images, seen at every step, once."""
+    about: dict[str, object] = {"classes": classes, **more}
     for name in SPLITS:
         split = splits[name]
-        _save(folder / f"{name}.npy", split.frames)
+        frames = split.frames
+        about[name] = [*frames.shape, str(frames.dtype)]
+        if frames.shape[1] > 1 and frames.strides[1] == 0:  # steps that are one image
+            frames = frames[:, :1]
+        _save(folder / f"{name}.npy", frames)
         _save(folder / f"{name}_labels.npy", split.labels)
-        about[name] = [*split.frames.shape, str(split.frames.dtype)]
     write_whole(folder / ABOUT, json.dumps(about))
 
 
@@ -114,7 +118,7 @@ def _save(path: Path, array: NDArray[np.generic]) -> None:
         os.fsync(file.fileno())
 
 
-def _open(folder: Path) -> Splits | None:
+def kept_frames(folder: Path) -> Splits | None:
     """Open the splits, or None where they are not there or not whole."""
     try:
         about = json.loads((folder / ABOUT).read_text())
@@ -122,9 +126,48 @@ def _open(folder: Path) -> Splits | None:
         for name in SPLITS:
             frames = np.load(folder / f"{name}.npy", mmap_mode="r", allow_pickle=False)
             labels = np.load(folder / f"{name}_labels.npy", allow_pickle=False)
-            if [*frames.shape, str(frames.dtype)] != about[name]:
+            *shape, dtype = about[name]
+            if frames.shape[1] == 1:
+                frames = np.broadcast_to(frames, (len(frames), shape[1], *frames.shape[2:]))
+            if [*frames.shape, str(frames.dtype)] != [*shape, dtype]:
                 return None
             splits[name] = FrameSplit(frames, labels)
         return splits, int(about["classes"])
-    except (OSError, ValueError, KeyError, EOFError):
+    except (OSError, ValueError, KeyError, EOFError, TypeError):
         return None
+
+
+def keep_frames(data: FrameData, folder: Path) -> Path:
+    """Write frames into a folder that `load_data` takes for a source; there already: nothing.
+
+    Raises
+    ------
+    OSError
+        When the folder cannot be written.
+    """
+    kept = folder / data.fingerprint[:12]
+    if not (kept / ABOUT).is_file():
+        kept.mkdir(parents=True, exist_ok=True)
+        splits = {name: getattr(data, name) for name in SPLITS}
+        write_frames(kept, splits, data.classes, name=data.name, fingerprint=data.fingerprint)
+    return kept
+
+
+def frames_kept_in(folder: Path) -> FrameData | None:
+    """Open what `keep_frames` wrote; None where the folder holds something else.
+
+    Raises
+    ------
+    InputError
+        When its files are not whole.
+    """
+    try:
+        about = json.loads((folder / ABOUT).read_text())
+        name, fingerprint = str(about["name"]), str(about["fingerprint"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    opened = kept_frames(folder)
+    if opened is None:
+        raise InputError("the frames in this folder are not whole", where=str(folder))
+    splits, classes = opened
+    return FrameData(name, **splits, classes=classes, fingerprint=fingerprint)

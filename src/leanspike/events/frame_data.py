@@ -20,7 +20,8 @@ class FrameSplit:
     Parameters
     ----------
     frames
-        Event counts [S, T, C, H, W], uint8 or uint16; may be a read-only memory map.
+        Event counts or values [S, T, C, H, W], or [S, T, F] of inputs in a row: uint8, uint16 or
+        float32; may be a read-only memory map.
     labels
         int64 [S].
     """
@@ -29,10 +30,10 @@ class FrameSplit:
     labels: Ints
 
     def __post_init__(self) -> None:
-        if self.frames.ndim != 5 or len(self.frames) != len(self.labels):
+        if self.frames.ndim < 3 or len(self.frames) != len(self.labels):
             raise ValueError(
                 f"frames {self.frames.shape} and labels {self.labels.shape} do not fit: "
-                "expected [S, T, C, H, W] and [S]"
+                "expected [S, T, C, H, W] or [S, T, F], and [S]"
             )
 
     def __len__(self) -> int:
@@ -72,10 +73,9 @@ class FrameData:
         return int(self.train.frames.shape[1])
 
     @property
-    def shape(self) -> tuple[int, int, int]:
-        """Channels, height, width of a frame."""
-        _, _, channels, height, width = self.train.frames.shape
-        return int(channels), int(height), int(width)
+    def shape(self) -> tuple[int, ...]:
+        """Channels, height and width of a frame, or how many inputs there are in a row."""
+        return tuple(int(size) for size in self.train.frames.shape[2:])
 
 
 def draw_split(labels: Ints, fraction: float, *, seed: int) -> tuple[Ints, Ints]:

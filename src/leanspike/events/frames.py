@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from leanspike.errors import InputError
 from leanspike.events.recordings import Recordings
 
-Frames = NDArray[np.unsignedinteger]
+Frames = NDArray[np.unsignedinteger] | NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,7 @@ def make_frames(recordings: Recordings, config: FrameConfig) -> Frames:
                 where=recordings.source,
                 remedy="Take fewer recordings (limit) or fewer frames",
             )
-        frames: Frames = np.zeros(shape, dtype)
+        frames: NDArray[np.unsignedinteger] = np.zeros(shape, dtype)
         full = _count(
             recordings.t,
             recordings.x,
@@ -110,6 +110,19 @@ def _machine_memory() -> float:
         return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     except (AttributeError, ValueError, OSError):  # not on Windows
         return math.inf
+
+
+def one_row(frames: Frames) -> Frames:
+    """Turn frames [S, T, 2, 1, W] of a sensor of one row, such as a cochlea, into [S, T, W].
+
+    Both polarities are summed; other frames are returned as they are.
+    """
+    if frames.shape[3] != 1:
+        return frames
+    summed = frames.sum(axis=2, dtype=np.uint32)[:, :, 0]
+    if summed.max(initial=0) > np.iinfo(np.uint16).max:
+        raise InputError("more events in one frame than 65,535", remedy="Use more frames")
+    return summed.astype(frames.dtype if summed.max(initial=0) <= 255 else np.uint16)
 
 
 @njit(cache=True, nogil=True)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
 from leanspike.errors import InputError
-from leanspike.events.frame_cache import cache_folder, cached_frames
+from leanspike.events.frame_cache import SPLITS, cache_folder, cached_frames, frames_kept_in
 from leanspike.events.frame_data import FrameData, FrameSplit, draw_split, first_of_each
-from leanspike.events.frames import FrameConfig, make_frames
+from leanspike.events.frames import FrameConfig, make_frames, one_row
 from leanspike.events.recordings import Recordings
 from leanspike.events.sources.source import FrameSource, find_source
 from leanspike.events.sources.tonic_sets import data_folder
@@ -65,6 +66,9 @@ def load_data(
     """
     if limit is not None and limit < 1:
         raise InputError(f"{limit} recordings are too few, expected at least 1", where="limit")
+    kept = frames_kept_in(Path(source))
+    if kept is not None:
+        return _limited_frames(kept, limit)
     found = find_source(source, frames, root=root or data_folder(), download=download, limit=limit)
 
     recipe = repr((found.content, frames, seed, limit, VALIDATION_FRACTION, TEST_FRACTION))
@@ -73,12 +77,14 @@ def load_data(
     def make() -> tuple[dict[str, FrameSplit], int]:
         if isinstance(found, FrameSource):
             ready = complete_splits(found.read(), seed=seed, where=found.name)
-            return _limited(ready, limit), found.classes
+            return limited(ready, limit), found.classes
         given = found.read()
         _check_agreement(given)
         parts = complete_splits(given, seed=seed, where=given["train"].source)
-        parts = _limited(parts, limit)
-        splits = {k: FrameSplit(make_frames(r, frames), r.labels) for k, r in parts.items()}
+        parts = limited(parts, limit)
+        splits = {
+            k: FrameSplit(one_row(make_frames(r, frames)), r.labels) for k, r in parts.items()
+        }
         return splits, parts["train"].classes
 
     splits, classes = cached_frames(fingerprint, make, folder=cache or cache_folder())
@@ -104,7 +110,16 @@ def complete_splits(parts: Mapping[str, Part], *, seed: int, where: str) -> dict
     return done
 
 
-def _limited(parts: Mapping[str, Part], limit: int | None) -> dict[str, Part]:
+def _limited_frames(data: FrameData, limit: int | None) -> FrameData:
+    if limit is None:
+        return data
+    splits = limited({name: getattr(data, name) for name in SPLITS}, limit)
+    digest = hashlib.sha256(f"{data.fingerprint} {limit}".encode()).hexdigest()
+    return replace(data, **splits, fingerprint=digest)
+
+
+def limited(parts: Mapping[str, Part], limit: int | None) -> dict[str, Part]:
+    """Keep at most so many recordings of each part, balanced over the classes."""
     if limit is None:
         return dict(parts)
     return {name: part.take(first_of_each(part.labels, limit)) for name, part in parts.items()}

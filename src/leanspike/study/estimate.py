@@ -10,11 +10,16 @@ from pathlib import Path
 import torch
 
 from leanspike.events import FrameData
-from leanspike.nn import NetworkConfig, build_network
-from leanspike.study.file.study_file import StudyFile
+from leanspike.study.file.study_file import OwnNetwork, StudyFile
 from leanspike.study.plan.tasks import plan
 from leanspike.study.records import ProposeRecipe, TrainRecipe
-from leanspike.study.work.networks import frame_batches, load_study_data, network_config
+from leanspike.study.work.networks import (
+    Blueprint,
+    blueprint,
+    frame_batches,
+    load_study_data,
+)
+from leanspike.study.work.own_network import OwnCode, check_code, settled
 from leanspike.study.work.pricing import check_hardware, readings
 from leanspike.study.work.store import Store
 from leanspike.training import rate_loss
@@ -47,7 +52,7 @@ class Estimate:
     timed_on: int
 
 
-def estimate(study: StudyFile, *, out: Path) -> Estimate:
+def estimate(study: StudyFile, *, out: Path, code: OwnCode | None = None) -> Estimate:
     """Check a study, and estimate what of it is left to do in a folder; nothing is written there.
 
     Raises
@@ -56,9 +61,12 @@ def estimate(study: StudyFile, *, out: Path) -> Estimate:
         When the study, its data or its hardware cannot be used.
     """
     data = load_study_data(study.data)
+    if isinstance(study.network, OwnNetwork) and study.network.call is None:
+        own = settled(study.network, check_code(study.network, code), data)
+        study = study.model_copy(update={"network": own})
     tasks = plan(study, fingerprint=data.fingerprint)
     check_hardware(study.hardware)
-    network = network_config(study.network, shape=data.shape, classes=data.classes, T=data.T)
+    network = blueprint(study.network, shape=data.shape, classes=data.classes, T=data.T, code=code)
     done = _done(out)
     left = [task for task in tasks if task.key not in done]
     kinds = Counter[str](task.kind for task in left)
@@ -73,6 +81,8 @@ def estimate(study: StudyFile, *, out: Path) -> Estimate:
         kinds[kind] += searched
     step, timed_on, weights = _timed_step(network, data, study.training.batch_size)
     trainings = [task.recipe for task in left if isinstance(task.recipe, TrainRecipe)]
+    if getattr(study.network, "trained", False):  # float networks come with their weights
+        trainings = [recipe for recipe in trainings if len(recipe.phases) > 1]
     epochs = sum(recipe.epochs for recipe in trainings) + searched * study.compression.epochs
     steps = len(data.train) / study.training.batch_size
     # Validation and measuring run forwards only, about a third of a training step.
@@ -101,7 +111,7 @@ def _done(out: Path) -> set[str]:
 
 
 def _timed_step(
-    config: NetworkConfig, data: FrameData, batch_size: int
+    network: Blueprint, data: FrameData, batch_size: int
 ) -> tuple[float, int, dict[str, int]]:
     """Time a training step on a growing part of a batch, for a few seconds at most.
 
@@ -110,7 +120,7 @@ def _timed_step(
     Seconds of a step on a whole batch, how many recordings it was timed on, and bytes of each
     tensor of the network.
     """
-    net = build_network(config, seed=0).train()
+    net = network.build(0).train()
     optimizer = torch.optim.Adam(net.parameters())
     labels = torch.from_numpy(data.train.labels[:batch_size])
     whole = len(labels)

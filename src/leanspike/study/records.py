@@ -88,14 +88,14 @@ class Provenance:
 class StudyData:
     """The data of a study.
 
-    ``shape`` is [channels, height, width] of a frame, ``recordings`` the sizes of the training,
-    validation and test splits.
+    ``shape`` is [channels, height, width] of a frame, or [inputs] of a step; ``recordings`` the
+    sizes of the training, validation and test splits.
     """
 
     name: str
     fingerprint: str
     classes: int
-    shape: tuple[int, int, int]
+    shape: tuple[int, ...]
     T: int
     recordings: tuple[int, int, int]
 

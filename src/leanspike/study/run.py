@@ -5,14 +5,16 @@ from __future__ import annotations
 import io
 import time
 from pathlib import Path
+from typing import Any
 
 import torch
 import yaml
 
 from leanspike.errors import InputError
-from leanspike.events import FrameData
+from leanspike.events import FrameData, keep_frames
 from leanspike.files import write_whole
-from leanspike.study.file.study_file import StudyFile
+from leanspike.nn import Convention
+from leanspike.study.file.study_file import NetworkSection, OwnNetwork, StudyFile
 from leanspike.study.plan.tasks import plan
 from leanspike.study.records import StudyData
 from leanspike.study.results.dashboard import show_in_optuna, shown_meanwhile
@@ -21,6 +23,7 @@ from leanspike.study.results.results import Results
 from leanspike.study.work.bench import Workbench
 from leanspike.study.work.database import shown
 from leanspike.study.work.networks import load_study_data
+from leanspike.study.work.own_network import OwnCode, check_code, own_code, settled
 from leanspike.study.work.pricing import check_hardware
 from leanspike.study.work.processes import cores_shared_by, further_workers, usual_jobs, worker_line
 from leanspike.study.work.progress import PlainProgress, StudyProgress
@@ -40,6 +43,8 @@ def run_study(
     retries: int = 1,
     ray: RayCluster | None = None,
     progress: StudyProgress | None = None,
+    network: Any = None,
+    data: Any = None,
 ) -> Results:
     """Run a study, or go on with one that was interrupted.
 
@@ -62,11 +67,17 @@ def run_study(
         A Ray cluster that does the work instead of processes on this machine.
     progress
         Who watches; a live view on a terminal and plain lines elsewhere when omitted.
+    network
+        Code of a network of your own: a function that returns a torch module, a module, or the
+        name of one (``"nets.py:make_net"``). How it runs is found out by trial calls.
+    data
+        Frames (:class:`leanspike.events.FrameData`) in the stead of the file's data; they are kept
+        in ``out/data``, where other workers find them.
 
     Raises
     ------
     InputError
-        When the data, the study or the folder cannot be used.
+        When the data, the study, the network or the folder cannot be used.
     OSError
         When the disk is full or not writable; what is done stays readable.
     KeyboardInterrupt
@@ -77,25 +88,34 @@ def run_study(
     watch = progress or default_progress()
     out.mkdir(parents=True, exist_ok=True)
     watch.say(f"study {study.name!r} in {out}")
-    data = load_study_data(study.data)
-    tasks = plan(study, fingerprint=data.fingerprint)
+    frames, study = _frames(study, data, out)
+    code = own_code(network) if network is not None else None
+    study = _with_network(study, code, frames, watch)
+    tasks = plan(study, fingerprint=frames.fingerprint)
     check_hardware(study.hardware)
-    bench = Workbench(study, data, out)
+    bench = Workbench(study, frames, out, code)
     where = storage or out / "study.db"
     store = Store(where, create=True)
     try:
-        store.begin(study, tasks, data=_described(data), provenance=provenance())
+        store.begin(study, tasks, data=_described(frames), provenance=provenance())
         text = yaml.safe_dump(study.plain(), sort_keys=False, width=100)
         write_whole(out / "study.yaml", text)
         check_folder(store, out)
         watch.follow(where)
         if ray is not None:
-            on_ray = ray_workers(ray, _work_on_ray, out.resolve(), storage, retries, ray.cpus)
+            named = _importable(code, "--ray") if code is not None else None
+            on_ray = ray_workers(
+                ray, _work_on_ray, out.resolve(), storage, retries, ray.cpus, named
+            )
             with watch, shown_meanwhile(where), on_ray as workers:
                 watch_workers(store, workers, watch)
         else:
             count = jobs or usual_jobs()
-            line = worker_line(out, storage=storage, retries=retries)
+            if code is not None and not code.importable and count > 1:
+                watch.say(f"{code.name} cannot be imported elsewhere: one process does all")
+                count = 1
+            named = code.name if code is not None else None
+            line = worker_line(out, storage=storage, retries=retries, network=named)
             others = further_workers(count - 1, line)
             with watch, shown_meanwhile(where), others, cores_shared_by(count):
                 work(store, bench, progress=watch, retries=retries)
@@ -113,13 +133,14 @@ def join_study(
     retries: int = 1,
     wait: float = 0.0,
     progress: StudyProgress | None = None,
+    network: Any = None,
 ) -> Outcome:
     """Work on a study that was begun elsewhere, beside any number of others, until it is done.
 
     Parameters
     ----------
-    out, storage, retries, progress
-        As in :func:`run_study`.
+    out, storage, retries, progress, network
+        As in :func:`run_study`; the network must be the study's.
     wait
         For how many seconds a study is waited for that was not begun yet.
 
@@ -136,6 +157,9 @@ def join_study(
     where = storage or out / "study.db"
     known = _begun(where, wait)
     study = known.file
+    code = own_code(network) if network is not None else None
+    if isinstance(study.network, OwnNetwork):
+        check_code(study.network, code)
     data = load_study_data(study.data)
     if data.fingerprint != known.data.fingerprint:
         raise InputError(
@@ -150,16 +174,59 @@ def join_study(
         check_folder(store, out)
         watch.follow(where)
         with watch:
-            return work(store, Workbench(study, data, out), progress=watch, retries=retries)
+            return work(store, Workbench(study, data, out, code), progress=watch, retries=retries)
     finally:
         store.close()
 
 
-def _work_on_ray(out: Path, storage: str | None, retries: int, cpus: float) -> dict[str, int]:
+def _work_on_ray(
+    out: Path, storage: str | None, retries: int, cpus: float, network: str | None
+) -> dict[str, int]:
     """Be a worker: runs on the cluster."""
     torch.set_num_threads(max(1, int(cpus)))
     quiet = PlainProgress(io.StringIO())
-    return join_study(out, storage=storage, retries=retries, progress=quiet).counts
+    done = join_study(out, storage=storage, retries=retries, progress=quiet, network=network)
+    return done.counts
+
+
+def _frames(study: StudyFile, given: FrameData | None, out: Path) -> tuple[FrameData, StudyFile]:
+    """Return the study's data; what is handed over is kept in its folder and named in its file."""
+    if given is None:
+        return load_study_data(study.data), study
+    kept = keep_frames(given, out / "data")
+    section = study.data.model_copy(update={"source": str(kept), "T": given.T, "limit": None})
+    return load_study_data(section), study.model_copy(update={"data": section})
+
+
+def _with_network(
+    study: StudyFile, code: OwnCode | None, data: FrameData, watch: StudyProgress
+) -> StudyFile:
+    """Find out how a network of the user's own runs, say it, and keep it in the study."""
+    section = study.network
+    if code is not None and not isinstance(section, OwnNetwork):
+        if section != NetworkSection():
+            raise InputError(
+                f"the study file describes a network, and {code.name} is given too",
+                where="network",
+                remedy="Take the section out of the file",
+            )
+        section = OwnNetwork(source=code.name)
+    if not isinstance(section, OwnNetwork):
+        return study
+    section = settled(section, check_code(section, code), data)
+    assert section.call is not None
+    watch.say(f"network {section.source}: {Convention(**section.call.known)}")
+    return study.model_copy(update={"network": section})
+
+
+def _importable(code: OwnCode, where: str) -> str:
+    if not code.importable:
+        raise InputError(
+            f"{code.name} cannot be imported by other processes",
+            where=where,
+            remedy="Name it as a file and a function, such as nets.py:make_net",
+        )
+    return code.name
 
 
 def check_folder(store: Store, out: Path) -> None:

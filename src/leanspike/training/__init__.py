@@ -13,3 +13,4 @@ from leanspike.training.records import EpochRecord as EpochRecord
 from leanspike.training.records import FitResult as FitResult
 from leanspike.training.strategies import run_phase as run_phase
 from leanspike.training.strategies import run_strategy as run_strategy
+from leanspike.training.weights import weights_digest as weights_digest

@@ -14,7 +14,7 @@ from leanspike.events import FrameSplit
 class Batches:
     """Iterates over a split in batches of frames [N, T, C, H, W] and labels [N].
 
-    Frames stay uint8 or int32 (torch has no uint16 arithmetic) until `network_input` turns them
+    Counts stay uint8 or int32 (torch has no uint16 arithmetic) until `network_input` turns them
     into floats where the network is.
 
     Parameters
@@ -66,13 +66,16 @@ class Batches:
             whole = order[start : start + self.batch_size]
             mine = slice(self.rank if self.rank < len(whole) else 0, None, self.ranks)
             chosen = whole[mine]
-            frames = self.split.frames[chosen]
+            frames: np.ndarray = self.split.frames[chosen]
             if self.shift:
                 moves = generator.integers(-self.shift, self.shift + 1, (len(whole), 2))
                 frames = moved(frames, moves[mine])
-            if frames.dtype != np.uint8:
+            if frames.dtype == np.uint16:
                 frames = frames.astype(np.int32)
-            yield torch.from_numpy(frames), torch.from_numpy(self.split.labels[chosen])
+            yield (
+                torch.from_numpy(np.ascontiguousarray(frames)),
+                torch.from_numpy(self.split.labels[chosen]),
+            )
 
 
 def moved(frames: np.ndarray, moves: np.ndarray) -> np.ndarray:
@@ -97,9 +100,12 @@ def moved(frames: np.ndarray, moves: np.ndarray) -> np.ndarray:
 def network_input(frames: Tensor) -> Tensor:
     """Turn a batch of frames [N, T, C, H, W] into a network's input: float32 [T, N, C, H, W].
 
-    Its [T*N, C, H, W] view is channels-last, the layout in which convolutions are fastest.
+    Its [T*N, C, H, W] view is channels-last, the layout in which convolutions are fastest. Other
+    frames, such as [N, T, F], are only turned.
     """
     batch, steps = frames.shape[:2]
     flat = frames.transpose(0, 1).flatten(0, 1)
+    if flat.dim() != 4:
+        return flat.to(torch.float32).unflatten(0, (steps, batch))
     flat = flat.to(torch.float32, memory_format=torch.channels_last)
     return flat.unflatten(0, (steps, batch))

@@ -60,7 +60,8 @@ def test_membranes_are_as_narrow_as_the_study_asked(study, tmp_path):
         point = next(p for p in Results.load(study).points if p.point.setting == setting)
         layers = point.measured.workload.layers
         assert {layer.bits.state for layer in layers if layer.neurons} == {bits}
-    model = extract_network(study, "quantize 2b", out=tmp_path / "net")
+    extract_network(study, "quantize 2b", out=tmp_path / "net")
+    model = Model.load(tmp_path / "net")
     limited = [
         module.membrane.bits for module in model.net.modules() if hasattr(module, "membrane")
     ]
@@ -68,11 +69,10 @@ def test_membranes_are_as_narrow_as_the_study_asked(study, tmp_path):
 
 
 def test_the_first_seed_is_taken_unless_another_is_named(study, tmp_path):
-    assert extract_network(study, "float", out=tmp_path / "a").file.seed == 0
-    one, other = (
+    assert extract_network(study, "float", out=tmp_path / "a").seed == 0
+    for name, seed in (("b", 0), ("c", 1)):
         extract_network(study, "float", out=tmp_path / name, seed=seed)
-        for name, seed in (("b", 0), ("c", 1))
-    )
+    one, other = (Model.load(tmp_path / name) for name in ("b", "c"))
     assert not torch.equal(*(next(m.net.parameters()) for m in (one, other)))
 
 

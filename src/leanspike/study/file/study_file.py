@@ -216,6 +216,55 @@ class NetworkSection(Spec):
     neuron: dict[str, Any] = Field(default_factory=dict)
 
 
+class CallSection(Spec):
+    """How a network of the user's own is called (see :class:`leanspike.nn.Convention`).
+
+    What is left out is found out by trial calls when the study begins.
+    """
+
+    framework: str | None = None
+    takes: Literal["all", "batch-first", "step", "flat", "flat-batch-first", "own"] | None = None
+    flatten: bool | None = None
+    hands_state: bool | None = None
+    output: Annotated[int, Field(ge=0)] | None = None
+    axes: Literal["TNK", "NTK", "NKT", "NK", "(TN)K", "(NT)K"] | None = None
+    values: Literal["spikes", "rates", "values"] | None = None
+    readout: Literal["mean", "max", "last", "sum"] | None = None
+    outputs: tuple[str, ...] | None = None
+
+    @property
+    def known(self) -> dict[str, Any]:
+        """What is given."""
+        return self.model_dump(exclude_none=True)
+
+
+class OwnNetwork(Spec):
+    """A network of the user's own.
+
+    ``source`` names its code (``nets.py:make_net``, ``package.module:make_net``, a ``.nir``
+    file); a study file alone never runs it: the command line names it too, or it is handed over in
+    Python. ``weights`` are trained ones (safetensors); the float training is then skipped, as it is
+    where ``trained`` says that the network comes with them. What comes after them is filled in as
+    the study begins.
+    """
+
+    source: Annotated[str, Field(min_length=1)]
+    weights: Path | None = None
+    trained: bool = False
+    call: CallSection | None = None
+    sha256: str | None = None
+    weights_sha256: str | None = None
+    #: Buffers that hold only what the last batch left.
+    transient: tuple[str, ...] = ()
+
+
+def network_section(value: Any) -> Any:
+    """Read a network section of either kind: one with a ``source`` is the user's own."""
+    if not isinstance(value, Mapping):
+        return value
+    return OwnNetwork(**value) if "source" in value else NetworkSection(**value)
+
+
 class TrainingSection(Spec):
     """How the float network is trained, and what every later phase shares with it."""
 
@@ -300,12 +349,17 @@ class StudyFile(Spec):
 
     name: Annotated[str, Field(min_length=1, max_length=80)] = "default"
     data: DataSection = DataSection()
-    network: NetworkSection = NetworkSection()
+    network: NetworkSection | OwnNetwork = NetworkSection()
     training: TrainingSection = TrainingSection()
     compression: CompressionSection = CompressionSection()
     hardware: HardwareSection = HardwareSection()
     search: SearchSection | None = None
     seeds: Annotated[tuple[int, ...], Field(min_length=1)] = (0,)
+
+    @field_validator("network", mode="before")
+    @classmethod
+    def _own_or_family(cls, value: Any) -> Any:
+        return network_section(value)
 
     @model_validator(mode="after")
     def _tries_something(self) -> StudyFile:

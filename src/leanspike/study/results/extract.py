@@ -10,12 +10,12 @@ from leanspike.errors import InputError
 from leanspike.spec import write_yaml
 from leanspike.study.results.point_result import PointResult
 from leanspike.study.results.results import Results
-from leanspike.study.work.model_folder import DESCRIPTION, WEIGHTS, Model, ModelFile
+from leanspike.study.work.model_folder import DESCRIPTION, WEIGHTS, ModelFile
 
 
 def extract_network(
     study: Path, setting: str, *, out: Path, seed: int | None = None, storage: str | None = None
-) -> Model:
+) -> ModelFile:
     """Copy the network of one setting into a folder that ``leanspike profile`` and others take.
 
     Parameters
@@ -76,9 +76,10 @@ def extract_network(
         seed=point.point.seed,
         phases=trained.recipe.phases,
         validation_accuracy=point.validation_accuracy,
+        steps=results.data.T,
     )
     write_yaml(description.model_dump(mode="json"), out / DESCRIPTION)
-    return Model.load(out)
+    return description
 
 
 def _find(results: Results, setting: str, seed: int | None) -> PointResult:

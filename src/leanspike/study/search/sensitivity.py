@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
+from torch import nn
 
 from leanspike.activity import profile
 from leanspike.compress import (
@@ -18,7 +19,6 @@ from leanspike.compress import (
 )
 from leanspike.events import FrameSplit
 from leanspike.hardware.workload.workload import Workload
-from leanspike.nn import SpikingNetwork
 from leanspike.study.plan.options import Option
 from leanspike.study.records import ExploredLayer, ExploreResult
 from leanspike.study.work.networks import frame_batches
@@ -26,7 +26,7 @@ from leanspike.training import rate_loss
 
 
 def explore(
-    net: SpikingNetwork,
+    net: nn.Module,
     split: FrameSplit,
     options: Sequence[Option],
     compression: CompressionConfig,
@@ -84,9 +84,7 @@ def only(compression: CompressionConfig, layer: str, option: Option) -> Compress
     )
 
 
-def _loss(
-    net: SpikingNetwork, batches: Sequence[torch.Tensor], labels: Sequence[torch.Tensor]
-) -> float:
+def _loss(net: nn.Module, batches: Sequence[torch.Tensor], labels: Sequence[torch.Tensor]) -> float:
     total, count = 0.0, 0
     with torch.no_grad():
         reestimate_batchnorm(net, batches)

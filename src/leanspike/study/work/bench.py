@@ -1,6 +1,7 @@
 """Doing a study's tasks: train a phase, measure a trained network, price a measurement.
 
-``python -m leanspike.study.work.bench FOLDER FILE`` is one of several processes of one training.
+``python -m leanspike.study.work.bench FOLDER FILE [NETWORK]`` is one of several processes of one
+training.
 """
 
 from __future__ import annotations
@@ -14,13 +15,13 @@ from pathlib import Path
 from typing import TypeVar
 
 from pydantic import TypeAdapter
+from torch import nn
 
 from leanspike.activity import measure
-from leanspike.compress import Phase, Summary, load_state, summary
+from leanspike.compress import Phase, Summary, load_state, save_state, summary
 from leanspike.errors import InputError
 from leanspike.events import FrameData
 from leanspike.hardware.workload.workload import Workload
-from leanspike.nn import SpikingNetwork
 from leanspike.study.file.study_file import StudyFile
 from leanspike.study.plan.options import Option
 from leanspike.study.plan.points import Point
@@ -47,17 +48,18 @@ from leanspike.study.records import (
 from leanspike.study.search.proposing import do_propose
 from leanspike.study.search.sensitivity import explore
 from leanspike.study.work.networks import (
+    blueprint,
     classes_given,
     frame_batches,
     load_study_data,
-    network_config,
     prepared_network,
     training_config,
 )
+from leanspike.study.work.own_network import OwnCode, own_code
 from leanspike.study.work.pricing import price_point
 from leanspike.study.work.provenance import provenance
 from leanspike.study.work.together import as_rank, train_together
-from leanspike.training import EpochRecord, run_phase
+from leanspike.training import EpochRecord, evaluate, run_phase
 
 EpochReport = Callable[[EpochRecord], None]
 Found = TypeVar("Found")
@@ -71,6 +73,8 @@ class Workbench:
     ----------
     folder
         Where trainings are kept, each in ``trainings/<key>``.
+    code
+        Of a network of the user's own.
 
     Raises
     ------
@@ -78,13 +82,16 @@ class Workbench:
         When the network does not fit the data.
     """
 
-    def __init__(self, study: StudyFile, data: FrameData, folder: Path) -> None:
+    def __init__(
+        self, study: StudyFile, data: FrameData, folder: Path, code: OwnCode | None = None
+    ) -> None:
         self.study = study
         self.data = data
         self.folder = folder
         self._provenance = provenance()
-        self.network = network_config(
-            study.network, shape=data.shape, classes=data.classes, T=data.T
+        self.code = code
+        self.network = blueprint(
+            study.network, shape=data.shape, classes=data.classes, T=data.T, code=code
         )
 
     def run(self, task: Task, *, result_of: Lookup, on_epoch: EpochReport) -> Result:
@@ -121,10 +128,14 @@ class Workbench:
         net = prepared_network(self.network, recipe.seed, earlier)
         if parent is not None:
             self._load(net, parent)
+        if parent is None and getattr(self.study.network, "trained", False):
+            return self._as_it_came(net, key, recipe)
         out = self.folder / "trainings" / key
         if self.study.training.devices > 1 and "WORLD_SIZE" not in os.environ:
             # As many processes train; what they leave is taken up below as done.
-            train_together(self.study, self.folder, key, recipe, parent, on_epoch=on_epoch)
+            train_together(
+                self.study, self.folder, key, recipe, parent, on_epoch=on_epoch, code=self.code
+            )
         fitted = run_phase(
             net,
             self.data,
@@ -146,7 +157,7 @@ class Workbench:
             provenance=self._provenance,
         )
 
-    def _origin(self, recipe: TrainRecipe) -> SpikingNetwork:
+    def _origin(self, recipe: TrainRecipe) -> nn.Module:
         """Build the float network that a training's strategy began with."""
         first = TrainRecipe(recipe.seed, recipe.phases[:1])
         net = prepared_network(self.network, first.seed, _PHASES.validate_python(first.phases))
@@ -154,6 +165,22 @@ class Workbench:
         folder = self.folder / "trainings" / train_key(first, common)
         load_state(net, folder / "best.safetensors")
         return net.eval().requires_grad_(False)
+
+    def _as_it_came(self, net: nn.Module, key: str, recipe: TrainRecipe) -> TrainResult:
+        """Keep a network that comes with its weights as the float network; nothing is trained."""
+        checkpoint = self.folder / "trainings" / key / "best.safetensors"
+        save_state(net, checkpoint, parents=True)
+        return TrainResult(
+            checkpoint=str(checkpoint.relative_to(self.folder)),
+            sha256=hashlib.sha256(checkpoint.read_bytes()).hexdigest(),
+            best_epoch=0,
+            validation_accuracy=evaluate(
+                net, self.data.validation, batch_size=self.study.training.batch_size
+            ),
+            history=(),
+            recipe=recipe,
+            provenance=self._provenance,
+        )
 
     def _explore(self, recipe: ExploreRecipe, trained: TrainResult) -> ExploreResult:
         return explore(
@@ -189,14 +216,14 @@ class Workbench:
             chance=max(Counter(labels).values()) / len(labels),
         )
 
-    def _trained(self, trained: TrainResult) -> SpikingNetwork:
+    def _trained(self, trained: TrainResult) -> nn.Module:
         """Build a network as its training left it."""
         phases = _PHASES.validate_python(trained.recipe.phases)
         net = prepared_network(self.network, trained.recipe.seed, phases)
         self._load(net, trained)
         return net.eval()
 
-    def _load(self, net: SpikingNetwork, trained: TrainResult) -> None:
+    def _load(self, net: nn.Module, trained: TrainResult) -> None:
         """Load the weights that a training left, and no others."""
         path = self.folder / trained.checkpoint
         if path.is_file() and hashlib.sha256(path.read_bytes()).hexdigest() != trained.sha256:
@@ -209,20 +236,31 @@ class Workbench:
 
 
 def _weights_of(workload: Workload, weights: Summary) -> tuple[LayerWeights, ...]:
-    """Sum up the weights of every layer that is priced; some are of two (`activity.summing`)."""
+    """Sum up the weights of every layer that is priced; some are of two (`activity.summing`).
+
+    Products of activations have none. Weights that run on inputs of several sizes (``conv@2``)
+    are stored once; those that the network multiplies with itself are as many as the layer's shape
+    says.
+    """
     by_name = {each.name: each for each in weights.layers}
     made = []
     for layer in workload.layers:
-        parts = [by_name[name] for name in layer.name.split("+")]
+        bits, sparsity = layer.bits.weights, 1 - layer.density.weights.mean
+        parts = [by_name[name] for name in layer.name.split("+") if name in by_name]
         count = sum(part.weights for part in parts)
-        sparsity = sum(part.sparsity * part.weights for part in parts) / count
-        pruned = sum(part.pruned * part.weights for part in parts) / count
-        made.append(LayerWeights(layer.name, count, layer.bits.weights, sparsity, pruned))
+        pruned = 0.0
+        if count:
+            sparsity = sum(part.sparsity * part.weights for part in parts) / count
+            pruned = sum(part.pruned * part.weights for part in parts) / count
+        elif layer.operand != "activations" and "@" not in layer.name:
+            count = layer.M * layer.C * layer.R * layer.S // layer.groups
+        made.append(LayerWeights(layer.name, count, bits, sparsity, pruned))
     return tuple(made)
 
 
 if __name__ == "__main__":
+    named = own_code(sys.argv[3]) if len(sys.argv) > 3 else None
     as_rank(
         Path(sys.argv[2]),
-        lambda study: Workbench(study, load_study_data(study.data), Path(sys.argv[1])).train,
+        lambda study: Workbench(study, load_study_data(study.data), Path(sys.argv[1]), named).train,
     )

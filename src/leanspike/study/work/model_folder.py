@@ -5,19 +5,29 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+
+from pydantic import field_validator
+from torch import nn
 
 from leanspike.compress import Phase, Strategy, load_state, save_state
 from leanspike.errors import InputError
 from leanspike.events import FrameData
-from leanspike.nn import SpikingNetwork
 from leanspike.spec import Spec, read_spec, write_yaml
-from leanspike.study.file.study_file import DataSection, NetworkSection, TrainingSection
+from leanspike.study.file.study_file import (
+    DataSection,
+    NetworkSection,
+    OwnNetwork,
+    TrainingSection,
+    network_section,
+)
 from leanspike.study.work.networks import (
+    blueprint,
     load_study_data,
-    network_config,
     prepared_network,
     training_config,
 )
+from leanspike.study.work.own_network import own_code
 from leanspike.training import EpochRecord, fit, run_strategy
 
 WEIGHTS, DESCRIPTION = "best.safetensors", "model.yaml"
@@ -28,25 +38,38 @@ class ModelFile(Spec):
     """How a network came to be: data, network, training, seed, and every phase."""
 
     data: DataSection
-    network: NetworkSection
+    network: NetworkSection | OwnNetwork
     training: TrainingSection
-    shape: tuple[int, int, int]
+    shape: tuple[int, ...]
     classes: int
     seed: int
     phases: tuple[Phase, ...]
     validation_accuracy: float
+    #: Time steps, where the data says them and not the study.
+    steps: int | None = None
+
+    @field_validator("network", mode="before")
+    @classmethod
+    def _own_or_family(cls, value: Any) -> Any:
+        return network_section(value)
 
 
 @dataclass(frozen=True)
 class Model:
     """A trained network and how it came to be."""
 
-    net: SpikingNetwork
+    net: nn.Module
     file: ModelFile
 
     @classmethod
-    def load(cls, folder: Path) -> Model:
+    def load(cls, folder: Path, *, network: Any = None) -> Model:
         """Build the network a folder describes, with its weights.
+
+        Parameters
+        ----------
+        network
+            The code of a network of your own: a function, a module or its name
+            (``nets.py:make_net``); it never runs because a folder says so.
 
         Raises
         ------
@@ -60,10 +83,10 @@ class Model:
                 remedy="`leanspike train` makes one",
             )
         file = read_spec(ModelFile, folder / DESCRIPTION)
-        config = network_config(
-            file.network, shape=file.shape, classes=file.classes, T=file.data.T
-        )  # fmt: skip
-        net = prepared_network(config, file.seed, file.phases)
+        steps = file.steps or file.data.T
+        code = own_code(network) if network is not None else None
+        plan = blueprint(file.network, shape=file.shape, classes=file.classes, T=steps, code=code)
+        net = prepared_network(plan, file.seed, file.phases)
         load_state(net, folder / WEIGHTS)
         return cls(net, file)
 
@@ -105,8 +128,8 @@ def train_model(
         When the settings, the data or the folder cannot be used.
     """
     frames = load_study_data(data)
-    config = network_config(network, shape=frames.shape, classes=frames.classes, T=frames.T)
-    net = prepared_network(config, seed, [])
+    plan = blueprint(network, shape=frames.shape, classes=frames.classes, T=frames.T)
+    net = prepared_network(plan, seed, [])
     phase = Phase(epochs=training.epochs, lr=training.lr, warmup_epochs=training.warmup_epochs)
     fitted = fit(
         net, frames, training_config(training, phase), out=out, seed=seed, progress=progress

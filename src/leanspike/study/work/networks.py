@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import fields
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, fields
 
 import torch
+from torch import nn
 
 from leanspike.compress import Phase, apply_phase
 from leanspike.errors import InputError
 from leanspike.events import FrameConfig, FrameData, FrameSplit, load_data
-from leanspike.nn import NetworkConfig, NeuronConfig, SpikingNetwork, build_network
-from leanspike.study.file.study_file import DataSection, NetworkSection, TrainingSection
+from leanspike.nn import NetworkConfig, NeuronConfig, build_network
+from leanspike.study.file.study_file import (
+    DataSection,
+    NetworkSection,
+    OwnNetwork,
+    TrainingSection,
+)
+from leanspike.study.work.own_network import OwnCode, adapted, check_code
 from leanspike.training import TrainingConfig
 
 
@@ -33,10 +40,54 @@ def load_study_data(section: DataSection) -> FrameData:
     )
 
 
+@dataclass(frozen=True)
+class Blueprint:
+    """What builds a study's network.
+
+    Attributes
+    ----------
+    build
+        Takes a seed.
+    shape
+        Of one recording, time first.
+    """
+
+    build: Callable[[int], nn.Module]
+    shape: tuple[int, ...]
+
+
+def blueprint(
+    section: NetworkSection | OwnNetwork,
+    *,
+    shape: tuple[int, ...],
+    classes: int,
+    T: int,
+    code: OwnCode | None = None,
+) -> Blueprint:
+    """Return what builds the network a study asks for, sized to its data.
+
+    Parameters
+    ----------
+    code
+        Of a network of the user's own.
+
+    Raises
+    ------
+    InputError
+        When the settings do not fit each other or the data, or the code is not named or other
+        than the study's.
+    """
+    if isinstance(section, OwnNetwork):
+        known = check_code(section, code)
+        return Blueprint(lambda seed: adapted(section, known, seed), (T, *shape))
+    config = network_config(section, shape=shape, classes=classes, T=T)
+    return Blueprint(lambda seed: build_network(config, seed=seed), (T, *shape))
+
+
 def network_config(
-    section: NetworkSection, *, shape: tuple[int, int, int], classes: int, T: int
+    section: NetworkSection, *, shape: tuple[int, ...], classes: int, T: int
 ) -> NetworkConfig:
-    """Return the network a study asks for, sized to its data.
+    """Return the network of this package's that a study asks for, sized to its data.
 
     Raises
     ------
@@ -48,6 +99,12 @@ def network_config(
     if unknown:
         raise InputError(
             "unknown key", where=f"network.neuron.{unknown[0]}", remedy=f"Keys: {', '.join(known)}"
+        )
+    if len(shape) != 3:
+        raise InputError(
+            f"the data has {list(shape)} inputs a step, the network {section.name!r} takes images",
+            where="network",
+            remedy="Bring a network of your own, such as --network nets.py:make_net",
         )
     return NetworkConfig(
         name=section.name,
@@ -61,17 +118,18 @@ def network_config(
     )
 
 
-def prepared_network(config: NetworkConfig, seed: int, phases: Sequence[Phase]) -> SpikingNetwork:
+def prepared_network(plan: Blueprint, seed: int, phases: Sequence[Phase]) -> nn.Module:
     """Build a network as phases leave it, before its weights are loaded."""
-    net = build_network(config, seed=seed)
+    net = plan.build(seed)
     for phase in phases:
-        put_on(net, phase, config)
+        put_on(net, phase, plan)
     return net
 
 
-def put_on(net: SpikingNetwork, phase: Phase, config: NetworkConfig) -> None:
+def put_on(net: nn.Module, phase: Phase, plan: Blueprint) -> None:
     """Put on a network what a phase begins with."""
-    apply_phase(net, phase, example=torch.zeros(config.T, 1, *config.shape))
+    steps, *shape = plan.shape
+    apply_phase(net, phase, example=torch.zeros(steps, 1, *shape))
 
 
 def training_config(shared: TrainingSection, phase: Phase) -> TrainingConfig:
@@ -95,11 +153,11 @@ def frame_batches(split: FrameSplit, batch_size: int) -> Iterator[torch.Tensor]:
         yield frames.transpose(0, 1).contiguous()
 
 
-def classes_given(net: SpikingNetwork, split: FrameSplit, batch_size: int) -> list[int]:
-    """Return for each recording the class of highest firing rate; ties go to the lower class."""
+def classes_given(net: nn.Module, split: FrameSplit, batch_size: int) -> list[int]:
+    """Return for each recording the class of the highest score; ties go to the lower class."""
     place = next(net.parameters()).device
     given: list[int] = []
-    with torch.inference_mode():
+    with torch.no_grad():  # states that a network keeps could not be written in inference mode
         for frames in frame_batches(split, batch_size):
             given += net(frames.to(place)).argmax(dim=1).tolist()
     return given

@@ -47,9 +47,12 @@ def cores_shared_by(jobs: int) -> Iterator[None]:
         torch.set_num_threads(before)
 
 
-def worker_line(out: Path, *, storage: str | None = None, retries: int = 1) -> list[str]:
-    """Return the command of one more process on a study."""
+def worker_line(
+    out: Path, *, storage: str | None = None, retries: int = 1, network: str | None = None
+) -> list[str]:
+    """Return the command of one more process on a study, whose network's code it names."""
     line = [sys.executable, "-m", "leanspike", "worker", str(out), "--retries", str(retries)]
+    line += ["--network", network] if network is not None else []
     return line if storage is None else [*line, "--storage", storage]
 
 

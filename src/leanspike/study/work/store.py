@@ -57,6 +57,12 @@ def check_same(row: sa.Row[Any], study: StudyFile, data: StudyData, *, where: st
     for section in ("network", "training"):
         for key, found in row.file[section].items():
             wanted = now[section].get(key)
+            if key == "sha256" and wanted != found:
+                raise InputError(
+                    f"the code of {row.file[section]['source']} is not what the study began with",
+                    where=where,
+                    remedy="Choose another --out, or bring the code back",
+                )
             if wanted != found:
                 raise InputError(
                     f"holds a study with {section}.{key} {found!r}, the file now says {wanted!r}",

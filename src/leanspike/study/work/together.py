@@ -12,9 +12,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import IO, cast
 
+from leanspike.errors import InputError
 from leanspike.files import write_whole
 from leanspike.study.file.study_file import StudyFile
 from leanspike.study.records import TrainRecipe, TrainResult, plain, read
+from leanspike.study.work.own_network import OwnCode
 from leanspike.study.work.processes import share_of_cores
 from leanspike.training import EpochRecord
 
@@ -43,8 +45,14 @@ def train_together(
     parent: TrainResult | None,
     *,
     on_epoch: EpochReport,
+    code: OwnCode | None = None,
 ) -> None:
     """Do a training task in as many processes as the study wants devices.
+
+    Parameters
+    ----------
+    code
+        Of a network of the user's own; the processes find it by its name.
 
     Raises
     ------
@@ -59,6 +67,14 @@ def train_together(
             on_epoch(EpochRecord(**json.loads(line.removeprefix(_EPOCH))))
 
     line = [sys.executable, "-m", "leanspike.study.work.bench", str(folder), str(file)]
+    if code is not None:
+        if not code.importable:
+            raise InputError(
+                f"{code.name} cannot be imported by the processes of several devices",
+                where="training.devices",
+                remedy="Name it as a file and a function, such as nets.py:make_net",
+            )
+        line.append(code.name)
     run_ranks(line, study.training.devices, on_line=on_line)
     file.unlink()
 
