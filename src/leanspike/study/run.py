@@ -13,7 +13,6 @@ import yaml
 from leanspike.errors import InputError
 from leanspike.events import FrameData, keep_frames
 from leanspike.files import write_whole
-from leanspike.nn import Convention
 from leanspike.study.file.study_file import NetworkSection, OwnNetwork, StudyFile
 from leanspike.study.plan.tasks import plan
 from leanspike.study.records import StudyData
@@ -214,8 +213,7 @@ def _with_network(
     if not isinstance(section, OwnNetwork):
         return study
     section = settled(section, check_code(section, code), data)
-    assert section.call is not None
-    watch.say(f"network {section.source}: {Convention(**section.call.known)}")
+    watch.say(f"network {section.source}: {section.runs}")
     return study.model_copy(update={"network": section})
 
 

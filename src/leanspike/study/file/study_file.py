@@ -254,6 +254,8 @@ class OwnNetwork(Spec):
     call: CallSection | None = None
     sha256: str | None = None
     weights_sha256: str | None = None
+    #: How it runs, in a line.
+    runs: str | None = None
     #: Buffers that hold only what the last batch left.
     transient: tuple[str, ...] = ()
 

@@ -364,6 +364,7 @@ def settled(section: OwnNetwork, code: OwnCode, data: FrameData) -> OwnNetwork:
             "weights_sha256": sha,
             "trained": section.trained or code.trained or sha is not None,
             "call": CallSection(**asdict(foreign.convention)),
+            "runs": str(foreign.convention),
             "transient": foreign.transient,
         }
     )
