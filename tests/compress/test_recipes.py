@@ -9,6 +9,7 @@ from leanspike.compress import (
     RECIPES,
     CompressionConfig,
     Target,
+    apply_phase,
     begin_phase,
     convert,
     parse_target,
@@ -57,7 +58,7 @@ def test_a_recipe_ends_at_its_target(name: str, text: str, epochs: int | None) -
     assert epochs is None or strategy.epochs == epochs
     net = nn.Sequential(nn.Linear(20, 30), nn.Linear(30, 10))
     for phase in strategy.phases:
-        begin_phase(net, phase, start=net.state_dict())
+        apply_phase(net, phase)
     found = summary(net)
     pruned = sum(layer.pruned * layer.weights for layer in found.layers)
     assert round(pruned) == round(target.sparsity * found.weights)

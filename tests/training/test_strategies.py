@@ -7,14 +7,17 @@ import numpy as np
 import pytest
 import torch
 from small import small_data, small_net
+from torch import nn
 
 from leanspike.compress import (
     CompressionConfig,
     Phase,
     RegrowthConfig,
     Strategy,
+    begin_phase,
     convert,
     prepare,
+    summary,
 )
 from leanspike.errors import InputError
 from leanspike.training import (
@@ -212,3 +215,60 @@ def test_a_phase_that_distills_needs_to_know_from_what(tmp_path: Path) -> None:
     phase = Phase(epochs=1, lr=1e-3, warmup_epochs=0, distillation=0.5)
     with pytest.raises(InputError, match="origin"):
         run_phase(small_net(), small_data(), phase, training=CONFIG, out=tmp_path, seed=0)
+
+
+def test_sparsity_rises_while_a_phase_trains(tmp_path: Path) -> None:
+    data, net = small_data(), small_net()
+    pruned = CompressionConfig(sparsity=0.8, scope="lamp")
+    phase = Phase(epochs=4, lr=5e-3, warmup_epochs=0, compression=pruned, ramp=0.6)
+    seen: list[tuple[float, bool]] = []
+
+    def note(record: EpochRecord) -> None:
+        seen.append((sum_pruned(net), record.final))
+
+    config = dataclasses.replace(CONFIG, batch_size=1)  # 90 steps an epoch, a mask every 25
+    strategy = Strategy("ramp", (phase,))
+    (result,) = run_strategy(
+        net, data, strategy, training=config, out=tmp_path, seed=1, progress=note
+    )
+    # The masks of step 75, 150 and the ramp's last, 216 of 360; only what is whole is kept.
+    whole = net.conv1.weight.numel() + net.dense1.weight.numel()
+    for (found, _), step in zip(seen, (75, 175, 216, 216), strict=True):
+        expected = 0.8 * (1 - (1 - step / 216) ** 3)
+        assert abs(found - expected) <= 1 / whole
+    assert [final for _, final in seen] == [False, False, True, True]
+    assert result.best_epoch >= 2
+    assert round(sum_pruned(net) * whole) == round(0.8 * whole)
+    again = run_strategy(small_net(), data, strategy, training=config, out=tmp_path, seed=1)
+    assert again == [result]
+
+
+def sum_pruned(net: nn.Module) -> float:
+    layers = summary(net).layers
+    return sum(x.pruned * x.weights for x in layers) / sum(x.weights for x in layers)
+
+
+def test_a_ramp_goes_on_from_where_masks_are(tmp_path: Path) -> None:
+    net, data = prepare(small_net(), CompressionConfig(sparsity=0.5, scope="lamp")), small_data()
+    before = {k: v.clone() for k, v in net.state_dict().items() if k.endswith("mask")}
+    pruned = CompressionConfig(sparsity=0.9, scope="lamp", weight_bits=2, initializer="mse")
+    phase = Phase(epochs=2, lr=5e-3, warmup_epochs=0, compression=pruned, ramp=0.5)
+    begin_phase(net, phase, start={})
+    assert sum_pruned(net) == pytest.approx(0.5, abs=1e-3)
+    strategy = Strategy("ramp", (phase,))
+    run_strategy(net, data, strategy, training=CONFIG, out=tmp_path, seed=1)
+    for key, mask in before.items():
+        assert not (net.state_dict()[key] & ~mask).any()
+    assert sum_pruned(net) == pytest.approx(0.9, abs=1e-3)
+    assert len(net.conv1.weight.unique()) <= 3
+
+
+def test_what_cannot_rise_is_refused() -> None:
+    for wrong in (
+        {"ramp": 0.5},
+        {"ramp": 1.0, "compression": CompressionConfig(sparsity=0.5)},
+        {"ramp": 0.5, "compression": CompressionConfig(structure="2:4")},
+        {"ramp": 0.5, "compression": CompressionConfig(sparsity=0.5, layer_sparsity={"a": 0.9})},
+    ):
+        with pytest.raises(InputError):
+            Phase(epochs=2, lr=1e-3, **wrong)  # type: ignore[arg-type]

@@ -22,8 +22,9 @@ from leanspike.compress.recipes import (
     parse_target,
     recipe_strategy,
 )
-from leanspike.compress.regrowth import Regrowth, RegrowthConfig
+from leanspike.compress.regrowth import Ramp, Regrowth, RegrowthConfig
 from leanspike.compress.scores import activity_scores, gradient_scores
+from leanspike.compress.second_order import compress_one_shot
 from leanspike.compress.state import StateConfig, prepare_state
 from leanspike.compress.strategy import (
     PAPER_STRATEGIES,
@@ -50,6 +51,7 @@ __all__ = [
     "LayerSummary",
     "Phase",
     "Quantizer",
+    "Ramp",
     "Recipe",
     "Regrowth",
     "RegrowthConfig",
@@ -61,6 +63,7 @@ __all__ = [
     "apply_phase",
     "begin_phase",
     "calibrate",
+    "compress_one_shot",
     "convert",
     "cumulative_strategy",
     "draw_masks",

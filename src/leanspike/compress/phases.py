@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -10,7 +11,7 @@ from torch import Tensor, nn
 
 from leanspike.compress.batchnorm import fold_batchnorm
 from leanspike.compress.layers import latent_weight, weight_layers
-from leanspike.compress.preparing import prepare
+from leanspike.compress.preparing import prepare, pruned_fraction
 from leanspike.compress.state import prepare_state
 from leanspike.compress.strategy import Phase
 from leanspike.errors import InputError
@@ -39,6 +40,10 @@ def begin_phase(
     nn.Module
         The same `net`; make the optimizer after this.
     """
+    if phase.ramp and phase.compression is not None:
+        # As much as is pruned already; so little that it is none makes masks that prune nothing.
+        begin = max(pruned_fraction(net, phase.compression), 1e-12)
+        phase = replace(phase, ramp=0, compression=replace(phase.compression, sparsity=begin))
     apply_phase(net, phase, example=example)
     if phase.rewind:
         rewind(net, start)

@@ -79,7 +79,7 @@ def prepare(
     for name, layer in layers:
         check_alive(name, latent_weight(layer))
     masks = _masks(layers, config, scores)
-    quantizers = _quantizers(layers, config, masks)
+    quantizers = make_quantizers(layers, config, masks)
     for name, layer in layers:
         compression = attach(layer)
         if name in quantizers:
@@ -94,6 +94,29 @@ def prepare(
             f"{type(model).__name__}: not compressed, {', '.join(map(str, left))}", stacklevel=2
         )
     return model
+
+
+def tighten(model: nn.Module, config: CompressionConfig) -> None:
+    """Draw the masks of a prepared model anew and tighter, from its latent weights as they are.
+
+    Quantizers stay. Parameters and errors are those of :func:`prepare`.
+    """
+    layers = weight_layers(model, only=config.layers)
+    for name, mask in _masks(layers, config, None).items():
+        compression = compressed(dict(layers)[name])
+        assert compression is not None
+        compression.mask = mask
+
+
+def pruned_fraction(model: nn.Module, config: CompressionConfig) -> float:
+    """Give the fraction that masks prune of the layers that `config` chooses."""
+    pruned = weights = 0
+    for _, layer in weight_layers(model, only=config.layers):
+        compression = compressed(layer)
+        weights += latent_weight(layer).numel()
+        if compression is not None and compression.mask is not None:
+            pruned += int((~compression.mask).sum())
+    return pruned / weights
 
 
 def _masks(
@@ -147,9 +170,13 @@ def _check_patterns(
             )
 
 
-def _quantizers(
+def make_quantizers(
     layers: list[tuple[str, WeightLayer]], config: CompressionConfig, masks: Mapping[str, Tensor]
 ) -> dict[str, Quantizer]:
+    """Make the quantizers that a configuration asks for, started from the weights.
+
+    A layer that has the same kind on the same grid already keeps its own and is left out.
+    """
     kind = QUANTIZERS[config.quantizer]
     _check_patterns("layer_bits", dict(config.layer_bits), layers)
     made: dict[str, Quantizer] = {}

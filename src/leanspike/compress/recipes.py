@@ -115,6 +115,8 @@ class Recipe:
         Peak learning rate of every phase.
     distillation
         Weight of the float network's outputs in the loss.
+    ramp
+        Part of each phase over which its sparsity rises; 0 prunes at once.
     compression
         Scope, quantizer and where it begins; bits and sparsity are the target's.
     """
@@ -124,6 +126,7 @@ class Recipe:
     quantize_epochs: tuple[tuple[float, int], ...]
     lr: float
     distillation: float
+    ramp: float
     compression: CompressionConfig
 
     def strategy(
@@ -165,8 +168,9 @@ class Recipe:
                     compression=compression,
                     state=state,
                     distillation=self.distillation,
+                    ramp=self.ramp if rises else 0.0,
                 )
-                for n, compression, state in steps
+                for n, compression, state, rises in steps
             ),
         )
 
@@ -177,7 +181,7 @@ class Recipe:
             below = [rung for rung in self.rungs if rung[0] < target.sparsity]
             (_, last) = self.rungs[len(below)]
             for sparsity, n in (*below, (target.sparsity, last)):
-                steps.append((n, replace(base, sparsity=sparsity), None))
+                steps.append((n, replace(base, sparsity=sparsity), None, True))
         if target.weight_bits is None and target.membrane_bits is None:
             return steps
         n = [n for least, n in self.quantize_epochs if least <= target.sparsity][-1]
@@ -187,10 +191,11 @@ class Recipe:
         state = None
         if target.membrane_bits is not None:
             state = StateConfig(membrane_bits=target.membrane_bits)
-        return [*steps, (n, compression, state)]
+        # Where too few epochs are left for it alone, the last step prunes too, and at once.
+        return [*steps, (n, compression, state, False)]
 
 
-_Step = tuple[int, CompressionConfig | None, StateConfig | None]
+_Step = tuple[int, CompressionConfig | None, StateConfig | None, bool]
 
 
 def _shared_out(steps: list[_Step], epochs: int) -> list[_Step]:
@@ -198,8 +203,8 @@ def _shared_out(steps: list[_Step], epochs: int) -> list[_Step]:
     if epochs < 1:
         raise InputError(f"{epochs} is not at least 1", where="epochs")
     steps = steps[-epochs:]  # the last step has all that the target asks for
-    whole = sum(n for n, _, _ in steps)
-    counts = [max(1, int(n * epochs / whole)) for n, _, _ in steps]
+    whole = sum(step[0] for step in steps)
+    counts = [max(1, int(step[0] * epochs / whole)) for step in steps]
     while sum(counts) > epochs:
         counts[counts.index(max(counts))] -= 1
     for i in range(epochs - sum(counts)):
@@ -221,6 +226,7 @@ RECIPES: dict[str, Recipe] = {
             quantize_epochs=((0.0, 4), (0.9, 4), (0.95, 6), (0.975, 8)),
             lr=4e-3,
             distillation=0.5,
+            ramp=0.5,
             compression=_START,
         ),
         Recipe(
@@ -229,6 +235,7 @@ RECIPES: dict[str, Recipe] = {
             quantize_epochs=((0.0, 2),),
             lr=4e-3,
             distillation=0.5,
+            ramp=0.5,
             compression=_START,
         ),
     )

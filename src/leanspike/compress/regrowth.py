@@ -1,16 +1,22 @@
-"""Regrowth: masks that change while a sparse network trains, its sparsity constant."""
+"""Masks that change while a network trains: they tighten along a ramp, and they regrow.
+
+Both at once are neurogenesis dynamics (NDSNN, arXiv 2304.12214): fewer and fewer weights, some of
+which move at every change.
+"""
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar, Literal, get_args
 
 import torch
 from torch import Tensor, nn
 
+from leanspike.compress.config import CompressionConfig
 from leanspike.compress.layers import WeightLayer, latent_weight, weight_layers
 from leanspike.compress.parametrization import CompressedWeight, compressed
+from leanspike.compress.preparing import pruned_fraction, tighten
 from leanspike.errors import InputError
 
 GrowBy = Literal["gradient", "random"]
@@ -75,6 +81,54 @@ class RegrowthConfig:
         if step % self.every or step >= last:
             return 0.0
         return self.fraction / 2 * (1 + math.cos(math.pi * step / last))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ramp:
+    """Pruning along a cubic while a phase trains, instead of at once as it begins.
+
+    After the part f of the ramp the sparsity is ``s0 + (s1 - s0) * (1 - (1 - f) ** 3)`` (Zhu and
+    Gupta, arXiv 1710.01878, equation 1), s0 being the model's as the phase begins and s1 the
+    compression's. Each mask keeps all that the one before it pruned.
+
+    Attributes
+    ----------
+    compression
+        What the ramp ends at: sparsity, scope, score, structure.
+    until
+        Part of the phase's steps that the ramp takes.
+    every
+        Optimizer steps between two masks.
+    """
+
+    compression: CompressionConfig
+    until: float
+    every: int = 25
+
+    def last(self, steps: int) -> int:
+        """Give the step, counted from 1, that ends the ramp."""
+        return max(1, round(self.until * steps))
+
+    def sparsity_after(self, step: int, steps: int, *, begin: float) -> float | None:
+        """Give the sparsity to draw after step `step`, counted from 1; None where none is drawn.
+
+        >>> ramp = Ramp(compression=CompressionConfig(sparsity=0.9), until=0.5, every=10)
+        >>> [ramp.sparsity_after(step, 80, begin=0.1) for step in (5, 20, 40, 50)]
+        [None, 0.8, 0.9, None]
+        """
+        last = self.last(steps)
+        if step > last or (step % self.every and step != last):
+            return None
+        end = self.compression.sparsity
+        return end if step == last else begin + (end - begin) * (1 - (1 - step / last) ** 3)
+
+    def tighten(self, model: nn.Module, sparsity: float) -> None:
+        """Draw the model's masks at a sparsity."""
+        tighten(model, replace(self.compression, sparsity=sparsity))
+
+    def begin(self, model: nn.Module) -> float:
+        """Give the sparsity from which the ramp rises."""
+        return pruned_fraction(model, self.compression)
 
 
 class Regrowth:

@@ -53,6 +53,10 @@ class Phase:
         the labels have the rest.
     regrowth
         How masks of single weights change while the phase trains; None keeps them.
+    ramp
+        Part of the phase, 0 to below 1, over which sparsity rises to the compression's (see
+        `Ramp`); at 0 weights are pruned at once as it begins. Weights are kept from the epochs
+        after the ramp.
     """
 
     __pydantic_config__: ClassVar = {"extra": "forbid"}  # unknown keys in files are errors
@@ -67,6 +71,7 @@ class Phase:
     reestimate_batchnorm: bool = False
     distillation: float = 0.0
     regrowth: RegrowthConfig | None = None
+    ramp: float = 0.0
 
     def __post_init__(self) -> None:
         if self.epochs < 1:
@@ -80,6 +85,16 @@ class Phase:
             raise InputError(f"{self.lr} is not above 0", where="lr")
         if not 0 <= self.distillation <= 1:
             raise InputError(f"{self.distillation} is not from 0 to 1", where="distillation")
+        if not 0 <= self.ramp < 1:
+            raise InputError(f"{self.ramp} is not from 0 to below 1", where="ramp")
+        if self.ramp:
+            _need(self.compression or CompressionConfig())
+            assert self.compression is not None
+            if self.compression.layer_sparsity or ":" in self.compression.structure:
+                raise InputError(
+                    "sparsity rises for all layers together, and not under an N:M structure",
+                    where="ramp",
+                )
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ import torch
 from lightning.fabric import Fabric
 from torch import nn
 
-from leanspike.compress import RegrowthConfig, load_state
+from leanspike.compress import Ramp, RegrowthConfig, load_state
 from leanspike.errors import InputError
 from leanspike.events import FrameData
 from leanspike.files import WriteError, write_whole
@@ -72,6 +72,7 @@ def fit(
     resume: bool = True,
     distillation: Distillation | None = None,
     regrowth: RegrowthConfig | None = None,
+    ramp: Ramp | None = None,
     progress: Callable[[EpochRecord], None] | None = None,
 ) -> FitResult:
     """Train `net` on ``data.train`` and keep the weights that validate best.
@@ -100,6 +101,8 @@ def fit(
         A teacher to learn from beside the labels.
     regrowth
         How the masks of a prepared network change meanwhile; None keeps them.
+    ramp
+        How they tighten meanwhile; weights are kept from the epochs after it.
     progress
         Called after each epoch, once what continues from it is kept.
 
@@ -112,7 +115,7 @@ def fit(
         On Ctrl-C, at once; the epochs done are kept and the next call continues after them.
     """
     _check(net, data)
-    run = _fingerprint(net, data, config, seed, distillation, regrowth)
+    run = _fingerprint(net, data, config, seed, distillation, regrowth, ramp)
     if resume:
         done = _take_up(net, out, run)
         if done is not None:
@@ -130,7 +133,7 @@ def fit(
         with _own_randomness(), kept_memory():
             begun = partial(
                 Loop, _fabric(config), net, data, config,
-                seed=seed, distillation=distillation, regrowth=regrowth,
+                seed=seed, distillation=distillation, regrowth=regrowth, ramp=ramp,
             )  # fmt: skip
             loop = begun()
             if (out / RESUME).is_file():
@@ -217,6 +220,7 @@ def _fingerprint(
     seed: int,
     distillation: Distillation | None,
     regrowth: RegrowthConfig | None,
+    ramp: Ramp | None,
 ) -> str:
     # Where it runs may change between two sittings; what it computes may not.
     what = dataclasses.replace(config, accelerator="auto", devices=1)
@@ -225,6 +229,8 @@ def _fingerprint(
         recipe += repr((weights_digest(distillation.teacher), distillation.weight))
     if regrowth is not None:
         recipe += repr(regrowth)
+    if ramp is not None:
+        recipe += repr(ramp)
     return hashlib.sha256(recipe.encode()).hexdigest()
 
 

@@ -13,7 +13,7 @@ import torch
 from lightning.fabric import Fabric
 from torch import Tensor, nn
 
-from leanspike.compress import Regrowth, RegrowthConfig, save_state
+from leanspike.compress import Ramp, Regrowth, RegrowthConfig, save_state
 from leanspike.errors import InputError
 from leanspike.events import FrameData
 from leanspike.files import write_whole
@@ -35,7 +35,7 @@ class Loop:
     ----------
     fabric
         Devices, precision and processes, launched.
-    net, data, config, seed, distillation, regrowth
+    net, data, config, seed, distillation, regrowth, ramp
         As in `fit`.
     """
 
@@ -49,6 +49,7 @@ class Loop:
         seed: int,
         distillation: Distillation | None = None,
         regrowth: RegrowthConfig | None = None,
+        ramp: Ramp | None = None,
     ) -> None:
         self.fabric, self.net, self.config, self.seed = fabric, net, config, seed
         self.distillation = distillation
@@ -65,6 +66,8 @@ class Loop:
         self.regrowth = None
         if regrowth is not None:
             self.regrowth = Regrowth(net, regrowth, config.epochs * len(self.batches))
+        self.ramp = ramp
+        self.begin = ramp.begin(net) if ramp is not None else 0.0
         parameters = [p for p in net.parameters() if p.requires_grad]
         # Fused: one loop over all parameters instead of a dozen small operations for each.
         optimizer = torch.optim.Adam(parameters, lr=config.lr, fused=True)
@@ -95,6 +98,7 @@ class Loop:
                 validation_accuracy=accuracy,
                 lr=self._lr((epoch + 1) * len(self.batches)),
                 seconds=time.perf_counter() - start,
+                final=self._is_final(epoch),
             )
             # Batch-norm statistics differ a little between ranks: those of the first are kept.
             record = self.fabric.broadcast(record)
@@ -121,6 +125,12 @@ class Loop:
                     remedy=f"Lower the learning rate (lr, now {self.config.lr:g}), lengthen "
                     "warmup_epochs, or train in 32-true",
                 )
+
+    def _is_final(self, epoch: int) -> bool:
+        """Whether the masks are what the training is to end with, all through its last step."""
+        steps = len(self.batches)
+        done = (epoch + 1) * steps
+        return self.ramp is None or done >= self.ramp.last(self.config.epochs * steps)
 
     def take_up(self, checkpoint: Path) -> None:
         """Continue after the last epoch that a checkpoint holds; it is read without running code.
@@ -182,11 +192,20 @@ class Loop:
             self.optimizer.step()
             if self.regrowth is not None:
                 self.regrowth.after(step + 1)
+            self._tighten(step + 1)
             total += loss.detach() * len(labels)
             count += len(labels)
         whole = torch.stack([total, torch.tensor(float(count), device=fabric.device)])
         fabric.all_reduce(whole, reduce_op="sum")
         return float(whole[0]) / float(whole[1])
+
+    def _tighten(self, step: int) -> None:
+        if self.ramp is None:
+            return
+        steps = self.config.epochs * len(self.batches)
+        sparsity = self.ramp.sparsity_after(step, steps, begin=self.begin)
+        if sparsity is not None:
+            self.ramp.tighten(self.net, sparsity)
 
     def _loss(self, x: Tensor, labels: Tensor) -> Tensor:
         with self.fabric.autocast():

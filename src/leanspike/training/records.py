@@ -22,6 +22,8 @@ class EpochRecord:
         Learning rate after the epoch's last step.
     seconds
         Wall time of the epoch with its validation.
+    final
+        Whether masks were then as tight as the training makes them; others are not kept.
     """
 
     epoch: int
@@ -30,11 +32,14 @@ class EpochRecord:
     validation_accuracy: float
     lr: float
     seconds: float
+    final: bool = True
 
     def better_than(self, other: EpochRecord | None) -> bool:
         """Whether validation was more accurate, or as accurate with less loss."""
         if other is None:
             return True
+        if self.final != other.final:
+            return self.final
         mine = (self.validation_accuracy, -self.validation_loss)
         return mine > (other.validation_accuracy, -other.validation_loss)
 

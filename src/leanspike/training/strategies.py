@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from leanspike.compress import Phase, Strategy, begin_phase, reestimate_batchnorm, save_state
+from leanspike.compress import Phase, Ramp, Strategy, begin_phase, reestimate_batchnorm, save_state
 from leanspike.errors import InputError
 from leanspike.events import FrameData
 from leanspike.training.batches import Batches, network_input
@@ -117,6 +117,9 @@ def run_phase(
     config = dataclasses.replace(
         training, epochs=phase.epochs, lr=phase.lr, warmup_epochs=phase.warmup_epochs
     )
+    ramp = None
+    if phase.ramp and phase.compression is not None:
+        ramp = Ramp(compression=phase.compression, until=phase.ramp)
     distillation = None
     if origin is not None and phase.distillation:
         distillation = Distillation(origin, phase.distillation)
@@ -129,6 +132,7 @@ def run_phase(
         resume=resume,
         distillation=distillation,
         regrowth=phase.regrowth,
+        ramp=ramp,
         progress=progress,
     )
     if phase.reestimate_batchnorm:
