@@ -1,4 +1,4 @@
-"""Small cases drawn at random: three levels, sparse or not, under both semantics.
+"""Small cases drawn at random: three levels, sparse or not, under every semantics.
 
 Conditions are drawn for every level, several at a time, on any target and leaders.
 """
@@ -13,6 +13,7 @@ from leanspike.hardware.semantics import Semantics
 from leanspike.hardware.workload.layer import Layer
 
 ENERGY = {"read": 1.5, "write": 2.0, "update": 2.5, "metadata_read": 0.3, "metadata_write": 0.4}
+WORDS = [None, None, "weights", {"Weights": "weights", "Inputs": 5, "State": 9}, 7]
 
 
 TARGETS = ("Weights", "Inputs", "Outputs")
@@ -60,7 +61,11 @@ def cases(draw: st.DrawFn) -> Case:
         levels=[
             {
                 "name": "memory", "keeps": everything, "width": 32, "formats": formats,
-                "energy": {key: 40 * value for key, value in ENERGY.items()},
+                "word_bits": draw(st.sampled_from(WORDS)),
+                "energy": {
+                    **{key: 40 * value for key, value in ENERGY.items()},
+                    "wire": draw(st.sampled_from([0.0, 3.0])),
+                },
                 "time": {"dims": ["T", "C", "M", "P"]},
                 "bandwidth": {"read": draw(st.sampled_from([None, 0.5]))},
                 **conditions[0],
@@ -68,7 +73,10 @@ def cases(draw: st.DrawFn) -> Case:
             {
                 "name": "buffer", "keeps": kept, "width": 16,
                 "depth": draw(st.sampled_from([4, 12, 40])),
-                "metadata": {"width": 8, "depth": draw(st.sampled_from([16, 64]))},
+                "word_bits": draw(st.sampled_from(WORDS)),
+                "metadata": draw(
+                    st.sampled_from(["free", {"width": 8, "depth": 16}, {"width": 8, "depth": 64}])
+                ),
                 "formats": {name: form for name, form in formats.items() if name in kept},
                 "energy": ENERGY, "fanout": {"y": 2, "x": draw(st.sampled_from([1, 2]))},
                 "time": {"outer": draw(st.sampled_from([[], ["T"], ["M", "C"]]))},
@@ -87,5 +95,9 @@ def cases(draw: st.DrawFn) -> Case:
         compute={"energy": {"compute": 0.7}, "skips": draw(st.booleans()), "gates": False},
         neuron={"state": draw(st.sampled_from([["buffer"], ["memory", "buffer"]])), "energy": 0.5},
     )  # fmt: skip
-    semantics = Semantics.preset(draw(st.sampled_from(["physical", "sparseloop"])))
+    semantics = Semantics.preset(
+        draw(st.sampled_from(["physical", "physical", "sparseloop", "timeloop2022"]))
+    )
+    if draw(st.booleans()):
+        semantics = semantics.flipped("innermost_offsets")
     return Case.of(layer, chip, semantics)

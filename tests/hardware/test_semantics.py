@@ -34,12 +34,15 @@ def test_flipping_twice_is_nothing(switch):
 def test_names_of_presets_and_of_changes():
     assert semantics_name(Semantics()) == "physical"
     assert semantics_name(Semantics.preset("sparseloop")) == "sparseloop"
+    assert semantics_name(Semantics.preset("timeloop2022")) == "timeloop2022"
     changed = semantics_name(Semantics().flipped("first_fill"))
     assert changed == "physical with first_fill=True"
 
 
 def test_unknown_names():
-    with pytest.raises(InputError, match="found 'real', expected physical or sparseloop"):
+    with pytest.raises(
+        InputError, match="found 'real', expected physical, sparseloop, timeloop2022"
+    ):
         Semantics.preset("real")
     with pytest.raises(InputError, match="no switch 'membrane'"):
         Semantics().flipped("membrane")

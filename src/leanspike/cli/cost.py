@@ -27,7 +27,7 @@ def cost(
     semantics: Annotated[
         str | None,
         typer.Option(
-            help="What the model assumes: physical or sparseloop (the latter for --timeloop)."
+            help="What the model assumes: physical, sparseloop (for --timeloop) or timeloop2022."
         ),
     ] = None,
     objective: Annotated[
@@ -81,9 +81,12 @@ def cost(
     console = Console()
     console.print(_layers(found))
     console.print(_components(found))
+    notes: dict[str, list[str]] = {}
     for layer in found.layers:
         for note in layer.notes:
-            console.print(f"{layer.name}: {note}")
+            notes.setdefault(note, []).append(layer.name)
+    for note, names in notes.items():
+        console.print(f"{', '.join(names)}: {note}", markup=False, highlight=False)
     for line in left_out_lines(found.left_out, found.left_out_share):
         console.print(line, markup=False, highlight=False)
     if explain:

@@ -30,7 +30,7 @@ def search(
     semantics: Annotated[
         str | None,
         typer.Option(
-            help="What the model assumes: physical or sparseloop (the latter for --timeloop)."
+            help="What the model assumes: physical, sparseloop (for --timeloop) or timeloop2022."
         ),
     ] = None,
     objective: Annotated[

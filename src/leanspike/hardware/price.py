@@ -6,13 +6,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import get_args
 
 from leanspike.errors import InputError
 from leanspike.hardware.architecture.architecture import Architecture
+from leanspike.hardware.mapping.mapping import MappingLines
 from leanspike.hardware.model.case import Case, network_cases
 from leanspike.hardware.model.cost import WorkloadCost
-from leanspike.hardware.search.exhaustive import Objective, SearchResult, search_each
-from leanspike.hardware.semantics import Semantics
+from leanspike.hardware.search.exhaustive import (
+    Objective,
+    SearchResult,
+    given_mapping,
+    search_each,
+)
+from leanspike.hardware.semantics import Preset, Semantics
 from leanspike.hardware.workload.layer import Statistic
 from leanspike.hardware.workload.workload import Workload
 from leanspike.spec import named
@@ -22,10 +29,12 @@ from leanspike.spec import named
 class Job:
     """One workload to price on one architecture; see :func:`price` for the settings.
 
+    ``mappings`` are the layers' mappings, by name, in place of a search.
+
     Raises
     ------
     InputError
-        When there is no such format or semantics.
+        When there is no such format or semantics, or a layer has no mapping among those given.
     """
 
     workload: Workload
@@ -34,10 +43,18 @@ class Job:
     formats: str | None = None
     statistic: Statistic = "mean"
     weight_bits: int | None = None
+    mappings: MappingLines | None = None
 
     def __post_init__(self) -> None:
         self.architecture.with_formats(self.formats)
         self.rules  # noqa: B018
+        if self.mappings is not None:
+            missing = [x.name for x in self.workload.layers if x.name not in self.mappings]
+            if missing:
+                raise InputError(
+                    f"no mapping for layer {missing[0]!r}", where="mappings",
+                    remedy=f"Layers with one: {', '.join(self.mappings)}",
+                )  # fmt: skip
 
     @classmethod
     def load(
@@ -49,12 +66,13 @@ class Job:
         formats: str | None = None,
         statistic: Statistic = "mean",
         weight_bits: int | None = None,
+        mappings: MappingLines | None = None,
     ) -> Job:
         """Return a job whose workload and architecture may be names or files."""
         work = workload if isinstance(workload, Workload) else Workload.load(workload)
         if not isinstance(architecture, Architecture):
             architecture = Architecture.load(architecture)
-        return cls(work, architecture, semantics, formats, statistic, weight_bits)
+        return cls(work, architecture, semantics, formats, statistic, weight_bits, mappings)
 
     @cached_property
     def rules(self) -> Semantics:
@@ -117,14 +135,27 @@ def price_many(jobs: Sequence[Job], objective: Objective = "edp") -> list[Priced
     InputError
         When a job's architecture cannot be used at all.
     """
-    found = iter(search_each([case for job in jobs for case in job.cases], objective))
+    searched = [case for job in jobs if job.mappings is None for case in job.cases]
+    found = iter(search_each(searched, objective) if searched else ())
     priced: list[Priced | InputError] = []
     for job in jobs:
-        layers = [next(found) for _ in job.cases]
+        layers = (
+            [next(found) for _ in job.cases] if job.mappings is None else _given(job, job.mappings)
+        )
         legal = tuple(layer for layer in layers if isinstance(layer, SearchResult))
         refused = next((layer for layer in layers if isinstance(layer, InputError)), None)
         priced.append(Priced(job, legal) if refused is None else refused)
     return priced
+
+
+def _given(job: Job, mappings: MappingLines) -> list[SearchResult | InputError]:
+    found: list[SearchResult | InputError] = []
+    for case in job.cases:
+        try:
+            found.append(given_mapping(case, mappings[case.name]))
+        except InputError as error:
+            found.append(error)
+    return found
 
 
 def price_all(jobs: Sequence[Job], objective: Objective = "edp") -> list[Priced]:
@@ -152,6 +183,7 @@ def price(
     formats: str | None = None,
     statistic: Statistic = "mean",
     weight_bits: int | None = None,
+    mappings: MappingLines | None = None,
 ) -> WorkloadCost:
     """Price a workload on an architecture, every layer under the best of its mappings.
 
@@ -172,6 +204,9 @@ def price(
         Which of the measured densities to price: their mean or their maximum.
     weight_bits
         Bits of a weight in every layer; the workload's own when left out.
+    mappings
+        The mapping of each layer, by name (see
+        :func:`~leanspike.hardware.mapping.mapping.read_mappings`), in place of a search.
 
     Raises
     ------
@@ -180,7 +215,7 @@ def price(
     """
     job = Job.load(
         workload, architecture, semantics=semantics, formats=formats, statistic=statistic,
-        weight_bits=weight_bits,
+        weight_bits=weight_bits, mappings=mappings,
     )  # fmt: skip
     with named(architecture):
         return price_all([job], objective)[0].cost
@@ -188,7 +223,7 @@ def price(
 
 def semantics_name(rules: Semantics) -> str:
     """Return the preset's name, or the switches that differ from ``physical``."""
-    for name in ("physical", "sparseloop"):
+    for name in get_args(Preset):
         if rules == Semantics.preset(name):
             return name
     base = Semantics()

@@ -27,6 +27,7 @@ from leanspike.hardware.architecture.architecture import Architecture
 from leanspike.hardware.model.cost import WorkloadCost
 from leanspike.hardware.pareto import pareto_front
 from leanspike.hardware.price import Job, price_many
+from leanspike.hardware.semantics import Preset
 from leanspike.hardware.workload.layer import Statistic
 from leanspike.hardware.workload.workload import Workload
 from leanspike.spec import Spec, read_spec
@@ -256,7 +257,7 @@ class Sweep(Spec):
     workloads: Annotated[tuple[str, ...], Field(min_length=1)] = ("published",)
     vary: dict[str, list[Any] | Span]
     objective: Literal["edp", "energy", "latency"] = "edp"
-    semantics: Literal["physical", "sparseloop"] = "physical"
+    semantics: Preset = "physical"
     statistic: Literal["mean", "max"] = "mean"
     formats: str | None = None
     weight_bits: Annotated[int, Field(ge=1, le=64)] | None = None

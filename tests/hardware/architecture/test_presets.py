@@ -33,7 +33,8 @@ def test_every_preset_cites_and_prices(name: str) -> None:
             continue
         assert level.component is not None
         assert level.width is not None
-        metadata = (level.metadata.width, level.metadata.depth) if level.metadata else None
+        rows = level.metadata_rows
+        metadata = (rows.width, rows.depth) if rows else None
         prices = storage_prices(
             level.component,
             technology=preset.technology,
@@ -73,7 +74,7 @@ def test_eyeriss_snn_costs_what_the_published_energy_table_says() -> None:
             continue
         prices = storage_prices(
             level.component, technology="45nm", width=level.width, depth=level.depth,
-            metadata=(level.metadata.width, level.metadata.depth) if level.metadata else None,
+            metadata=(rows.width, rows.depth) if (rows := level.metadata_rows) else None,
         ).energy  # fmt: skip
         for action in ("read", "write"):
             assert prices[action].value == pytest.approx(published[level.name][action], abs=0.01)

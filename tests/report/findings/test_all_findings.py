@@ -38,10 +38,10 @@ def test_encodings_and_statistics_are_compared():
 
 
 def test_layers_of_zeros_are_named():
-    assert "Layers without anything to add" not in told(study(FLOAT, TERNARY))
+    assert "Peculiar layers" not in told(study(FLOAT, TERNARY))
     empty = LayerPrice("conv3", 1.0, 1, 0, {}, notes=("all weights are zero: nothing moves",))
     bare = replace(TERNARY, costs=tuple(replace(c, layers=(empty,)) for c in TERNARY.costs))
-    text = told(study(FLOAT, bare))["Layers without anything to add"]
+    text = told(study(FLOAT, bare))["Peculiar layers"]
     assert text == "conv3, in 1 of 2 points: all weights are zero: nothing moves."
 
 

@@ -17,6 +17,8 @@ from leanspike.spec import Spec, load_yaml, parse_spec
 
 Count = Annotated[int, Field(ge=1)]
 FormatName = Literal["UOP", "UBM", "CP", "RLE"]
+#: Bits of a word: a number, or as many as a weight of the layer has.
+WordBits = Annotated[int, Field(ge=1, le=64)] | Literal["weights"]
 
 
 class Rank(Spec):
@@ -57,10 +59,17 @@ class Format(Spec):
 
     ``from_inside`` gives the innermost rank the innermost loops; otherwise the outermost rank
     takes the outermost loops. The two differ where there are more ranks than loops.
+    ``choices`` are the innermost ranks that :meth:`Architecture.with_formats` puts here, by
+    format; one that is not listed has the format's own widths.
     """
 
     ranks: Annotated[tuple[Rank, ...], Field(min_length=1)]
     from_inside: bool = False
+    choices: tuple[Rank, ...] = ()
+
+    def chosen(self, name: FormatName) -> Rank:
+        """Return the innermost rank that stands for a format."""
+        return next((rank for rank in self.choices if rank.format == name), Rank(format=name))
 
     @property
     def leaves_out_zeros(self) -> bool:
@@ -163,7 +172,8 @@ class Metadata(Spec):
 
 Energy = Annotated[float, Field(ge=0)]
 
-#: What a storage level can be charged for, in pJ per access (of a row, for reads and writes).
+#: What a storage level can be charged for, in pJ per access (of a row, for reads and writes);
+#: decompression, compression and wires per value.
 STORAGE_ACTIONS = (
     "read", "write", "update",
     "gated_read", "gated_write", "gated_update",
@@ -171,7 +181,7 @@ STORAGE_ACTIONS = (
     "metadata_read", "metadata_write", "metadata_update",
     "gated_metadata_read", "gated_metadata_write", "gated_metadata_update",
     "skipped_metadata_read", "skipped_metadata_write", "skipped_metadata_update",
-    "decompression", "compression",
+    "decompression", "compression", "wire",
 )  # fmt: skip
 #: What the compute unit can be charged for, in pJ per operation.
 COMPUTE_ACTIONS = ("compute", "gated_compute", "skipped_compute")
@@ -182,7 +192,14 @@ class Level(Spec):
 
     Capacity is ``depth`` rows of ``width`` bits (``depth`` left out: as large as needed). One
     access moves a row, that is ``width // bits`` values; ``width`` left out means one value.
-    ``word_bits`` makes every tensor take that many bits here, whatever the layer says.
+    ``word_bits`` makes a value take a whole word here, whatever the layer says: a number of bits,
+    ``weights`` for as many as the layer's weights have, or either by tensor (``State`` among them;
+    tensors not named keep the layer's bits). Timeloop's levels have one width for every tensor;
+    costs name every tensor whose values are wider than their words.
+    ``metadata: free`` stands for a design (or a published model) that leaves the metadata of this
+    level out: formats still leave zeros out, and what says where takes no room, energy or time.
+    A price for ``wire`` is pJ for every value that is read, filled or updated here, however many of
+    them share a row: the network that carries words of this level one by one.
     ``one_axis`` keeps every loop of the fan-out on one axis, x or y, where x's rule then holds
     for both together (as in Timeloop).
     ``energy`` (pJ per action), ``area`` (um2) and ``leakage_uw`` override the component's.
@@ -193,8 +210,8 @@ class Level(Spec):
     component: dict[str, Any] | None = None
     depth: Count | None = None
     width: Count | None = None
-    word_bits: Annotated[int, Field(ge=1, le=64)] | None = None
-    metadata: Metadata | None = None
+    word_bits: WordBits | dict[str, WordBits] | None = None
+    metadata: Metadata | Literal["free"] | None = None
     bandwidth: Bandwidth = Bandwidth()
     fanout: Fanout = Fanout()
     cluster: Count = 1
@@ -212,7 +229,38 @@ class Level(Spec):
     @property
     def row_bits(self) -> int | None:
         """Bits of a row, where it does not depend on the values in it."""
-        return self.width or self.word_bits
+        return self.width or (self.word_bits if isinstance(self.word_bits, int) else None)
+
+    def word_of(self, tensor: str, weight_bits: int) -> int | None:
+        """Return the bits of a tensor's words, None where values have the layer's bits.
+
+        >>> level = Level(name="DRAM", word_bits={"Inputs": "weights", "Weights": 8})
+        >>> [level.word_of(name, 2) for name in ("Inputs", "Weights", "Outputs")]
+        [2, 8, None]
+        """
+        given = self.word_bits
+        if isinstance(given, dict):
+            given = given.get(tensor)
+        return weight_bits if given == "weights" else given
+
+    @property
+    def free_metadata(self) -> bool:
+        """Whether metadata takes no room, energy or time here."""
+        return self.metadata == "free"
+
+    @property
+    def metadata_rows(self) -> Metadata | None:
+        """Rows of their own for metadata; None where it shares the data's, or is free."""
+        return self.metadata if isinstance(self.metadata, Metadata) else None
+
+    @field_validator("word_bits", mode="before")
+    @classmethod
+    def _bits_of_words(cls, given: object) -> object:
+        for word in given.values() if isinstance(given, dict) else (given,):
+            whole = isinstance(word, int) and not isinstance(word, bool) and 1 <= word <= 64
+            if not (word is None or word == "weights" or whole):
+                raise InputError(f"found {word!r}, expected 1 to 64 bits or 'weights'")
+        return given
 
     @field_validator("energy")
     @classmethod
@@ -221,11 +269,14 @@ class Level(Spec):
 
     @model_validator(mode="after")
     def _has_room(self) -> Level:
-        if self.width is not None and self.word_bits is not None and self.width < self.word_bits:
+        given = self.word_bits
+        words = [*given.values()] if isinstance(given, dict) else [given]
+        widest = max([word for word in words if isinstance(word, int)], default=0)
+        if self.width is not None and self.width < widest:
             raise InputError(
-                f"found {self.width}, expected at least word_bits = {self.word_bits}", where="width"
+                f"found {self.width}, expected at least word_bits = {widest}", where="width"
             )
-        if self.depth is not None and self.width is None and self.word_bits is None:
+        if self.depth is not None and self.row_bits is None:
             raise InputError("missing: a depth alone says no capacity", where="width")
         if not self.keeps and (self.formats or self.depth):
             raise InputError("has formats or a depth but keeps no tensor", where="keeps")
@@ -341,7 +392,8 @@ class Architecture(Spec):
         """Return a copy whose compressed tensors all use one format as their innermost rank.
 
         ``name`` is UOP, UBM, CP or RLE; "U" stores every value with its zeros; None changes
-        nothing. Ranks above the innermost stay as they are.
+        nothing. Ranks above the innermost stay as they are; the innermost has the widths that
+        ``choices`` of its level give it, else the format's own.
         """
         if name is None:
             return self
@@ -395,7 +447,7 @@ def _reformatted(chip: Same[Architecture], name: FormatName | Literal["U"]) -> A
     levels = []
     for level in chip.it.levels:
         formats = {
-            tensor: layout.model_copy(update={"ranks": (*layout.ranks[:-1], Rank(format=name))})
+            tensor: layout.model_copy(update={"ranks": (*layout.ranks[:-1], layout.chosen(name))})
             for tensor, layout in level.formats.items()
             if name != "U"
         }

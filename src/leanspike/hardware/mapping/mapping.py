@@ -8,18 +8,52 @@ is temporal, ``3 * level + 1`` is y and ``3 * level + 2`` is x; level 0 is the o
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping as Dictionary
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from leanspike.errors import InputError
 from leanspike.hardware.workload.problem import Problem
+from leanspike.spec import load_yaml
 
 Ints = NDArray[np.int64]
 
 SLOTS = ("time", "y", "x")
+
+
+#: A mapping for each layer, by name: lines as :meth:`Mapping.to_text` returns them.
+MappingLines = Dictionary[str, Sequence[str]]
+
+
+def read_mappings(path: str | Path) -> dict[str, tuple[str, ...]]:
+    """Read a mapping for each layer: a file of ``layer: [line, ...]``, or of a cost as JSON.
+
+    Raises
+    ------
+    InputError
+        When the file cannot be read or is neither.
+    """
+    data = load_yaml(Path(path))
+    layers = data.get("layers") if isinstance(data, dict) else None
+    if isinstance(layers, list):
+        data = {
+            one["name"]: one["mapping"]
+            for one in layers
+            if isinstance(one, dict) and {"name", "mapping"} <= set(one)
+        }
+    if not isinstance(data, dict) or not data:
+        raise InputError("no mapping by layer", where=str(path), remedy=_FORMS)
+    for name, lines in data.items():
+        if not isinstance(lines, list) or not all(isinstance(line, str) for line in lines):
+            raise InputError("not a list of lines", where=f"{path}, {name}", remedy=_FORMS)
+    return {str(name): tuple(lines) for name, lines in data.items()}
+
+
+_FORMS = "Write 'layer: [time | y | x, ...]', a line per level, or give what cost --json printed"
 
 
 @dataclass(frozen=True)

@@ -148,6 +148,29 @@ class Case:
     @property
     def notes(self) -> tuple[str, ...]:
         """What is peculiar about the layer, a sentence each."""
+        return (*self._narrow_words, *self._all_zeros)
+
+    @property
+    def _narrow_words(self) -> tuple[str, ...]:
+        """Where values are wider than the words they are counted as."""
+        plan, tensors = self.plan, self.plan.problem.tensors
+        bits = {**plan.bits.values, tensors[plan.problem.written]: plan.bits.partial_sums}
+        narrow: dict[str, list[str]] = {}
+        for i, level in enumerate(plan.architecture.levels):
+            if level.word_bits is None:
+                continue
+            words = {name: int(plan.value_bits[i, x]) for x, name in enumerate(tensors)}
+            for x, name in enumerate(tensors):
+                if plan.keep[i, x] and bits[name] > words[name]:
+                    text = f"{name.lower()} ({bits[name]} bits in {words[name]})"
+                    narrow.setdefault(level.name, []).append(text)
+        return tuple(
+            f"{level} counts one word for a value that is wider: {', '.join(held)}"
+            for level, held in narrow.items()
+        )
+
+    @property
+    def _all_zeros(self) -> tuple[str, ...]:
         empty = [
             name.lower()
             for x, name in enumerate(self.plan.problem.tensors)
@@ -181,7 +204,7 @@ class Case:
             _check_room(level.name, "values", data + metadata * shared, plan.capacity[i])
             if not shared:
                 _check_room(level.name, "metadata", metadata, plan.metadata_capacity[i])
-            stored[level.name] = data + metadata
+            stored[level.name] = data + metadata * (not level.free_metadata)
         return stored
 
     def _energy(
@@ -201,7 +224,8 @@ class Case:
                     ):
                         continue
                     pj = count * prices.storage[i, x, a] * clusters
-                    if count:
+                    # Wires without a price are none.
+                    if count and (pj or action != "wire"):
                         items.append(
                             EnergyItem(level.name, tensor, action, float(count), float(pj))
                         )

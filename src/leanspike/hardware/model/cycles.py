@@ -8,6 +8,8 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from leanspike.hardware.model.actions import FILL, READ, UPDATE
+
 Ints = NDArray[np.int64]
 Reals = NDArray[np.float64]
 
@@ -30,6 +32,7 @@ def metadata_bits(metadata: Reals, word_bits: Reals, kind: int) -> float:
 @njit(cache=True)
 def storage_accesses(
     tile: Ints,
+    data: Reals,
     rows: Reals,
     metadata: Reals,
     row_waste: Reals,
@@ -39,12 +42,12 @@ def storage_accesses(
     whole: bool,
     accesses: Reals,
 ) -> None:
-    """Fill the accesses of one instance per action, [L, X, 20], of rows rather than values.
+    """Fill the accesses of one instance per action, [L, X, 21], of rows rather than values.
 
-    The actions are in the order of ``STORAGE_ACTIONS``. ``rows`` [L, X, 9] are those of values,
-    were every row full, ``word_bits`` [L, X, R, 2] the width of metadata words,
-    ``metadata_width`` [L] that of metadata rows (0: metadata costs nothing), ``packs`` [L, X, 2]
-    the values unpacked and packed.
+    The actions are in the order of ``STORAGE_ACTIONS``. ``data`` and ``rows`` [L, X, 9] are those
+    of values and, were every row full, of rows, ``word_bits`` [L, X, R, 2] the width of metadata
+    words, ``metadata_width`` [L] that of metadata rows (0: metadata costs nothing), ``packs``
+    [L, X, 2] the values unpacked and packed.
     """
     levels, tensors = tile.shape
     accesses[:] = 0.0
@@ -59,3 +62,5 @@ def storage_accesses(
                     accesses[level, x, 9 + kind] = _up(bits / metadata_width[level], whole)
             accesses[level, x, 18] = packs[level, x, 0]
             accesses[level, x, 19] = packs[level, x, 1]
+            for kind in (READ, FILL, UPDATE):
+                accesses[level, x, 20] += data[level, x, kind]

@@ -32,7 +32,7 @@ class Pricing:
     Attributes
     ----------
     storage
-        pJ per access of each level, tensor and storage action, [L, X, 20].
+        pJ per access of each level, tensor and storage action, [L, X, 21].
     compute
         pJ per actual, gated and skipped compute, [3].
     neuron
@@ -85,7 +85,10 @@ class Pricing:
             held = plan.state_bits[i]
             prices = level_prices(chip, level, level.width or int(held))
             accesses = 1 / values_per_row(level.width, held)
-            state[i] = [accesses * _energy(level, prices, action) for action in ("read", "write")]
+            wire = _energy(level, prices, "wire")
+            state[i] = [
+                accesses * _energy(level, prices, action) + wire for action in ("read", "write")
+            ]
         unit = chip.compute
         prices = unit_prices(chip, unit.component, partial_bits)
         compute = np.array(
@@ -115,4 +118,5 @@ def _compare(chip: Architecture, bits: int) -> float:
 def _energy(level: Level, prices: Prices | None, action: str) -> float:
     if action in level.energy:
         return level.energy[action]
-    return prices.energy[action].value if prices else 0.0
+    # No component comes with wires: where it stands and how far they reach is the chip's.
+    return prices.energy[action].value if prices and action != "wire" else 0.0

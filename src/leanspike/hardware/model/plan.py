@@ -68,7 +68,8 @@ class Plan:
     follows
         Conditions, gating ones first, each group from the innermost level outward.
     value_bits
-        Bits of a value, [L, X]; of an output while it is a partial sum.
+        Bits of a value, [L, X]; of an output while it is a partial sum. Of a level with
+        ``word_bits`` they are those of its words.
     finished_bits, state_bits
         Bits of an output that enters a level finished, and of a membrane value, [L].
     block
@@ -167,15 +168,19 @@ class Plan:
         word_bits = np.zeros((*shape, most, 2))
         value_bits, block, stored_bits = np.zeros(shape), np.ones(shape), np.zeros(shape)
         finished_bits = np.zeros(len(levels))
-        state_bits = np.array([float(level.word_bits or bits.state) for level in levels])
+        state_bits = np.array(
+            [float(_word(level, "State", bits) or bits.state) for level in levels]
+        )
         inside = _finished_level(architecture)
+        outputs = tensors[problem.written]
         for i, level in enumerate(levels):
-            partial = level.word_bits or bits.partial_sums
-            finished = level.word_bits or bits.values[tensors[problem.written]]
+            partial = _word(level, outputs, bits) or bits.partial_sums
+            finished = _word(level, outputs, bits) or bits.values[outputs]
             finished_bits[i] = finished if semantics.spikes_leave and i < inside else partial
             for x, name in enumerate(tensors):
                 is_output = x == problem.written
-                value_bits[i, x] = partial if is_output else level.word_bits or bits.values[name]
+                word = partial if is_output else _word(level, name, bits) or bits.values[name]
+                value_bits[i, x] = word
                 block[i, x] = values_per_row(level.width, value_bits[i, x])
                 stored_bits[i, x] = bits_in_rows(level.width, value_bits[i, x])
                 layout = formats[i][x]
@@ -185,7 +190,8 @@ class Plan:
                 compressed[i, x] = layout.leaves_out_zeros
                 from_inside[i, x] = layout.from_inside
                 for r, rank in enumerate(reversed(layout.ranks)):
-                    word_bits[i, x, r] = _word_bits(rank, _metadata_width(level))
+                    if not level.free_metadata:
+                        word_bits[i, x, r] = _word_bits(rank, _metadata_width(level))
                     if rank.loops is not None:
                         flattens[x, i, r] = [rank.group_of(dim) for dim in problem.dims]
                     elif not layout.from_inside:
@@ -285,6 +291,18 @@ def _passes(formats: Sequence[Sequence[Format | None]], keep: Bools) -> Bools:
     return passes
 
 
+def _word(level: Level, tensor: str, bits: Bits) -> int | None:
+    """Return the bits of a tensor's words at a level, None where it has none of its own."""
+    given = level.word_bits
+    words = given.values() if isinstance(given, dict) else (given,)
+    if "Weights" not in bits.values and "weights" in words:
+        raise InputError(
+            "words as wide as the weights, but the problem has no tensor Weights",
+            where=f"{level.name}.word_bits",
+        )
+    return level.word_of(tensor, bits.values.get("Weights", 0))
+
+
 def values_per_row(width: int | None, value_bits: float) -> float:
     """Return how many values one access moves; a value wider than a row takes several.
 
@@ -323,7 +341,11 @@ def _bandwidth(
     state = architecture.neuron.state if architecture.neuron else ()
     for i, level in enumerate(architecture.levels):
         kept = value_bits[i, keep[i]].tolist() + [state_bits[i]] * (level.name in state)
-        word = level.bandwidth.word_bits or level.word_bits or level.width or max(kept, default=1.0)
+        # Words that differ by tensor are as wide as the widest.
+        own = level.word_bits if isinstance(level.word_bits, int) else None
+        if level.word_bits is None:
+            own = level.width
+        word = level.bandwidth.word_bits or own or max(kept, default=1.0)
         for way, words in enumerate(
             (level.bandwidth.read, level.bandwidth.write, level.bandwidth.shared)
         ):
@@ -360,6 +382,8 @@ def _follow(
 
 def _check_names(level: Level, problem: Problem) -> None:
     named = [("keeps", level.keeps), ("formats", tuple(level.formats))]
+    if isinstance(level.word_bits, dict):
+        named.append(("word_bits", tuple(name for name in level.word_bits if name != "State")))
     for key, conditions in (("skips", level.skips), ("gates", level.gates)):
         named.append((key, tuple(c.target for c in conditions)))
         named.append((key, tuple(name for c in conditions for name in c.when_empty)))
@@ -386,7 +410,9 @@ def _word_bits(rank: Rank, row: int) -> tuple[int, int]:
 
 
 def _metadata_width(level: Level) -> int:
-    return level.metadata.width if level.metadata is not None else level.width or 8
+    if level.free_metadata:
+        return 0
+    return level.metadata_rows.width if level.metadata_rows is not None else level.width or 8
 
 
 def _capacity(level: Level) -> float:
@@ -398,8 +424,9 @@ def _capacity(level: Level) -> float:
 def _metadata_capacity(level: Level) -> float:
     if level.depth is None:
         return inf
-    if level.metadata is None:
-        return -1.0
-    if level.metadata.depth is None:
+    if level.free_metadata:
         return inf
-    return float(level.metadata.depth * level.metadata.width)
+    rows = level.metadata_rows
+    if rows is None:
+        return -1.0
+    return inf if rows.depth is None else float(rows.depth * rows.width)

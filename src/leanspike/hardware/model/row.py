@@ -14,6 +14,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from leanspike.hardware.architecture.architecture import STORAGE_ACTIONS
 from leanspike.hardware.model.actions import (
     ACTUAL,
     FILL,
@@ -158,7 +159,7 @@ def no_conditions(shape: tuple[int, int]) -> RowConditions:
 
 class Row(NamedTuple):
     """What is filled: dense [L, X, 3], data, rows and bits [L, X, 9] (values, their rows, and what
-    these rows hold), metadata [L, X, 9, R, 2], accesses [L, X, 20], instances [L, X] (those that
+    these rows hold), metadata [L, X, 9, R, 2], accesses [L, X, 21], instances [L, X] (those that
     hold a tile), computes [3] (actual, gated, skipped), demand [L, 2] (bits that one instance
     reads and writes; values under Sparseloop's rules) and level_cycles [L].
     """
@@ -183,7 +184,7 @@ def empty_row(levels: int, tensors: int, ranks: int) -> Row:
         rows=np.zeros((levels, tensors, 9)),
         bits=np.zeros((levels, tensors, 9)),
         metadata=np.zeros((levels, tensors, 9, ranks, 2)),
-        accesses=np.zeros((levels, tensors, 20)),
+        accesses=np.zeros((levels, tensors, len(STORAGE_ACTIONS))),
         instances=np.zeros((levels, tensors)),
         computes=np.zeros(3),
         demand=np.zeros((levels, 2)),
@@ -229,7 +230,7 @@ def evaluate_row(
                 if x == plan.written:
                     packs[level, x, 1] = row.data[outer, x, UPDATE]
     storage_accesses(
-        nest.tile, row.rows, row.metadata, content.row_waste, plan.word_bits,
+        nest.tile, row.data, row.rows, row.metadata, content.row_waste, plan.word_bits,
         plan.metadata_width, packs, whole, row.accesses,
     )  # fmt: skip
     cycles = (row.computes[0] + row.computes[1]) / nest.instances[levels]

@@ -97,8 +97,9 @@ def contents_of(
     parent = plan.parent(level, x)
     told = parent >= 0 and plan.formats[parent][x] is not None
     return sparseloop_contents(
-        model, tiles, fibers[:, :n], unders[:, : n + 1], layout, told=told, block=block
-    )
+        model, tiles, fibers[:, :n], unders[:, : n + 1], layout, told=told, block=block,
+        offsets=semantics.innermost_offsets,
+    )  # fmt: skip
 
 
 def content_arrays(

@@ -18,7 +18,8 @@ def level_prices(chip: Architecture, level: Level, width: int) -> Prices | None:
     """
     if level.component is None:
         return None
-    metadata = (level.metadata.width, level.metadata.depth) if level.metadata else None
+    rows = level.metadata_rows
+    metadata = (rows.width, rows.depth) if rows else None
     try:
         return storage_prices(
             level.component, technology=chip.technology, width=width, depth=level.depth,

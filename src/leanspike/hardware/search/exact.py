@@ -81,7 +81,7 @@ class Counted(NamedTuple):
 
 
 class Prices(NamedTuple):
-    """pJ per storage action [L, X, 20], per compute outcome [3], and per cycle (leakage)."""
+    """pJ per storage action [L, X, 21], per compute outcome [3], and per cycle (leakage)."""
 
     storage: Reals
     compute: Reals

@@ -33,8 +33,8 @@ UNITS = 4
 #: words read and written.
 ENERGY, SLACK, BITS, PRESENT, READS, WRITES, LOOSE, PACKING, COLUMNS = 0, 4, 5, 7, 8, 12, 16, 18, 22
 
-# What is read off a probe: energy of rows, of unpacking, of metadata, of packing inside, words
-# read and written.
+# What is read off a probe: energy of rows, of unpacking and wires (both per value), of metadata, of
+# packing inside, words read and written.
 _ROWS, _UNPACKING, _METADATA, _PACKING, _READ, _WRITTEN, _READINGS = 0, 1, 2, 3, 4, 5, 6
 
 
@@ -205,6 +205,7 @@ def _read_off(plan: RowPlan, rules: RowRules, prices: Prices, space: Scratch, fo
         for action in range(9, 18):
             found[i, _METADATA] += row.accesses[i, 0, action] * prices.storage[i, 0, action]
         found[i, _UNPACKING] = row.accesses[i, 0, 18] * prices.storage[i, 0, 18]
+        found[i, _UNPACKING] += row.accesses[i, 0, 20] * prices.storage[i, 0, 20]
         outer = plan.parent[i, 0]
         if outer >= 0 and nest.tile[i, 0] > 0:
             found[outer, _PACKING] = row.accesses[i, 0, 19] * prices.storage[i, 0, 19]
@@ -222,7 +223,7 @@ def _slack(
     bits = 0.0
     for rank in range(ranks):
         bits += plan.word_bits[i, 0, rank, 0] + plan.word_bits[i, 0, rank, 1]
-    pj = ROUNDINGS * prices.storage[i, 0, 18]
+    pj = ROUNDINGS * (prices.storage[i, 0, 18] + 3.0 * prices.storage[i, 0, 20])
     for action in range(9):
         pj += (ROUNDINGS / block + 1.0) * waste * prices.storage[i, 0, action]
         if plan.metadata_width[i] > 0:

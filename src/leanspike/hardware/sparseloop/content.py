@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from leanspike.hardware.architecture.architecture import Format
 from leanspike.hardware.identity import Same
 from leanspike.hardware.model.contents import Contents
-from leanspike.hardware.sparseloop.formats import metadata_words, payload_words
+from leanspike.hardware.sparseloop.formats import UOP, metadata_words, payload_words
 from leanspike.hardware.sparsity.density import DensityModel, FixedStructured, Uniform
 from leanspike.hardware.sparsity.formats import FORMAT_NAMES
 
@@ -29,6 +29,7 @@ def sparseloop_contents(
     *,
     told: bool,
     block: int,
+    offsets: bool,
 ) -> Contents:
     """Return what tiles hold as Sparseloop counts it.
 
@@ -46,11 +47,15 @@ def sparseloop_contents(
         Whether the level above has metadata, so that empty tiles are not sent.
     block
         Values per access.
+    offsets
+        Whether an innermost rank of offsets stores them (``Semantics.innermost_offsets``), which
+        Sparseloop does not.
     """
     ranks = len(layout.ranks) if layout else 0
     kind = 0 if isinstance(model, FixedStructured) else 1 if isinstance(model, Uniform) else 2
     codes, compressed = _codes(Same(layout)) if layout else (np.zeros(0, np.int64), False)
-    rules = (codes, layout is not None and layout.from_inside, kind, told, block, compressed)
+    inside = layout is not None and layout.from_inside
+    rules = (codes, inside, kind, told, block, compressed, offsets)
     if kind == 0:
         return Contents(*_weigh_evenly(model.density, tiles, fibers, unders, *rules))
     found = Contents(
@@ -97,6 +102,7 @@ def _weigh_evenly(
     told: bool,
     block: int,
     compressed: bool,
+    offsets: bool,
 ) -> tuple[Reals, Reals, Ints, Reals, Reals, Reals]:
     """Return what tiles hold when every one holds ``share`` of its values, rounded down or up."""
     count, ranks = len(tiles), len(codes)
@@ -113,7 +119,7 @@ def _weigh_evenly(
             most[k] = ceil(exact)
     _weigh(
         values, chances, tiles, most, fibers, unders, np.zeros((count, 1, 1)), codes, from_inside,
-        kind, told, block, compressed, density, present, words, most_words, row_waste,
+        kind, told, block, compressed, offsets, density, present, words, most_words, row_waste,
     )  # fmt: skip
     return density, present, most, words, most_words, row_waste
 
@@ -145,6 +151,7 @@ def _weigh(
     told: bool,
     block: int,
     compressed: bool,
+    offsets: bool,
     density: Reals,
     present: Reals,
     words: Reals,
@@ -178,13 +185,13 @@ def _weigh(
         if len(codes) == 0:
             continue
         words[k] = _expected_words(
-            codes, fibers[k], unders[k], tile, from_inside, kind, subtiles_empty[k], values[k],
-            weights,
+            codes, fibers[k], unders[k], tile, from_inside, offsets, kind, subtiles_empty[k],
+            values[k], weights,
         )  # fmt: skip
         largest = np.full(1, float(most[k]))
         most_words[k] = _expected_words(
-            codes, fibers[k], unders[k], tile, from_inside, kind, subtiles_empty[k][-1:], largest,
-            certain,
+            codes, fibers[k], unders[k], tile, from_inside, offsets, kind,
+            subtiles_empty[k][-1:], largest, certain,
         )  # fmt: skip
         if kind != 0:
             words[k] = np.round(words[k], 9)
@@ -204,6 +211,7 @@ def _expected_words(
     under: Ints,
     tile: int,
     from_inside: bool,
+    offsets: bool,
     kind: int,
     subtiles_empty: Reals,
     values: Reals,
@@ -235,7 +243,8 @@ def _expected_words(
         # The innermost rank's payload is the data itself.
         for rank in range(ranks):
             if words[rank, 0] != 0.0 or words[rank, 1] != 0.0:
-                words[rank, 1] = 0.0
+                if not (offsets and codes[rank] == UOP):
+                    words[rank, 1] = 0.0
                 break
         total += words * chances[v]
     return total

@@ -47,6 +47,7 @@ _STORAGE: dict[str, tuple[str, ...]] = {
     ),
     "decompression": ("decompression_count",),
     "compression": ("compression_count",),
+    "wire": (),  # a network's, not the storage's
 }  # fmt: skip
 _COMPUTE: dict[str, tuple[str, ...]] = {
     "compute": ("mac_random", "mult_random", "mac", "mult", "compute"),
@@ -60,7 +61,7 @@ _COMPUTE: dict[str, tuple[str, ...]] = {
 
 def entry_names() -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Return the table entries that price storage and compute actions, in their order."""
-    storage = tuple(_STORAGE[action][0] for action in STORAGE_ACTIONS)
+    storage = tuple(_STORAGE[action][0] for action in STORAGE_ACTIONS if _STORAGE[action])
     return storage, tuple(_COMPUTE[action][0] for action in COMPUTE_ACTIONS)
 
 

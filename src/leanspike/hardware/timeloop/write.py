@@ -140,7 +140,7 @@ def _mesh_x(chip: Architecture, level: int) -> int:
 
 def _storage(plan: Plan, i: int) -> dict[str, Any]:
     level = plan.architecture.levels[i]
-    bits = int(level.word_bits or max(plan.value_bits[i].max(), 1))
+    bits = int(max(plan.value_bits[i].max(), 1))
     width = max(level.width or bits, bits) // bits * bits
     attributes: dict[str, Any] = {
         "datawidth": bits,
@@ -179,7 +179,14 @@ def _energies(plan: Plan, pricing: Pricing) -> list[dict[str, Any]]:
         kept = [x for x in range(len(plan.problem.tensors)) if plan.keep[i, x]] or [0]
         # Prices differ by tensor only where a row is one value wide: the dearest stands for all.
         energies = pricing.storage[i, kept].max(axis=0)
-        tables.append(_table(f"{chip.name}.{level.name}", storage, energies.tolist()))
+        *energies, wire = energies.tolist()
+        if wire > 0:
+            raise InputError(
+                "the energy table of a storage level has no place for wires",
+                where=f"{chip.name}, level {level.name}.energy.wire",
+                remedy="Remove the price, or add it to a network in the written file",
+            )
+        tables.append(_table(f"{chip.name}.{level.name}", storage, energies))
     tables.append(_table(f"{chip.name}.{chip.compute.name}", compute, pricing.compute.tolist()))
     return tables
 

@@ -41,7 +41,7 @@ def densities(study: Reader) -> Finding | None:
 
 
 def empty_layers(study: Reader) -> Finding | None:
-    """Name the layers of which nothing is left to compute."""
+    """Name the layers with notes: nothing is left to add, or words are narrower than values."""
     seen: dict[tuple[str, str], int] = {}
     for result in study.results.priced:
         notes = {(layer.name, n) for c in result.costs for layer in c.layers for n in layer.notes}
@@ -53,7 +53,7 @@ def empty_layers(study: Reader) -> Finding | None:
     text = "; ".join(
         f"{layer}, in {count} of {points} points: {note}" for (layer, note), count in seen.items()
     )
-    return Finding("Layers without anything to add", f"{text}.")
+    return Finding("Peculiar layers", f"{text}.")
 
 
 def assumptions(study: Reader) -> Finding | None:
