@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -143,16 +142,15 @@ def test_offsets_of_an_innermost_rank_can_be_charged(payload: int) -> None:
     assert count(charged, "Weights", "metadata_read") == 2 * 65 * payload
 
 
-def test_a_format_keeps_the_widths_that_its_level_lists() -> None:
+def test_a_format_has_the_ranks_that_its_level_lists() -> None:
+    offsets = {"format": "UOP", "payload_bits": 4}
     machine = chip(formats={"Weights": {
         "ranks": [{"format": "UOP"}, {"format": "RLE", "metadata_bits": 24}],
-        "choices": [{"format": "RLE", "metadata_bits": 24}, {"format": "UBM", "metadata_bits": 5}],
+        "choices": {"UOP": [offsets, offsets]},
     }})  # fmt: skip
-    widths = {
-        name: machine.with_formats(name).levels[0].formats["Weights"].ranks[-1].metadata_bits
-        for name in ("RLE", "UBM", "CP")
-    }
-    assert widths == {"RLE": 24, "UBM": 5, "CP": None}
-    everywhere = [machine.with_formats(name) for name in ("RLE", "UBM")]
-    assert all(a.levels[0].formats["Weights"].ranks[0] == b.levels[0].formats["Weights"].ranks[0]
-               for a, b in pairwise(everywhere))  # fmt: skip
+    ranks = {n: machine.with_formats(n).levels[0].formats["Weights"].ranks for n in ("UOP", "CP")}
+    assert [rank.payload_bits for rank in ranks["UOP"]] == [4, 4]
+    assert [(rank.format, rank.metadata_bits) for rank in ranks["CP"]] == [
+        ("UOP", None),
+        ("CP", None),
+    ]

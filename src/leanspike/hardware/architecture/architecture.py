@@ -59,17 +59,19 @@ class Format(Spec):
 
     ``from_inside`` gives the innermost rank the innermost loops; otherwise the outermost rank
     takes the outermost loops. The two differ where there are more ranks than loops.
-    ``choices`` are the innermost ranks that :meth:`Architecture.with_formats` puts here, by
-    format; one that is not listed has the format's own widths.
+    ``choices`` are the ranks that :meth:`Architecture.with_formats` puts here, by format; one that
+    is not listed replaces the innermost rank alone and has its own widths.
     """
 
     ranks: Annotated[tuple[Rank, ...], Field(min_length=1)]
     from_inside: bool = False
-    choices: tuple[Rank, ...] = ()
+    choices: dict[FormatName, Annotated[tuple[Rank, ...], Field(min_length=1)]] = Field(
+        default_factory=dict
+    )
 
-    def chosen(self, name: FormatName) -> Rank:
-        """Return the innermost rank that stands for a format."""
-        return next((rank for rank in self.choices if rank.format == name), Rank(format=name))
+    def chosen(self, name: FormatName) -> tuple[Rank, ...]:
+        """Return the ranks that store the tensor in another format."""
+        return self.choices.get(name, (*self.ranks[:-1], Rank(format=name)))
 
     @property
     def leaves_out_zeros(self) -> bool:
@@ -392,8 +394,8 @@ class Architecture(Spec):
         """Return a copy whose compressed tensors all use one format as their innermost rank.
 
         ``name`` is UOP, UBM, CP or RLE; "U" stores every value with its zeros; None changes
-        nothing. Ranks above the innermost stay as they are; the innermost has the widths that
-        ``choices`` of its level give it, else the format's own.
+        nothing. Ranks above the innermost stay as they are and the innermost has its format's own
+        widths, unless ``choices`` of the tensor's format say otherwise.
         """
         if name is None:
             return self
@@ -447,7 +449,7 @@ def _reformatted(chip: Same[Architecture], name: FormatName | Literal["U"]) -> A
     levels = []
     for level in chip.it.levels:
         formats = {
-            tensor: layout.model_copy(update={"ranks": (*layout.ranks[:-1], layout.chosen(name))})
+            tensor: layout.model_copy(update={"ranks": layout.chosen(name)})
             for tensor, layout in level.formats.items()
             if name != "U"
         }
