@@ -1,3 +1,4 @@
+import json
 import subprocess
 import sys
 
@@ -111,3 +112,21 @@ def test_unknown_command_and_unknown_option_are_usage_errors(command, capsys):
     assert "dont" in capsys.readouterr().err
     assert main.run(["do", "--nope"]) == 2
     assert "--nope" in capsys.readouterr().err
+
+
+def test_compress_reaches_what_is_asked_for_in_one_command(tmp_path, capsys):
+    floats, out = str(tmp_path / "float"), str(tmp_path / "ternary")
+    small = ["--limit", "60", "--steps", "3", "--channels", "2", "--epochs", "1"]
+    assert main.run(["train", *small, "--out", floats]) == 0
+    capsys.readouterr()
+    reach = ["--reach", "ternary, 80 %", "--epochs", "2", "--json"]
+    assert main.run(["compress", floats, *reach, "--out", out]) == 0
+    assert json.loads(capsys.readouterr().out)["weight_sparsity"] >= 0.8
+    for wrong, what in (
+        (["--reach", "95"], "not understood"),
+        (["--reach", "95 %", "--bits", "2"], "Leave out --bits"),
+        (["--reach", "95 %", "--recipe", "better"], "there are best, fast"),
+        ([], "--reach"),
+    ):
+        assert main.run(["compress", floats, *wrong, "--out", out]) == 2
+        assert what in capsys.readouterr().err

@@ -87,8 +87,9 @@ def test_what_no_recipe_can_do_is_refused() -> None:
         recipe_strategy("better", Target(sparsity=0.9))
     with pytest.raises(InputError, match="at least 1"):
         recipe_strategy("best", Target(sparsity=0.9), epochs=0)
-    with pytest.raises(InputError, match="membranes alone"):
-        recipe_strategy("published", Target(membrane_bits=4))
+    for name in ("published", "one-shot"):
+        with pytest.raises(InputError, match="membranes alone"):
+            recipe_strategy(name, Target(membrane_bits=4))
 
 
 @pytest.mark.parametrize("granularity", ["tensor", "channel"])

@@ -14,8 +14,10 @@ from leanspike.compress import (
     Phase,
     RegrowthConfig,
     Strategy,
+    apply_phase,
     begin_phase,
     convert,
+    load_state,
     prepare,
     summary,
 )
@@ -272,3 +274,40 @@ def test_what_cannot_rise_is_refused() -> None:
     ):
         with pytest.raises(InputError):
             Phase(epochs=2, lr=1e-3, **wrong)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("epochs", [0, 2])
+def test_one_shot_needs_no_training_and_may_have_some(tmp_path: Path, epochs: int) -> None:
+    config = CompressionConfig(sparsity=0.6, weight_bits=4, scope="lamp", initializer="mse")
+    phase = Phase(epochs=epochs, lr=5e-3, warmup_epochs=0, compression=config, one_shot=True)
+    net, data = small_net(), small_data()
+    fit(net, data, CONFIG, out=tmp_path / "float", seed=1)
+    by_size = prepare(frozen_copy(net), config)
+    strategy = Strategy("one shot", (phase,))
+    (result,) = run_strategy(net, data, strategy, training=CONFIG, out=tmp_path / "o", seed=1)
+    assert len(result.history) == epochs
+    assert result.validation_accuracy == evaluate(net, data.validation)
+    assert sum_pruned(net) == pytest.approx(0.6, abs=1e-3)
+    for key, mask in by_size.state_dict().items():
+        if key.endswith("mask"):
+            assert int(mask.sum()) == int(net.state_dict()[key].sum())
+    again = small_net()
+    fit(again, data, CONFIG, out=tmp_path / "float", seed=1)
+    run_strategy(again, data, strategy, training=CONFIG, out=tmp_path / "o", seed=1)
+    assert weights_digest(again) == weights_digest(net)
+    # A network built anew for the checkpoint is the same one.
+    anew = small_net()
+    apply_phase(anew, phase)
+    load_state(anew, result.checkpoint)
+    assert evaluate(anew, data.validation) == result.validation_accuracy
+
+
+def test_a_phase_without_training_is_one_shot_only() -> None:
+    with pytest.raises(InputError, match="at least 1"):
+        Phase(epochs=0, lr=1e-3, warmup_epochs=0, compression=CompressionConfig(sparsity=0.5))
+    with pytest.raises(InputError, match="needs a compression"):
+        Phase(epochs=0, lr=1e-3, warmup_epochs=0, one_shot=True)
+    half = CompressionConfig(sparsity=0.5)
+    phase = Phase(epochs=0, lr=1e-3, warmup_epochs=0, compression=half, one_shot=True)
+    with pytest.raises(InputError, match="training data"):
+        begin_phase(small_net(), phase, start={})

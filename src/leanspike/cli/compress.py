@@ -12,6 +12,13 @@ import typer
 def compress(
     model: Annotated[Path, typer.Argument(help="Folder of a trained network.")],
     out: Annotated[Path, typer.Option(help="Folder for the compressed network.")],
+    reach: Annotated[
+        str | None,
+        typer.Option(help="What to reach: 'ternary, 95 %', '4 bits', 'membrane 4 bits', ..."),
+    ] = None,
+    recipe: Annotated[
+        str, typer.Option(help="How to reach it: best, fast, one-shot or published.")
+    ] = "best",
     bits: Annotated[int | None, typer.Option(help="Bits per weight.")] = None,
     pruning: Annotated[float, typer.Option(help="Fraction of the weights to prune.")] = 0.0,
     strategy: Annotated[
@@ -21,8 +28,13 @@ def compress(
     strategy_file: Annotated[
         Path | None, typer.Option(help="YAML file with phases, instead of the options above.")
     ] = None,
-    epochs: Annotated[int, typer.Option(help="Epochs of fine-tuning in all.")] = 8,
-    lr: Annotated[float | None, typer.Option(help="Peak learning rate; the paper's.")] = None,
+    epochs: Annotated[
+        int | None, typer.Option(help="Epochs in all; left out: the recipe's, or 8.")
+    ] = None,
+    lr: Annotated[
+        float | None,
+        typer.Option(help="Peak learning rate; left out: as above."),
+    ] = None,
     network: Annotated[
         str | None, typer.Option(help="Code of a network of your own: nets.py:make_net.")
     ] = None,
@@ -30,21 +42,37 @@ def compress(
 ) -> None:
     """Quantize, prune or both, fine-tune, and keep the result.
 
-    Example: leanspike compress runs/float --bits 2 --pruning 0.8 --out runs/ternary
+    Example: leanspike compress runs/float --reach "ternary, 95 %" --out runs/ternary
     """
     from leanspike.cli.train import show_epoch
-    from leanspike.compress import load_strategy, paper_strategy, summary
+    from leanspike.compress import (
+        load_strategy,
+        paper_strategy,
+        parse_target,
+        recipe_strategy,
+        summary,
+    )
     from leanspike.errors import InputError
     from leanspike.study.work.model_folder import WEIGHTS, Model, compress_model
     from leanspike.training import evaluate
 
-    if strategy_file is not None:
+    ways = {"--reach": reach, "--strategy-file": strategy_file, "--bits": bits}
+    given = [way for way, value in ways.items() if value is not None]
+    if reach is not None and (len(given) > 1 or pruning or strategy is not None):
+        raise InputError(
+            "says all there is to reach",
+            where="--reach",
+            remedy="Leave out --bits, --pruning, --strategy and --strategy-file",
+        )
+    if reach is not None:
+        chosen = recipe_strategy(recipe, parse_target(reach), epochs=epochs, lr=lr)
+    elif strategy_file is not None:
         chosen = load_strategy(strategy_file)
     elif bits is None and not pruning:
-        raise InputError("nothing to do", remedy="Give --bits, --pruning or both")
+        raise InputError("nothing to do", remedy="Such as --reach 'ternary, 95 %'")
     else:
         name = strategy or ("prune" if bits is None else "joint" if pruning else "quantize")
-        chosen = paper_strategy(name, weight_bits=bits, sparsity=pruning, epochs=epochs, lr=lr)
+        chosen = paper_strategy(name, weight_bits=bits, sparsity=pruning, epochs=epochs or 8, lr=lr)
     done = compress_model(Model.load(model, network=network), chosen, out=out, progress=show_epoch)
     accuracy = evaluate(done.net, done.load_data().test)
     weights = summary(done.net)

@@ -119,6 +119,9 @@ class Recipe:
         Part of each phase over which its sparsity rises; 0 prunes at once.
     compression
         Scope, quantizer and where it begins; bits and sparsity are the target's.
+    one_shot
+        Whether all of it is put on at once by `compress_one_shot`, without training unless epochs
+        are asked for.
     """
 
     name: str
@@ -128,6 +131,7 @@ class Recipe:
     distillation: float
     ramp: float
     compression: CompressionConfig
+    one_shot: bool = False
 
     def strategy(
         self, target: Target, *, epochs: int | None = None, lr: float | None = None
@@ -154,6 +158,8 @@ class Recipe:
         >>> [(p.compression.sparsity, p.compression.weight_bits) for p in best.phases]
         [(0.8, None), (0.9, None), (0.9, 2)]
         """
+        if self.one_shot:
+            return self._at_once(target, 0 if epochs is None else epochs, lr)
         steps = self._steps(target)
         if epochs is not None:
             steps = _shared_out(steps, epochs)
@@ -174,6 +180,25 @@ class Recipe:
             ),
         )
 
+    def _at_once(self, target: Target, epochs: int, lr: float | None) -> Strategy:
+        if target.weight_bits is None and not target.sparsity:
+            raise InputError(
+                "it compresses weights; membranes alone need training",
+                where=f"recipe {self.name!r}",
+            )
+        phase = Phase(
+            epochs=epochs,
+            lr=self.lr if lr is None else lr,
+            warmup_epochs=0,
+            compression=replace(
+                self.compression, weight_bits=target.weight_bits, sparsity=target.sparsity
+            ),
+            state=_state_of(target),
+            distillation=self.distillation,
+            one_shot=True,
+        )
+        return Strategy(f"{self.name}: {target}", (phase,))
+
     def _steps(self, target: Target) -> list[_Step]:
         base = replace(self.compression, weight_bits=None, sparsity=0.0)
         steps: list[_Step] = []
@@ -188,11 +213,13 @@ class Recipe:
         compression = None
         if target.weight_bits is not None:
             compression = replace(base, sparsity=target.sparsity, weight_bits=target.weight_bits)
-        state = None
-        if target.membrane_bits is not None:
-            state = StateConfig(membrane_bits=target.membrane_bits)
         # Where too few epochs are left for it alone, the last step prunes too, and at once.
-        return [*steps, (n, compression, state, False)]
+        return [*steps, (n, compression, _state_of(target), False)]
+
+
+def _state_of(target: Target) -> StateConfig | None:
+    bits = target.membrane_bits
+    return None if bits is None else StateConfig(membrane_bits=bits)
 
 
 _Step = tuple[int, CompressionConfig | None, StateConfig | None, bool]
@@ -238,6 +265,16 @@ RECIPES: dict[str, Recipe] = {
             ramp=0.5,
             compression=_START,
         ),
+        Recipe(
+            name="one-shot",
+            rungs=(),
+            quantize_epochs=(),
+            lr=4e-3,
+            distillation=0.5,
+            ramp=0.0,
+            compression=_START,
+            one_shot=True,
+        ),
     )
 }
 """Recipes by name."""
@@ -252,8 +289,9 @@ def recipe_strategy(
     Parameters
     ----------
     name
-        ``"best"``: what measured best. ``"fast"``: two epochs of each kind. ``"published"``: the
-        study's own (`paper_strategy`), at once, its masks drawn globally.
+        ``"best"``: what measured best. ``"fast"``: two epochs of each kind.
+        ``"one-shot"``: no training. ``"published"``: the study's own (`paper_strategy`), at once,
+        its masks drawn globally.
     target
         What to reach.
     epochs, lr
@@ -271,9 +309,6 @@ def recipe_strategy(
         return RECIPES[name].strategy(target, epochs=epochs, lr=lr)
     if name != "published":
         raise InputError(f"unknown {name!r}; there are {', '.join(RECIPE_NAMES)}", where="recipe")
-    state = None
-    if target.membrane_bits is not None:
-        state = StateConfig(membrane_bits=target.membrane_bits)
     if target.weight_bits is None and not target.sparsity:
         raise InputError("it has no way to limit membranes alone", where="recipe 'published'")
     bits, pruned = target.weight_bits, target.sparsity
@@ -281,4 +316,6 @@ def recipe_strategy(
     strategy = paper_strategy(
         kind, weight_bits=bits, sparsity=pruned, epochs=50 if epochs is None else epochs, lr=lr
     )
-    return replace(strategy, phases=tuple(replace(phase, state=state) for phase in strategy.phases))
+    return replace(
+        strategy, phases=tuple(replace(phase, state=_state_of(target)) for phase in strategy.phases)
+    )

@@ -28,7 +28,7 @@ class Phase:
     Attributes
     ----------
     epochs
-        Epochs of training.
+        Epochs of training; 0 where `one_shot` does it all.
     lr
         Peak learning rate, after the warm-up and before the cosine decay.
     warmup_epochs
@@ -57,6 +57,9 @@ class Phase:
         Part of the phase, 0 to below 1, over which sparsity rises to the compression's (see
         `Ramp`); at 0 weights are pruned at once as it begins. Weights are kept from the epochs
         after the ramp.
+    one_shot
+        Whether `compress_one_shot` puts on the compression, from a few hundred training
+        recordings, instead of magnitudes.
     """
 
     __pydantic_config__: ClassVar = {"extra": "forbid"}  # unknown keys in files are errors
@@ -72,9 +75,10 @@ class Phase:
     distillation: float = 0.0
     regrowth: RegrowthConfig | None = None
     ramp: float = 0.0
+    one_shot: bool = False
 
     def __post_init__(self) -> None:
-        if self.epochs < 1:
+        if self.epochs < (0 if self.one_shot else 1):
             raise InputError(f"{self.epochs} is not at least 1", where="epochs")
         if not 0 <= self.warmup_epochs <= self.epochs:
             raise InputError(
@@ -85,6 +89,8 @@ class Phase:
             raise InputError(f"{self.lr} is not above 0", where="lr")
         if not 0 <= self.distillation <= 1:
             raise InputError(f"{self.distillation} is not from 0 to 1", where="distillation")
+        if self.one_shot and (self.compression is None or self.ramp):
+            raise InputError("needs a compression, and no ramp", where="one_shot")
         if not 0 <= self.ramp < 1:
             raise InputError(f"{self.ramp} is not from 0 to below 1", where="ramp")
         if self.ramp:

@@ -55,7 +55,7 @@ class FitResult:
     validation_accuracy
         After that epoch, 0 to 1.
     history
-        All epochs, those before a resume included.
+        All epochs, those before a resume included; none where a phase only compressed.
     checkpoint
         The kept weights, ``best.safetensors``.
     seconds

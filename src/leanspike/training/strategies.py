@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+import time
 from collections.abc import Callable
 from pathlib import Path
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from leanspike.compress import Phase, Ramp, Strategy, begin_phase, reestimate_batchnorm, save_state
 from leanspike.errors import InputError
@@ -16,8 +17,12 @@ from leanspike.training.batches import Batches, network_input
 from leanspike.training.config import TrainingConfig
 from leanspike.training.evaluate import evaluate
 from leanspike.training.fit import fit
+from leanspike.training.loop import BEST
 from leanspike.training.loss import Distillation, frozen_copy
 from leanspike.training.records import EpochRecord, FitResult
+
+ONE_SHOT_RECORDINGS, ONE_SHOT_BATCH = 300, 50
+"""How many training recordings one-shot compression sees, and how many at a time."""
 
 
 def run_strategy(
@@ -113,7 +118,16 @@ def run_phase(
     example = network_input(torch.from_numpy(data.train.frames[:1].copy())).to(
         next(net.parameters()).device
     )
-    begin_phase(net, phase, start={} if origin is None else origin.state_dict(), example=example)
+    begin_phase(
+        net,
+        phase,
+        start={} if origin is None else origin.state_dict(),
+        example=example,
+        batches=_some(data, seed) if phase.one_shot else None,
+        seed=seed,
+    )
+    if not phase.epochs:
+        return _as_it_is(net, data, training, out)
     config = dataclasses.replace(
         training, epochs=phase.epochs, lr=phase.lr, warmup_epochs=phase.warmup_epochs
     )
@@ -138,6 +152,24 @@ def run_phase(
     if phase.reestimate_batchnorm:
         result = _reestimated(net, data, config, result)
     return result
+
+
+def _some(data: FrameData, seed: int) -> list[Tensor]:
+    """Give the training recordings that one-shot compression takes its statistics from."""
+    batches = []
+    for frames, _ in Batches(data.train, ONE_SHOT_BATCH, seed=seed):
+        batches.append(network_input(frames))
+        if len(batches) * ONE_SHOT_BATCH >= ONE_SHOT_RECORDINGS:
+            break
+    return batches
+
+
+def _as_it_is(net: nn.Module, data: FrameData, training: TrainingConfig, out: Path) -> FitResult:
+    """Keep a network that is not trained any further."""
+    start = time.perf_counter()
+    save_state(net, out / BEST, parents=True)
+    accuracy = evaluate(net, data.validation, precision=training.precision)
+    return FitResult(0, accuracy, (), out / BEST, time.perf_counter() - start)
 
 
 def _reestimated(

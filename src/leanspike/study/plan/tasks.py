@@ -273,7 +273,11 @@ def phases(study: StudyFile, point: Point) -> tuple[Phase, ...]:
 def _plain(phase: Phase) -> JsonObject:
     """Return a phase as plain data; what came later is left out where unused, so keys stay."""
     data = plain(phase)
-    unused = {name for name in ("fold_batchnorm", "state", "regrowth", "ramp") if not data[name]}
+    unused = {
+        name
+        for name in ("fold_batchnorm", "state", "regrowth", "ramp", "one_shot")
+        if not data[name]
+    }
     return {name: value for name, value in data.items() if name not in unused}
 
 

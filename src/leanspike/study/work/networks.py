@@ -135,7 +135,7 @@ def put_on(net: nn.Module, phase: Phase, plan: Blueprint) -> None:
 def training_config(shared: TrainingSection, phase: Phase) -> TrainingConfig:
     """Return how a phase is trained in a study."""
     return TrainingConfig(
-        epochs=phase.epochs,
+        epochs=max(1, phase.epochs),  # a phase that only compresses has none
         lr=phase.lr,
         warmup_epochs=phase.warmup_epochs,
         batch_size=shared.batch_size,
