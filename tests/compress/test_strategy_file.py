@@ -95,9 +95,9 @@ phases:
             "name: a\nphases: [{epochs: 2, lr: 1, compression: {sparsity: 1.0}}]",
             "no weight would be left",
         ),
-        ("name: [", "is no YAML"),
+        ("name: [", "not valid YAML"),
         ("3", "strategy|s.yaml"),
-        ("!!python/object/apply:os.getcwd []", "is no YAML"),
+        ("!!python/object/apply:os.getcwd []", "not valid YAML"),
     ],
 )
 def test_bad_files(tmp_path: Path, text: str, says: str) -> None:

@@ -3,6 +3,7 @@
 import warnings
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pytest
 import torch
@@ -245,9 +246,60 @@ def test_neurons_that_differ() -> None:
 
 
 def test_no_nir_file(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="is no NIR file"):
+    with pytest.raises(InputError, match=r"none\.nir: no such file"):
         from_nir(tmp_path / "none.nir")
     file = tmp_path / "text.nir"
     file.write_text("no")
     with pytest.raises(InputError, match=r"text\.nir: is no NIR file"):
         from_nir(file)
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    return write_nir(nn.Sequential(nn.Linear(4, 3), Neuron(NeuronConfig())), torch.rand(2, 1, 4),
+                     tmp_path / "net.nir")  # fmt: skip
+
+
+def test_a_file_takes_no_data_of_other_files(file: Path, tmp_path: Path) -> None:
+    secret = tmp_path / "secret"
+    secret.write_bytes(bytes(48))
+    with h5py.File(file, "r+") as opened:
+        place = next(name for name in found(opened) if name.endswith("weight"))
+        del opened[place]
+        opened.create_dataset(place, (3, 4), "f4", external=[(str(secret), 0, 48)])
+    with pytest.raises(InputError, match=r"weight: holds data of other files"):
+        from_nir(file)
+
+
+@pytest.mark.parametrize("soft", [True, False])
+def test_a_file_follows_no_links(file: Path, soft: bool) -> None:
+    with h5py.File(file, "r+") as opened:
+        place = next(name for name in found(opened) if name.endswith("weight"))
+        del opened[place]
+        opened[place] = h5py.SoftLink("/x") if soft else h5py.ExternalLink("/etc/hosts", "/x")
+    with pytest.raises(InputError, match=r"weight: a link to data elsewhere"):
+        from_nir(file)
+
+
+def test_a_file_declares_no_more_than_it_has(file: Path) -> None:
+    with h5py.File(file, "r+") as opened:
+        place = next(name for name in found(opened) if name.endswith("weight"))
+        del opened[place]
+        opened.create_dataset(place, (1 << 20, 1 << 20), "f4", chunks=(1024, 1024))
+    with pytest.raises(InputError, match=r"declares 4398046511\d\d\d bytes of arrays"):
+        from_nir(file)
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_weights_that_are_not_finite_are_refused(file: Path, bad: float) -> None:
+    with h5py.File(file, "r+") as opened:
+        place = next(name for name in found(opened) if name.endswith("weight"))
+        opened[place][0, 0] = bad
+    with pytest.raises(InputError, match=r"node '0': its weight has values that are not finite"):
+        from_nir(file)
+
+
+def found(opened: h5py.File) -> list[str]:
+    names: list[str] = []
+    opened.visit(names.append)
+    return names

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -106,3 +108,21 @@ def test_bad_input() -> None:
         unpack(pack([1, 0, -1, 1], 2), 2, 5)
     with pytest.raises(InputError, match="do not fit 2 signed bits"):
         pack_weights(np.array([[2, 0]]), 2)
+
+
+@pytest.mark.parametrize("format", FORMATS)
+def test_any_flipped_bit_of_a_pack_is_found(format: str) -> None:
+    weights = np.random.default_rng(0).integers(-1, 2, (4, 9))
+    packed = pack_weights(weights, 2, format)
+    for name in ("metadata", "values"):
+        whole = getattr(packed, name)
+        for bit in range(8 * len(whole)):
+            damaged = whole.copy()
+            damaged[bit // 8] ^= 1 << bit % 8
+            with pytest.raises(InputError, match="checksum"):
+                unpack_weights(replace(packed, **{name: damaged}))
+    fields = {"shape": (9, 4), "bits": 3, "stored": packed.stored + 1, "format": "UBM" * 2}
+    for name, value in fields.items():
+        with pytest.raises(InputError, match="checksum"):
+            unpack_weights(replace(packed, **{name: value}))
+    assert np.array_equal(unpack_weights(packed), weights)

@@ -113,6 +113,8 @@ def test_packed_weights_unpack(tmp_path: Path, format: str) -> None:
             metadata_bits=facts["metadata_bits"],
             stored=facts["stored_weights"],
             field_bits=facts["field_bits"],
+            signed=facts["signed"],
+            checksum=facts["checksum"],
         )
         assert np.array_equal(unpack_weights(packed), layer.weights)
         assert packed.size_bits == facts["weight_size_bits"]
@@ -132,3 +134,20 @@ def test_unwritable_folder(tmp_path: Path) -> None:
     assert net is not None
     with pytest.raises(InputError, match="cannot be written"):
         exported(file / "inside")
+
+
+@pytest.mark.parametrize("name", ["../../up", "a/b", "..", "", "con\0", "x" * 200, "-\n"])
+def test_a_name_that_is_a_path_is_refused(tmp_path: Path, name: str) -> None:
+    network, x, _ = exported(tmp_path / "sound")
+    object.__setattr__(network.layers[0], "name", name)  # type: ignore[attr-defined]
+    with pytest.raises(InputError, match=r"layer .*: cannot be a file's name"):
+        export_integers(network, x, tmp_path / "inside" / "out")  # type: ignore[arg-type]
+    assert not (tmp_path / "inside").exists()
+
+
+def test_names_that_differ_by_case_alone_are_refused(tmp_path: Path) -> None:
+    network, x, _ = exported(tmp_path / "sound")
+    first, second = network.layers[:2]  # type: ignore[attr-defined]
+    object.__setattr__(second, "name", first.name.upper())
+    with pytest.raises(InputError, match="by case alone"):
+        export_integers(network, x, tmp_path / "out")  # type: ignore[arg-type]

@@ -19,6 +19,7 @@ from leanspike.compress.config import CompressionConfig
 from leanspike.compress.regrowth import RegrowthConfig
 from leanspike.compress.state import StateConfig
 from leanspike.errors import InputError
+from leanspike.spec import load_yaml
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -399,16 +400,11 @@ def load_strategy(path: str | Path) -> Strategy:
     Raises
     ------
     InputError
-        The file cannot be read, is no YAML, or a key is unknown, missing or has a bad value; it
+        The file cannot be read, is no YAML, is larger than descriptions are
+        (`leanspike.spec.load_yaml`), or a key is unknown, missing or has a bad value; it
         names file and key.
     """
-    path = Path(path)
-    try:
-        data = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise InputError(f"cannot be read: {error.strerror}", where=str(path)) from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise InputError(f"is no YAML: {error}", where=str(path)) from error
+    data = load_yaml(Path(path))
     return parse_strategy(data, where=str(path))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,9 @@ from torch import Tensor, nn
 from leanspike.errors import InputError
 from leanspike.export.nir_writing import import_nir
 from leanspike.nn import Neuron, NeuronConfig
+
+# A file that declares a hundred times its size beyond a gigabyte holds no weights.
+MOST_GROWTH, UNSUSPECTED_BYTES = 100, 1 << 30
 
 
 class NIRNetwork(nn.Module):
@@ -114,7 +118,13 @@ def from_nir(source: Any, *, dt: float | None = None) -> NIRNetwork:
     nir = import_nir()
     graph = source if isinstance(source, nir.NIRGraph) else _read(nir, Path(source))
     given = graph.metadata.get("dt") if isinstance(graph.metadata, dict) else None
-    step = float(dt if dt is not None else given if given is not None else 1e-4)
+    try:
+        step = float(dt if dt is not None else given if given is not None else 1e-4)
+    except (TypeError, ValueError) as error:
+        raise InputError(f"a time step of {given!r:.60} s", where="dt") from error
+    if not (isfinite(step) and step > 0):
+        raise InputError(f"a time step of {step} s", where="dt")
+    _check_edges(graph)
     inputs, outputs = list(graph.inputs), list(graph.outputs)
     if len(inputs) != 1 or len(outputs) != 1:
         raise InputError(f"{len(inputs)} inputs and {len(outputs)} outputs; expected one of each")
@@ -133,7 +143,15 @@ def from_nir(source: Any, *, dt: float | None = None) -> NIRNetwork:
         target = label(name)
         if name != outputs[0]:
             node = graph.nodes[name]
-            before, module = _module(nir, name, node, step)
+            try:
+                before, module = _module(nir, name, node, step)
+            except InputError as error:
+                raise InputError(error.what, where=error.where or f"node {name!r}") from error
+            except _UNFIT as error:
+                raise InputError(
+                    f"its parameters do not fit each other ({_first_line(error)})",
+                    where=f"node {name!r}",
+                ) from error
             if _is_maximum(nir, graph, name):
                 module = nn.MaxPool2d(*(_ints(v) for v in _pool_sizes(node)))
             elif any(_is_maximum(nir, graph, a) for a, b in graph.edges if b == name):
@@ -145,19 +163,95 @@ def from_nir(source: Any, *, dt: float | None = None) -> NIRNetwork:
             modules[target] = module
             facts = node.metadata.get("compression") if isinstance(node.metadata, dict) else None
             if facts is not None:
-                compression[target] = json.loads(facts)
+                compression[target] = _facts(facts, name)
+        if not sources:
+            raise InputError("nothing feeds it", where=f"node {name!r}")
         feeds[target] = sources
-    return NIRNetwork(modules, feeds, compression)
+    try:
+        return NIRNetwork(modules, feeds, compression)
+    except (KeyError, TypeError) as error:  # torch refuses some names
+        raise InputError(f"a node's name cannot be a module's: {_first_line(error)}") from error
+
+
+def _facts(text: Any, name: str) -> dict[str, Any]:
+    """Read what `to_nir` wrote about a layer's compression."""
+    try:
+        facts = json.loads(text)
+    except (ValueError, TypeError, RecursionError):
+        facts = None
+    if not isinstance(facts, dict):
+        raise InputError("its notes on compression are damaged", where=f"node {name!r}")
+    return facts
+
+
+#: What torch and numpy raise of parameters that do not fit each other.
+_UNFIT = (
+    TypeError, ValueError, IndexError, AttributeError, RuntimeError, ArithmeticError, MemoryError,
+)  # fmt: skip
 
 
 def _read(nir: Any, path: Path) -> Any:
+    _check_file(path)
     try:
         graph = nir.read(str(path), type_check=False)
-    except (OSError, KeyError, ValueError) as error:
-        raise InputError(f"is no NIR file ({error})", where=str(path)) from error
+    except Exception as error:
+        # nir checks little: whatever a file lacks or holds too much ends in an error of Python's.
+        raise InputError(f"is no NIR file ({_first_line(error)})", where=str(path)) from error
     if not isinstance(graph, nir.NIRGraph):
         raise InputError("holds a single node, not a graph", where=str(path))
     return graph
+
+
+def _check_file(path: Path) -> None:
+    """Refuse what a file of weights does not need: data from elsewhere, and sizes it has not.
+
+    HDF5 can take data from any other file that the reader may read, and can declare arrays that
+    are nowhere stored.
+    """
+    import h5py
+
+    if not path.is_file():
+        raise InputError("no such file", where=str(path))
+    declared = 0
+
+    def visit(group: Any, place: str) -> None:
+        nonlocal declared
+        for name in group:
+            where = f"{path}, {place}{name}"
+            if not isinstance(group.get(name, getlink=True), h5py.HardLink):
+                raise InputError("a link to data elsewhere, which is not followed", where=where)
+            item = group[name]
+            if isinstance(item, h5py.Group):
+                if place.count("/") > 50:
+                    raise InputError("nested too deeply", where=str(path))
+                visit(item, f"{place}{name}/")
+                continue
+            if item.external or item.is_virtual:
+                raise InputError("holds data of other files, which are not read", where=where)
+            declared += item.size * item.dtype.itemsize if item.size else 0
+
+    try:
+        with h5py.File(path) as file:
+            visit(file, "")
+    except InputError:
+        raise
+    except Exception as error:
+        # h5py raises OSError, RuntimeError, KeyError, ValueError, TypeError or UnicodeDecodeError.
+        raise InputError(f"is no NIR file ({_first_line(error)})", where=str(path)) from error
+    size = path.stat().st_size
+    if declared > max(UNSUSPECTED_BYTES, MOST_GROWTH * size):
+        raise InputError(f"declares {declared} bytes of arrays in {size}", where=str(path))
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0]
+
+
+def _check_edges(graph: Any) -> None:
+    known = graph.nodes.keys()
+    for edge in graph.edges:
+        if len(edge) != 2 or any(not isinstance(end, str) or end not in known for end in edge):
+            raise InputError(f"the edge {edge!r:.80} has an end that is no node")
 
 
 def _in_order(graph: Any) -> list[str]:
@@ -232,9 +326,17 @@ def _convolution(kind: type[nn.Conv1d] | type[nn.Conv2d], node: Any) -> nn.Modul
 
 
 def _fill(layer: nn.Linear | nn.Conv1d | nn.Conv2d, weight: Any, bias: Any) -> nn.Module:
-    layer.weight = nn.Parameter(torch.from_numpy(np.array(weight)))
-    if bias is not None:
-        layer.bias = nn.Parameter(torch.from_numpy(np.array(bias)))
+    given = {"weight": weight} if bias is None else {"weight": weight, "bias": bias}
+    for name, values in given.items():
+        array = np.array(values)
+        if array.dtype not in (np.float32, np.float64, np.float16):
+            raise InputError(f"its {name} is of {array.dtype}, expected floats")
+        if array.shape != tuple(getattr(layer, name).shape):
+            shape = tuple(getattr(layer, name).shape)
+            raise InputError(f"its {name} has the shape {array.shape}, expected {shape}")
+        if not np.isfinite(array).all():
+            raise InputError(f"its {name} has values that are not finite")
+        setattr(layer, name, nn.Parameter(torch.from_numpy(array)))
     return layer
 
 
@@ -259,6 +361,8 @@ def _neuron(nir: Any, node: Any, dt: float, where: str) -> tuple[nn.Module | Non
         # dv = dt / tau * (v_leak - v + r x) = ((r x + v_leak - v_reset) - (v - v_reset)) / steps
         gain, shift = resistance, _single(node.v_leak, "v_leak", where) - reset
         steps = np.asarray(node.tau, np.float64) / dt
+        if not steps.size or not np.isfinite(steps).all():
+            raise InputError("tau is not a finite number", where=where)
         tau: float | tuple[float, ...] = _tidy(float(steps.ravel()[0]))
         if np.ptp(steps):
             # One value per channel is what our neurons take.
@@ -279,6 +383,8 @@ def _tidy(value: float) -> float:
 
 def _single(values: Any, what: str, where: str) -> float:
     array = np.asarray(values, np.float64)
+    if not array.size or not np.isfinite(array).all():
+        raise InputError(f"{what} is not a finite number", where=where)
     if np.ptp(array):
         raise InputError(f"{what} differs between its neurons", where=where)
     return float(array.ravel()[0])

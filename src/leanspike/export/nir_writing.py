@@ -21,6 +21,7 @@ from leanspike.export.dynamics import Dynamics, read_dynamics
 from leanspike.export.integers import output_affine
 from leanspike.export.stages import Stage, trace_stages
 from leanspike.export.wiring import INPUT, Source
+from leanspike.files import replacing
 
 
 def to_nir(
@@ -126,10 +127,9 @@ def write_nir(
 ) -> Path:
     """Write a network as a NIR file (HDF5); parameters and errors are those of `to_nir`."""
     graph = to_nir(model, example, dt=dt, run=run)
-    try:
-        import_nir().write(str(path), graph)
-    except OSError as error:
-        raise InputError(f"cannot be written: {error}", where=str(path)) from error
+    nir = import_nir()
+    with replacing(path) as unfinished:
+        nir.write(str(unfinished), graph)
     return Path(path)
 
 

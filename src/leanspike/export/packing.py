@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from dataclasses import dataclass
 
 import numpy as np
@@ -82,7 +83,7 @@ def _check_bits(bits: int) -> None:
         raise InputError(f"{bits} is not from 1 to 32", where="bits")
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, slots=True)
 class Packed:
     """One layer's weights as bits.
 
@@ -114,6 +115,9 @@ class Packed:
         Width of a run or column; 0 without.
     signed
         Whether values are in two's complement; XNOR's two values are not, 0 standing for -1.
+    checksum
+        CRC-32 of all of the above, by which `unpack_weights` knows a damaged pack: 0 to
+        ``2 ** 32 - 1``.
     """
 
     format: str
@@ -124,12 +128,57 @@ class Packed:
     metadata_bits: int
     stored: int
     field_bits: int
-    signed: bool = True
+    signed: bool
+    checksum: int
 
     @property
     def size_bits(self) -> int:
         """Bits of metadata and values."""
         return self.metadata_bits + self.stored * self.bits
+
+    @classmethod
+    def of(
+        cls, format: str, shape: tuple[int, ...], bits: int, metadata: Bytes, values: Bytes,
+        metadata_bits: int, stored: int, field_bits: int, signed: bool = True,
+    ) -> Packed:  # fmt: skip
+        """Make a pack with its checksum."""
+        fields = (format, shape, bits, metadata, values, metadata_bits, stored, field_bits, signed)
+        return cls(*fields, checksum=_checksum(*fields))
+
+    def check(self) -> None:
+        """Refuse a pack that is not as it was made.
+
+        Raises
+        ------
+        InputError
+            When its checksum is another.
+        """
+        fields = {name: getattr(self, name) for name in self.__slots__ if name != "checksum"}
+        try:
+            found = _checksum(**fields)
+        except (TypeError, ValueError, OverflowError):
+            found = None
+        if found is None or found != self.checksum or isinstance(self.checksum, bool):
+            raise InputError(
+                "its checksum is not that of its content",
+                where="packed weights",
+                remedy="They are damaged: pack them again",
+            )
+
+
+def _checksum(
+    format: str, shape: tuple[int, ...], bits: int, metadata: Bytes, values: Bytes,
+    metadata_bits: int, stored: int, field_bits: int, signed: bool,
+) -> int:  # fmt: skip
+    numbers = (*shape, bits, metadata_bits, stored, field_bits)
+    if any(isinstance(number, bool) or int(number) != number for number in numbers):
+        raise TypeError("not whole numbers")
+    if not isinstance(format, str) or not isinstance(signed, bool | np.bool_):
+        raise TypeError("no format")
+    plain = tuple(int(number) for number in numbers)
+    head = repr((format, len(shape), plain, bool(signed), len(metadata), len(values))).encode()
+    parts = (np.ascontiguousarray(part, np.uint8).tobytes() for part in (metadata, values))
+    return zlib.crc32(head + b"".join(parts))
 
 
 def pack_weights(weights: NDArray[np.int64], bits: int, format: str = "dense") -> Packed:
@@ -162,14 +211,14 @@ def pack_weights(weights: NDArray[np.int64], bits: int, format: str = "dense") -
     empty = np.zeros(0, np.uint8)
     if format == "dense":
         values = (rows > 0).astype(np.int64) if binary else rows
-        return Packed(
+        return Packed.of(
             format, weights.shape, bits, empty, pack(values, bits, signed=not binary), 0,
             rows.size, 0, not binary,
         )  # fmt: skip
     if format == "UBM":
         mask = rows != 0
         stored = rows[mask]
-        return Packed(
+        return Packed.of(
             format, weights.shape, bits, pack(mask, 1, signed=False), pack(stored, bits), rows.size,
             len(stored), 0,
         )  # fmt: skip
@@ -181,14 +230,21 @@ def pack_weights(weights: NDArray[np.int64], bits: int, format: str = "dense") -
     width = _row_field(format, rows.shape)
     heads = per_row if format == "CP" else np.cumsum(per_row)
     metadata = np.concatenate([_bits(heads, width), _bits(column, field)])
-    return Packed(
+    return Packed.of(
         format, weights.shape, bits, np.packbits(metadata, bitorder="little"),
         pack(rows[row, column], bits), len(metadata), len(row), field,
     )  # fmt: skip
 
 
 def unpack_weights(packed: Packed) -> NDArray[np.int64]:
-    """Undo `pack_weights`."""
+    """Undo `pack_weights`.
+
+    Raises
+    ------
+    InputError
+        When the pack is damaged: its checksum is not that of its content.
+    """
+    packed.check()
     values = unpack(packed.values, packed.bits, packed.stored, signed=packed.signed)
     size = int(np.prod(packed.shape))
     if packed.format == "dense":
@@ -225,7 +281,7 @@ def _run_lengths(weights: NDArray[np.int64], flat: NDArray[np.int64], bits: int)
     for gap, more, value in zip(gaps, extra, flat[where], strict=True):
         runs += [longest - 1] * more + [gap - more * longest]
         values += [0] * more + [value]
-    return Packed(
+    return Packed.of(
         "RLE", weights.shape, bits, pack(runs, width, signed=False), pack(values, bits),
         len(runs) * width, len(runs), width,
     )  # fmt: skip

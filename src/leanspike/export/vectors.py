@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,7 @@ from leanspike.export.inference import IntegerNetwork, Recording
 from leanspike.export.layer import IntegerLayer, signed_bits
 from leanspike.export.packing import pack_weights
 from leanspike.export.wiring import Source
+from leanspike.files import WriteError, replacing, write_whole
 
 
 def export_integers(
@@ -29,8 +32,8 @@ def export_integers(
 
     - ``network.json``: per layer its source (a layer's name, "" for the network's input, or a join
       of such), shapes, widths and what happens beyond them, leak, format and file names.
-    - ``<layer>.weights.npz``: packed values and metadata (see `Packed`), and the same weights as
-      whole numbers.
+    - ``<layer>.weights.npz``: packed values and metadata (see `Packed`; its other fields and the
+      checksum stand in ``network.json``), and the same weights as whole numbers.
     - ``<layer>.weights.mem``, ``.bias.mem``, ``.threshold.mem``, ``.reset.mem``: hexadecimal words
       for Verilog's ``$readmemh``, one value a line in two's complement, weights in the order
       M, C, R, S (of one bit: 1, and 0 for -1). A reset by subtraction adds
@@ -59,9 +62,11 @@ def export_integers(
     Raises
     ------
     InputError
-        The folder cannot be written, or inputs or format do not fit.
+        The folder cannot be written, inputs or format do not fit, or a layer's name cannot be
+        a file's.
     """
     out = Path(out)
+    _check_names([layer.name for layer in network.layers])
     recording = network.run(inputs)
     signed = bool((recording.inputs < 0).any())
     bits = signed_bits(recording.inputs) if signed else _bits(recording.inputs)
@@ -86,9 +91,11 @@ def export_integers(
             golden[f"{name}.accumulated"] = recording.accumulated[name]
             golden[f"{name}.potentials"] = recording.potentials[name]
             golden[f"{name}.spikes"] = recording.spikes[name]
-        np.savez_compressed(out / "golden.npz", allow_pickle=False, **golden)
+        _write_arrays(out / "golden.npz", golden)
         path = out / "network.json"
-        path.write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")
+        write_whole(path, json.dumps(manifest, indent=2) + "\n")
+    except WriteError:
+        raise
     except OSError as error:
         raise InputError(f"cannot be written: {error.strerror}", where=str(out)) from error
     return path
@@ -100,15 +107,14 @@ def _write_layer(
     name = layer.name
     largest = int(np.abs(recording.entering[name]).max(initial=1))
     packed = pack_weights(layer.weights, layer.word_bits, format)
-    np.savez_compressed(
-        out / f"{name}.weights.npz",
-        allow_pickle=False,
-        values=packed.values,
-        metadata=packed.metadata,
-        weights=layer.weights,
-        scale=layer.scale,
-        unit=layer.unit,
-    )
+    arrays: dict[str, NDArray[Any]] = {
+        "values": packed.values,
+        "metadata": packed.metadata,
+        "weights": layer.weights,
+        "scale": np.asarray(layer.scale),
+        "unit": np.asarray(layer.unit),
+    }
+    _write_arrays(out / f"{name}.weights.npz", arrays)
     spikes = recording.spikes[name]
     state = max(
         signed_bits(values)
@@ -141,6 +147,8 @@ def _write_layer(
         "metadata_bits": packed.metadata_bits,
         "stored_weights": packed.stored,
         "field_bits": packed.field_bits,
+        "signed": packed.signed,
+        "checksum": packed.checksum,
         "accumulator_bits": layer.accumulator_bits(largest),
         "accumulator_overflow": layer.accumulator.overflow if layer.accumulator else None,
         "state_bits": state,
@@ -172,11 +180,34 @@ def _plain(source: Source) -> Any:
 def _write_words(path: Path, values: NDArray[np.int64], bits: int) -> None:
     digits, mask = -(-bits // 4), (1 << bits) - 1
     text = "\n".join(f"{int(value) & mask:0{digits}x}" for value in values.ravel())
-    path.write_text(text + "\n", encoding="ascii")
+    write_whole(path, text + "\n")
 
 
 def _write_lines(path: Path, bits: NDArray[np.uint8]) -> None:
     digits = -(-bits.shape[1] // 4)
     words = np.packbits(bits, axis=1, bitorder="little")
     lines = (f"{int.from_bytes(word.tobytes(), 'little'):0{digits}x}" for word in words)
-    path.write_text("\n".join(lines) + "\n", encoding="ascii")
+    write_whole(path, "\n".join(lines) + "\n")
+
+
+def _write_arrays(path: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
+    with replacing(path) as unfinished, unfinished.open("wb") as file:
+        np.savez_compressed(file, allow_pickle=False, **arrays)
+
+
+def _check_names(names: Sequence[str]) -> None:
+    """Refuse names that are paths, or that a file system could not keep apart."""
+    seen: set[str] = set()
+    for name in names:
+        if not re.fullmatch(r"[A-Za-z0-9_+-][A-Za-z0-9_.+-]{0,99}", name):
+            raise InputError(
+                "cannot be a file's name",
+                where=f"layer {name!r:.120}",
+                remedy="Rename the module: letters, digits and _ . + - make names",
+            )
+        if name.lower() in seen:
+            raise InputError(
+                "differs from another by case alone, which some file systems ignore",
+                where=f"layer {name!r}",
+            )
+        seen.add(name.lower())

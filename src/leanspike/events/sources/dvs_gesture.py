@@ -180,10 +180,11 @@ def ibm_trials(folder: Path) -> dict[str, list[Path]]:
             raise InputError(f"cannot read: {error}", where=str(path)) from error
         if not names:
             raise InputError("the list names no trial", where=str(path))
+        present = {path.name for path in folder.iterdir() if path.is_file()}
         for trial in names:
-            if Path(trial).name != trial or not (folder / trial).is_file():
+            if Path(trial).name != trial or trial not in present:
                 raise InputError(
-                    f"names {trial!r}, which is not in this folder",
+                    f"names {trial!r:.80}, which is not in this folder",
                     where=str(path),
                     remedy="The archive is not whole: unpack it again",
                 )
@@ -300,8 +301,7 @@ def spikingjelly_files(folder: Path) -> dict[str, list[Path]]:
 def read_spikingjelly_file(path: Path) -> Iterator[Sample]:
     """Read one gesture of SpikingJelly's."""
     arrays = load_arrays(path, ("t", "x", "y", "p"))
-    lengths = {len(array) for array in arrays}
-    if len(lengths) > 1 or any(array.ndim != 1 for array in arrays):
+    if any(array.ndim != 1 for array in arrays) or len({len(array) for array in arrays}) > 1:
         raise InputError("t, x, y and p are not equally long rows", where=str(path))
     t, x, y, p = (array.astype(np.int64) for array in arrays)
     yield Sample(str(path), class_of(path.parent.name, path), t, x, y, p)

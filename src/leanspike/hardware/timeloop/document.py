@@ -12,6 +12,9 @@ from typing import Any
 from leanspike.errors import InputError
 from leanspike.spec import load_yaml
 
+#: Larger than any bound, width or energy, and no whole number of it wraps.
+MOST = 1e18
+
 
 @dataclass
 class Node:
@@ -55,6 +58,11 @@ class Node:
                     raise InputError(
                         f"found {value}, expected at least {least}", where=f"{self.where}.{name}"
                     )
+                if not value < MOST:
+                    raise InputError(
+                        f"found {value}, expected less than {MOST:.0e}",
+                        where=f"{self.where}.{name}",
+                    )
                 return value
         return default
 
@@ -66,6 +74,10 @@ class Node:
                 f"found {value}, expected a whole number", where=f"{self.where}.{names[0]}"
             )
         return None if value is None else int(value)
+
+    def names(self, name: str) -> list[str]:
+        """Return a list of names or numbers as texts, empty where the key is missing."""
+        return texts(self.data.get(name) or [], f"{self.where}.{name}")
 
     def child(self, name: str) -> Node:
         """Return the mapping under a key, empty when the key is missing."""
@@ -92,6 +104,13 @@ class Node:
                         "unknown key", where=f"{self.where}.{key}", remedy=f"Perhaps {close[0]!r}"
                     )
                 self.unread.append(f"{self.where}.{key}")
+
+
+def texts(values: object, where: str) -> list[str]:
+    """Return a list of names or numbers as texts."""
+    if not isinstance(values, list) or not all(isinstance(v, (str, int, float)) for v in values):
+        raise InputError(f"found {values!r:.60}, expected a list of names", where=where)
+    return [str(value) for value in values]
 
 
 def node(value: object, where: str) -> Node:

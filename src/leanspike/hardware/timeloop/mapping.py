@@ -54,7 +54,7 @@ def _said_keeps(
             continue
         kept = keeps[_level(target, parts).name]
         for key, value in (("keep", True), ("bypass", False)):
-            for tensor in target.get(key, default=[]) or []:
+            for tensor in target.names(key):
                 if tensor not in kept:
                     raise InputError(f"no data-space {tensor!r}", where=f"{target.where}.{key}")
                 kept[tensor] = value

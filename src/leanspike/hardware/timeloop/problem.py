@@ -18,7 +18,7 @@ from leanspike.hardware.mapping.mapping import Mapping
 from leanspike.hardware.model.plan import Plan
 from leanspike.hardware.model.skipping import leader_loops
 from leanspike.hardware.sparsity.density import Banded, DensityModel, Occupancies, Reals, Sizes
-from leanspike.hardware.timeloop.document import Node
+from leanspike.hardware.timeloop.document import Node, texts
 from leanspike.hardware.workload.problem import Problem, Projection
 
 
@@ -28,7 +28,7 @@ def read_problem(document: Node) -> Problem:
     shape, instance = problem.child("shape"), problem.child("instance")
     if not problem.data:
         document.need("problem")
-    dims = [str(dim) for dim in shape.need("dimensions")]
+    dims = texts(shape.need("dimensions"), f"{shape.where}.dimensions")
     coefficients: dict[str, int] = {}
     for item in shape.children("coefficients"):
         name = str(item.need("name"))
@@ -46,7 +46,7 @@ def read_problem(document: Node) -> Problem:
         name = str(space.need("name"))
         projections[name] = tuple(
             tuple(_term(term, coefficients, space.where) for term in rank)
-            for rank in _ranks(space.need("projection"))
+            for rank in _ranks(space.need("projection"), f"{space.where}.projection")
         )
         if space.get("read-write", default=False):
             written.append(name)
@@ -95,12 +95,14 @@ def read_densities(document: Node, problem: Problem) -> dict[str, tuple[str, dic
     return patterns
 
 
-def _ranks(projection: Any) -> list[list[list[str]]]:
+def _ranks(projection: object, where: str) -> list[list[list[str]]]:
     # A rank is a list of products; a bare name stands for one product of one factor.
+    if not isinstance(projection, list):
+        raise InputError(f"found {projection!r:.60}, expected a list of ranks", where=where)
     return [
-        [[str(term)] if isinstance(term, str) else [str(t) for t in term] for term in rank]
+        [texts([term] if isinstance(term, str) else term, where) for term in rank]
         if isinstance(rank, list)
-        else [[str(rank)]]
+        else [texts([rank], where)]
         for rank in projection
     ]
 

@@ -10,7 +10,7 @@ from typing import Any
 from leanspike.errors import InputError
 from leanspike.hardware.model.plan import Plan
 from leanspike.hardware.timeloop.architecture import Part, fitted_bits
-from leanspike.hardware.timeloop.document import Node
+from leanspike.hardware.timeloop.document import Node, texts
 from leanspike.hardware.workload.problem import Problem
 
 _FORMATS = {"UOP": "UOP", "B": "UBM", "CP": "CP", "RLE": "RLE", "UB": None, "U": None}
@@ -112,7 +112,8 @@ def _read_action(action: Node, problem: Problem, sparsity: Sparsity) -> None:
         {
             "target": _tensor(option.need("target"), problem, option.where),
             "when_empty": [
-                _tensor(name, problem, option.where) for name in option.need("condition-on")
+                _tensor(name, problem, option.where)
+                for name in texts(option.need("condition-on"), f"{option.where}.condition-on")
             ],
         }
         for option in options
@@ -133,7 +134,13 @@ def _rank(rank: Node, part: Part, problem: Problem) -> dict[str, Any]:
             f"found {name!r}, expected UOP, B, CP or RLE", where=f"{rank.where}.format"
         )
     default = 1 if format_name == "UBM" else None
-    loops = [[str(dim) for dim in group] for group in rank.get("flattened-rankIDs", default=[])]
+    groups = rank.get("flattened-rankIDs", default=[])
+    if not isinstance(groups, list):
+        raise InputError(
+            f"found {groups!r:.60}, expected lists of loops",
+            where=f"{rank.where}.flattened-rankIDs",
+        )
+    loops = [texts(group, f"{rank.where}.flattened-rankIDs") for group in groups]
     for dim in chain.from_iterable(loops):
         if dim not in problem.dims:
             raise InputError(f"no loop {dim!r}", where=f"{rank.where}.flattened-rankIDs")

@@ -78,6 +78,8 @@ def open_database(where: str | Path, *, create: bool = False) -> sa.Engine:
             raise InputError("holds no study", where=shown(where))
         with engine.connect() as connection:
             schema = connection.scalar(sa.select(study_table.c.schema))
+    if schema is not None and not isinstance(schema, int):
+        raise InputError(f"not a study's database (schema {schema!r:.40})", where=shown(where))
     if schema is not None and schema > SCHEMA:
         raise InputError(
             f"written by a newer leanspike (schema {schema}, this one reads up to {SCHEMA})",
@@ -89,14 +91,20 @@ def open_database(where: str | Path, *, create: bool = False) -> sa.Engine:
 
 def _engine(where: str | Path, *, create: bool) -> sa.Engine:
     if "://" in str(where):
-        return sa.create_engine(str(where), pool_pre_ping=True, json_serializer=_as_json)
+        return sa.create_engine(
+            str(where),
+            pool_pre_ping=True,
+            json_serializer=_as_json,
+            json_deserializer=_from_json,
+        )
     path = Path(where)
     if not create and not path.is_file():
         raise InputError("no such file", where=str(path), remedy="Run `leanspike study` first")
     # Another worker's write is waited for, up to a minute.
     return sa.create_engine(
-        f"sqlite:///{path}", connect_args={"timeout": 60}, json_serializer=_as_json
-    )
+        f"sqlite:///{path}", connect_args={"timeout": 60}, json_serializer=_as_json,
+        json_deserializer=_from_json,
+    )  # fmt: skip
 
 
 def _as_json(value: object) -> str:
@@ -104,8 +112,26 @@ def _as_json(value: object) -> str:
     return json.dumps(value, allow_nan=False)
 
 
+class DamagedError(ValueError):
+    """What a database holds is not what was put there."""
+
+
+def _from_json(text: str) -> object:
+    try:
+        return json.loads(text)
+    except (ValueError, TypeError, RecursionError) as error:
+        raise DamagedError(f"what should be JSON is not: {error}") from error
+
+
 class DatabaseGone(OSError):
     """A database server does not answer; it may come back."""
+
+
+#: What SQLite says of a file that is damaged or somebody else's.
+_NO_STUDY = (
+    "not a database", "malformed", "no such column", "no such table", "unsupported file format",
+    "Could not decode", "has no column",
+)  # fmt: skip
 
 
 @contextmanager
@@ -113,6 +139,8 @@ def saying_what_is_wrong(where: str | Path) -> Iterator[None]:
     """Turn a database's errors into those of files and inputs, naming the database."""
     try:
         yield
+    except (DamagedError, UnicodeDecodeError) as error:
+        raise InputError(f"not a study's database ({error})", where=shown(where)) from error
     except StatementError as error:
         if not isinstance(error, (DatabaseError, InterfaceError)):
             if isinstance(error.orig, ValueError):
@@ -127,7 +155,7 @@ def saying_what_is_wrong(where: str | Path) -> Iterator[None]:
             raise OSError(
                 errno.EIO, f"cannot be written or opened ({text})", shown(where)
             ) from error
-        if "not a database" in text or "malformed" in text:
+        if any(sign in text for sign in _NO_STUDY):
             raise InputError(f"not a study's database ({text})", where=shown(where)) from error
         if "://" in str(where) and isinstance(error, (OperationalError, InterfaceError)):
             lines = text.strip().splitlines()

@@ -86,7 +86,16 @@ class Model:
         steps = file.steps or file.data.T
         code = own_code(network) if network is not None else None
         plan = blueprint(file.network, shape=file.shape, classes=file.classes, T=steps, code=code)
-        net = prepared_network(plan, file.seed, file.phases)
+        try:
+            net = prepared_network(plan, file.seed, file.phases)
+        except (TypeError, RuntimeError, MemoryError, OverflowError) as error:
+            if code is not None:  # the user's own, who wants to see where
+                raise
+            # torch's, for sizes that no memory holds.
+            first = (str(error).splitlines() or ["out of memory"])[0]
+            raise InputError(
+                f"describes no network that can be built ({first})", where=str(folder / DESCRIPTION)
+            ) from error
         load_state(net, folder / WEIGHTS)
         return cls(net, file)
 
