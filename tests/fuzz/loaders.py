@@ -424,7 +424,7 @@ def make_model(folder: Path) -> None:
     from leanspike.spec import write_yaml
     from leanspike.study.file.study_file import DataSection, NetworkSection, TrainingSection
     from leanspike.study.work.model_folder import ModelFile
-    from leanspike.study.work.networks import network_config, prepared_network
+    from leanspike.study.work.networks import blueprint, prepared_network
 
     section = NetworkSection(name="tcja", channels=4, hidden=8)
     shape = (2, 32, 32)
@@ -441,9 +441,9 @@ def make_model(folder: Path) -> None:
         data=DataSection(T=2), network=section, training=TrainingSection(), shape=shape, classes=3,
         seed=0, phases=phases, validation_accuracy=0.9,
     )  # fmt: skip
-    config = network_config(section, shape=shape, classes=3, T=2)
+    plan = blueprint(section, shape=shape, classes=3, T=2)
     write_yaml(file.model_dump(mode="json"), folder / "model.yaml")
-    save_state(prepared_network(config, 0, phases), folder / "best.safetensors")
+    save_state(prepared_network(plan, 0, phases), folder / "best.safetensors")
 
 
 def load_model(folder: Path) -> None:
