@@ -58,6 +58,9 @@ class Phase:
         Part of the phase, 0 to below 1, over which sparsity rises to the compression's (see
         `Ramp`); at 0 weights are pruned at once as it begins. Weights are kept from the epochs
         after the ramp.
+    synops
+        Weight in the loss of the network's synaptic operations, as a fraction of those of the
+        network that the strategy began with; 0 counts none. Counting takes time.
     one_shot
         Whether `compress_one_shot` puts on the compression, from a few hundred training
         recordings, instead of magnitudes.
@@ -76,6 +79,7 @@ class Phase:
     distillation: float = 0.0
     regrowth: RegrowthConfig | None = None
     ramp: float = 0.0
+    synops: float = 0.0
     one_shot: bool = False
 
     def __post_init__(self) -> None:
@@ -92,6 +96,8 @@ class Phase:
             raise InputError(f"{self.distillation} is not from 0 to 1", where="distillation")
         if self.one_shot and (self.compression is None or self.ramp):
             raise InputError("needs a compression, and no ramp", where="one_shot")
+        if not 0 <= self.synops < float("inf"):
+            raise InputError(f"{self.synops} is not from 0 on", where="synops")
         if not 0 <= self.ramp < 1:
             raise InputError(f"{self.ramp} is not from 0 to below 1", where="ramp")
         if self.ramp:

@@ -11,6 +11,7 @@ from leanspike.training.loss import frozen_copy as frozen_copy
 from leanspike.training.loss import rate_loss as rate_loss
 from leanspike.training.records import EpochRecord as EpochRecord
 from leanspike.training.records import FitResult as FitResult
+from leanspike.training.strategies import needs_origin as needs_origin
 from leanspike.training.strategies import run_phase as run_phase
 from leanspike.training.strategies import run_strategy as run_strategy
 from leanspike.training.weights import weights_digest as weights_digest

@@ -27,6 +27,7 @@ from leanspike.training.config import TrainingConfig
 from leanspike.training.loop import BEST, RESUME, Loop
 from leanspike.training.loss import Distillation
 from leanspike.training.records import EpochRecord, FitResult
+from leanspike.training.synops import OperationsPenalty
 from leanspike.training.weights import weights_digest
 
 TRIM_THRESHOLD, MMAP_THRESHOLD = -1, -3
@@ -73,6 +74,7 @@ def fit(
     distillation: Distillation | None = None,
     regrowth: RegrowthConfig | None = None,
     ramp: Ramp | None = None,
+    penalty: OperationsPenalty | None = None,
     progress: Callable[[EpochRecord], None] | None = None,
 ) -> FitResult:
     """Train `net` on ``data.train`` and keep the weights that validate best.
@@ -103,6 +105,8 @@ def fit(
         How the masks of a prepared network change meanwhile; None keeps them.
     ramp
         How they tighten meanwhile; weights are kept from the epochs after it.
+    penalty
+        What synaptic operations cost in the loss; None makes them free.
     progress
         Called after each epoch, once what continues from it is kept.
 
@@ -115,7 +119,7 @@ def fit(
         On Ctrl-C, at once; the epochs done are kept and the next call continues after them.
     """
     _check(net, data)
-    run = _fingerprint(net, data, config, seed, distillation, regrowth, ramp)
+    run = _fingerprint(net, data, config, seed, distillation, regrowth, ramp, penalty)
     if resume:
         done = _take_up(net, out, run)
         if done is not None:
@@ -134,6 +138,7 @@ def fit(
             begun = partial(
                 Loop, _fabric(config), net, data, config,
                 seed=seed, distillation=distillation, regrowth=regrowth, ramp=ramp,
+                penalty=penalty,
             )  # fmt: skip
             loop = begun()
             if (out / RESUME).is_file():
@@ -221,6 +226,7 @@ def _fingerprint(
     distillation: Distillation | None,
     regrowth: RegrowthConfig | None,
     ramp: Ramp | None,
+    penalty: OperationsPenalty | None,
 ) -> str:
     # Where it runs may change between two sittings; what it computes may not.
     what = dataclasses.replace(config, accelerator="auto", devices=1)
@@ -231,6 +237,8 @@ def _fingerprint(
         recipe += repr(regrowth)
     if ramp is not None:
         recipe += repr(ramp)
+    if penalty is not None:
+        recipe += repr((penalty.weight, penalty.reference))
     return hashlib.sha256(recipe.encode()).hexdigest()
 
 

@@ -22,6 +22,7 @@ from leanspike.training.config import TrainingConfig, lr_factor
 from leanspike.training.evaluate import evaluating
 from leanspike.training.loss import Distillation, rate_loss
 from leanspike.training.records import EpochRecord
+from leanspike.training.synops import OperationsPenalty, counted
 
 BEST, RESUME = "best.safetensors", "resume.ckpt"
 
@@ -35,7 +36,7 @@ class Loop:
     ----------
     fabric
         Devices, precision and processes, launched.
-    net, data, config, seed, distillation, regrowth, ramp
+    net, data, config, seed, distillation, regrowth, ramp, penalty
         As in `fit`.
     """
 
@@ -50,9 +51,10 @@ class Loop:
         distillation: Distillation | None = None,
         regrowth: RegrowthConfig | None = None,
         ramp: Ramp | None = None,
+        penalty: OperationsPenalty | None = None,
     ) -> None:
         self.fabric, self.net, self.config, self.seed = fabric, net, config, seed
-        self.distillation = distillation
+        self.distillation, self.penalty = distillation, penalty
         self.history: list[EpochRecord] = []
         self.batches = Batches(
             data.train,
@@ -209,10 +211,16 @@ class Loop:
 
     def _loss(self, x: Tensor, labels: Tensor) -> Tensor:
         with self.fabric.autocast():
-            rates = self.model(x)
-            if self.distillation is None:
-                return rate_loss(rates, labels)
-            return self.distillation.loss(x, rates, labels)
+            if self.penalty is None:
+                return self._loss_of(self.model(x), x, labels)
+            with counted(self.net) as operations:
+                rates = self.model(x)
+            return self._loss_of(rates, x, labels) + self.penalty.loss(operations, len(labels))
+
+    def _loss_of(self, rates: Tensor, x: Tensor, labels: Tensor) -> Tensor:
+        if self.distillation is None:
+            return rate_loss(rates, labels)
+        return self.distillation.loss(x, rates, labels)
 
     def _validate(self) -> tuple[float, float]:
         """Return loss and accuracy over the validation split."""

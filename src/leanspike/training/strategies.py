@@ -20,6 +20,7 @@ from leanspike.training.fit import fit
 from leanspike.training.loop import BEST
 from leanspike.training.loss import Distillation, frozen_copy
 from leanspike.training.records import EpochRecord, FitResult
+from leanspike.training.synops import OperationsPenalty
 
 ONE_SHOT_RECORDINGS, ONE_SHOT_BATCH = 300, 50
 """How many training recordings one-shot compression sees, and how many at a time."""
@@ -61,8 +62,7 @@ def run_strategy(
     -------
     One result per phase.
     """
-    asks = any(phase.rewind or phase.distillation for phase in strategy.phases)
-    origin = frozen_copy(net) if asks else None
+    origin = frozen_copy(net) if any(map(needs_origin, strategy.phases)) else None
     return [
         run_phase(
             net,
@@ -77,6 +77,11 @@ def run_strategy(
         )
         for number, phase in enumerate(strategy.phases, start=1)
     ]
+
+
+def needs_origin(phase: Phase) -> bool:
+    """Tell whether a phase needs the network that its strategy began with."""
+    return bool(phase.rewind or phase.distillation or phase.synops)
 
 
 def run_phase(
@@ -102,16 +107,18 @@ def run_phase(
     out
         Folder of this phase.
     origin
-        The network that the strategy began with: what a phase rewinds to and learns from.
+        The network that the strategy began with: what a phase rewinds to, learns from and
+        compares its operations with.
 
     Raises
     ------
     InputError
-        The phase rewinds or distills, and there is no `origin`.
+        The phase needs an `origin` (`needs_origin`), and there is none.
     """
-    if origin is None and (phase.rewind or phase.distillation):
+    if origin is None and needs_origin(phase):
         raise InputError(
-            "it rewinds to, or learns from, the network that its strategy began with",
+            "it goes back to, learns from or is compared with the network that its strategy "
+            "began with",
             where="phase",
             remedy="Give run_phase that network as origin",
         )
@@ -134,6 +141,9 @@ def run_phase(
     ramp = None
     if phase.ramp and phase.compression is not None:
         ramp = Ramp(compression=phase.compression, until=phase.ramp)
+    penalty = None
+    if origin is not None and phase.synops:
+        penalty = OperationsPenalty.of_network(origin, data.validation, weight=phase.synops)
     distillation = None
     if origin is not None and phase.distillation:
         distillation = Distillation(origin, phase.distillation)
@@ -147,6 +157,7 @@ def run_phase(
         distillation=distillation,
         regrowth=phase.regrowth,
         ramp=ramp,
+        penalty=penalty,
         progress=progress,
     )
     if phase.reestimate_batchnorm:

@@ -275,7 +275,7 @@ def _plain(phase: Phase) -> JsonObject:
     data = plain(phase)
     unused = {
         name
-        for name in ("fold_batchnorm", "state", "regrowth", "ramp", "one_shot")
+        for name in ("fold_batchnorm", "state", "regrowth", "ramp", "one_shot", "synops")
         if not data[name]
     }
     return {name: value for name, value in data.items() if name not in unused}

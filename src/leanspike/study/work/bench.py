@@ -59,7 +59,7 @@ from leanspike.study.work.own_network import OwnCode, own_code
 from leanspike.study.work.pricing import price_point
 from leanspike.study.work.provenance import provenance
 from leanspike.study.work.together import as_rank, train_together
-from leanspike.training import EpochRecord, evaluate, run_phase
+from leanspike.training import EpochRecord, evaluate, needs_origin, run_phase
 
 EpochReport = Callable[[EpochRecord], None]
 Found = TypeVar("Found")
@@ -143,7 +143,7 @@ class Workbench:
             training=training_config(self.study.training, phase),
             out=out,
             seed=recipe.seed,
-            origin=self._origin(recipe) if phase.rewind or phase.distillation else None,
+            origin=self._origin(recipe) if needs_origin(phase) else None,
             progress=on_epoch,
         )
         checkpoint = Path(fitted.checkpoint)
