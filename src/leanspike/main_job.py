@@ -11,7 +11,7 @@ from leanspike.events import FrameData, Reading, collect
 from leanspike.study.file.study_file import OwnNetwork, StudyFile, network_section
 from leanspike.study.results.results import Results
 from leanspike.study.run import run_study
-from leanspike.study.work.own_network import own_code
+from leanspike.study.work.own_network import own_code, own_function
 
 _SECTIONS = ("name", "training", "compression", "hardware", "search", "seeds")
 
@@ -47,7 +47,8 @@ class Study:
         A study file that the rest is laid over.
     sections
         ``name``, ``training``, ``compression``, ``hardware``, ``search`` and ``seeds`` of the
-        study file, as dictionaries.
+        study file, as dictionaries. ``training`` takes functions for ``loss``, ``optimizer`` and
+        ``augment``, too.
 
     Raises
     ------
@@ -94,6 +95,15 @@ class Study:
                 weights=None if weights is None else Path(weights),
                 call=None if call is None else dict(call),
             )
+        self._functions: list[Any] = []
+        training = dict(plain.get("training") or {})
+        for key in ("loss", "optimizer", "augment"):
+            if callable(training.get(key)):
+                own = own_function(training[key])
+                self._functions.append(training[key])
+                training[key] = own.name
+        if training:
+            plain["training"] = training
         self.frames: FrameData | None = None
         if isinstance(data, Mapping) and "source" in data:
             plain["data"] = {**plain.get("data", {}), **data}
@@ -120,7 +130,14 @@ class Study:
         InputError, OSError, KeyboardInterrupt
             As :func:`leanspike.study.run_study`.
         """
-        return run_study(self.file, out=Path(out), network=self._code, data=self.frames, **options)
+        return run_study(
+            self.file,
+            out=Path(out),
+            network=self._code,
+            data=self.frames,
+            code=self._functions,
+            **options,
+        )
 
 
 def frames_of(

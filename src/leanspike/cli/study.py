@@ -28,6 +28,12 @@ def study(
     weights: Annotated[
         Path | None, typer.Option(help="Its trained weights (safetensors): not trained in float.")
     ] = None,
+    code: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="A function the file's training names, such as mine.py:loss; repeatable."
+        ),
+    ] = None,
     preset: Annotated[
         str | None, typer.Option(help="A study that comes with the package: paper.")
     ] = None,
@@ -72,6 +78,7 @@ def study(
     if slurm:
         line = _begin(file, out=out, data=data, preset=preset, quick=quick)
         line += [*(["--network", network] if network else [])]
+        line += [part for name in code or () for part in ("--code", name)]
         line += [*(["--weights", str(weights)] if weights else [])]
         _slurm(chosen.name, line, out=out, storage=storage, retries=retries, jobs=jobs)
         return
@@ -84,7 +91,14 @@ def study(
 
     cluster = RayCluster(ray, cpus=ray_cpus, gpus=ray_gpus, workers=jobs) if ray else None
     results = run_study(
-        chosen, out=out, storage=storage, jobs=jobs, retries=retries, ray=cluster, network=network
+        chosen,
+        out=out,
+        storage=storage,
+        jobs=jobs,
+        retries=retries,
+        ray=cluster,
+        network=network,
+        code=code or (),
     )
     page = build_report(results.where, out)
     if as_json:

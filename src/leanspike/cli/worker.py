@@ -21,6 +21,9 @@ def worker(
         str | None,
         typer.Option(help="The study's own network, as it was begun with: nets.py:make_net."),
     ] = None,
+    code: Annotated[
+        list[str] | None, typer.Option(help="A function the study's training names; repeatable.")
+    ] = None,
 ) -> None:
     """Take tasks of a study until none is left; start as many workers as there are cores to use.
 
@@ -30,7 +33,9 @@ def worker(
     """
     from leanspike.study import join_study
 
-    outcome = join_study(study, storage=storage, retries=retries, wait=wait, network=network)
+    outcome = join_study(
+        study, storage=storage, retries=retries, wait=wait, network=network, code=code or ()
+    )
     typer.echo(", ".join(f"{count} {state}" for state, count in sorted(outcome.counts.items())))
     if outcome.failures:
         raise typer.Exit(1)

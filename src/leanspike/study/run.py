@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import time
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,15 @@ from leanspike.study.results.results import Results
 from leanspike.study.work.bench import Workbench
 from leanspike.study.work.database import shown
 from leanspike.study.work.networks import load_study_data
-from leanspike.study.work.own_network import OwnCode, check_code, own_code, settled
+from leanspike.study.work.own_network import (
+    OwnCode,
+    OwnFunction,
+    check_code,
+    check_functions,
+    own_code,
+    own_function,
+    settled,
+)
 from leanspike.study.work.pricing import check_hardware
 from leanspike.study.work.processes import cores_shared_by, further_workers, usual_jobs, worker_line
 from leanspike.study.work.progress import PlainProgress, StudyProgress
@@ -44,6 +53,7 @@ def run_study(
     progress: StudyProgress | None = None,
     network: Any = None,
     data: Any = None,
+    code: Sequence[str | Callable[..., Any]] = (),
 ) -> Results:
     """Run a study, or go on with one that was interrupted.
 
@@ -72,6 +82,8 @@ def run_study(
     data
         Frames (:class:`leanspike.events.FrameData`) in the stead of the file's data; they are kept
         in ``out/data``, where other workers find them.
+    code
+        Functions that the study's training names (loss, optimizer, augmentation), or their names.
 
     Raises
     ------
@@ -88,11 +100,16 @@ def run_study(
     out.mkdir(parents=True, exist_ok=True)
     watch.say(f"study {study.name!r} in {out}")
     frames, study = _frames(study, data, out)
-    code = own_code(network) if network is not None else None
-    study = _with_network(study, code, frames, watch)
+    own = own_code(network) if network is not None else None
+    study = _with_network(study, own, frames, watch)
+    functions = _functions(code)
+    check_functions(study, functions)
+    hashes = {name: functions[name].sha256 for name in study.training.functions.values()}
+    training = study.training.model_copy(update={"code": hashes})
+    study = study.model_copy(update={"training": training})
     tasks = plan(study, fingerprint=frames.fingerprint)
     check_hardware(study.hardware)
-    bench = Workbench(study, frames, out, code)
+    bench = Workbench(study, frames, out, own, functions)
     where = storage or out / "study.db"
     store = Store(where, create=True)
     try:
@@ -102,19 +119,27 @@ def run_study(
         check_folder(store, out)
         watch.follow(where)
         if ray is not None:
-            named = _importable(code, "--ray") if code is not None else None
+            named = _importable(own, functions, "--ray")
             on_ray = ray_workers(
-                ray, _work_on_ray, out.resolve(), storage, retries, ray.cpus, named
+                ray, _work_on_ray, out.resolve(), storage, retries, ray.cpus, *named
             )
             with watch, shown_meanwhile(where), on_ray as workers:
                 watch_workers(store, workers, watch)
         else:
             count = jobs or usual_jobs()
-            if code is not None and not code.importable and count > 1:
-                watch.say(f"{code.name} cannot be imported elsewhere: one process does all")
+            here = [
+                each.name for each in (own, *functions.values()) if each and not each.importable
+            ]
+            if here and count > 1:
+                watch.say(f"{here[0]} cannot be imported elsewhere: one process does all")
                 count = 1
-            named = code.name if code is not None else None
-            line = worker_line(out, storage=storage, retries=retries, network=named)
+            line = worker_line(
+                out,
+                storage=storage,
+                retries=retries,
+                network=own.name if own is not None else None,
+                code=tuple(functions),
+            )
             others = further_workers(count - 1, line)
             with watch, shown_meanwhile(where), others, cores_shared_by(count):
                 work(store, bench, progress=watch, retries=retries)
@@ -133,13 +158,14 @@ def join_study(
     wait: float = 0.0,
     progress: StudyProgress | None = None,
     network: Any = None,
+    code: Sequence[str | Callable[..., Any]] = (),
 ) -> Outcome:
     """Work on a study that was begun elsewhere, beside any number of others, until it is done.
 
     Parameters
     ----------
-    out, storage, retries, progress, network
-        As in :func:`run_study`; the network must be the study's.
+    out, storage, retries, progress, network, code
+        As in :func:`run_study`; the code must be the study's.
     wait
         For how many seconds a study is waited for that was not begun yet.
 
@@ -156,9 +182,11 @@ def join_study(
     where = storage or out / "study.db"
     known = _begun(where, wait)
     study = known.file
-    code = own_code(network) if network is not None else None
+    own = own_code(network) if network is not None else None
     if isinstance(study.network, OwnNetwork):
-        check_code(study.network, code)
+        check_code(study.network, own)
+    functions = _functions(code)
+    check_functions(study, functions)
     data = load_study_data(study.data)
     if data.fingerprint != known.data.fingerprint:
         raise InputError(
@@ -173,18 +201,30 @@ def join_study(
         check_folder(store, out)
         watch.follow(where)
         with watch:
-            return work(store, Workbench(study, data, out, code), progress=watch, retries=retries)
+            return work(
+                store,
+                Workbench(study, data, out, own, functions),
+                progress=watch,
+                retries=retries,
+            )
     finally:
         store.close()
 
 
 def _work_on_ray(
-    out: Path, storage: str | None, retries: int, cpus: float, network: str | None
+    out: Path,
+    storage: str | None,
+    retries: int,
+    cpus: float,
+    network: str | None,
+    code: tuple[str, ...],
 ) -> dict[str, int]:
     """Be a worker: runs on the cluster."""
     torch.set_num_threads(max(1, int(cpus)))
     quiet = PlainProgress(io.StringIO())
-    done = join_study(out, storage=storage, retries=retries, progress=quiet, network=network)
+    done = join_study(
+        out, storage=storage, retries=retries, progress=quiet, network=network, code=code
+    )
     return done.counts
 
 
@@ -217,14 +257,23 @@ def _with_network(
     return study.model_copy(update={"network": section})
 
 
-def _importable(code: OwnCode, where: str) -> str:
-    if not code.importable:
-        raise InputError(
-            f"{code.name} cannot be imported by other processes",
-            where=where,
-            remedy="Name it as a file and a function, such as nets.py:make_net",
-        )
-    return code.name
+def _functions(code: Sequence[str | Callable[..., Any]]) -> dict[str, OwnFunction]:
+    found = [own_function(each) for each in code]
+    return {each.name: each for each in found}
+
+
+def _importable(
+    own: OwnCode | None, functions: Mapping[str, OwnFunction], where: str
+) -> tuple[str | None, tuple[str, ...]]:
+    """Return the names by which other processes find the user's code."""
+    for each in (own, *functions.values()):
+        if each is not None and not each.importable:
+            raise InputError(
+                f"{each.name} cannot be imported by other processes",
+                where=where,
+                remedy="Name it as a file and a function, such as nets.py:make_net",
+            )
+    return own.name if own is not None else None, tuple(functions)
 
 
 def check_folder(store: Store, out: Path) -> None:

@@ -6,19 +6,29 @@ How a network is trained: the settings, checked when made.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
+
+import torch
+from torch import Tensor
 
 from leanspike.errors import InputError
+from leanspike.training.loss import LOSSES
+
+Schedule = Literal["cosine", "linear", "constant"]
 
 
-def lr_factor(step: int, *, warmup_steps: int, total_steps: int) -> float:
+def lr_factor(
+    step: int, *, warmup_steps: int, total_steps: int, schedule: Schedule = "cosine"
+) -> float:
     """Fraction of the peak learning rate at optimizer step `step`, counted from 0.
 
     ``(step + 1) / warmup_steps`` while ``step < warmup_steps``, so that the first step already
     learns; then ``(1 + cos(pi * u)) / 2`` with
     ``u = (step - warmup_steps) / (total_steps - warmup_steps)`` (Loshchilov and Hutter, ICLR 2017,
-    equation 5, without restarts); 0 from `total_steps` on.
+    equation 5, without restarts); 0 from `total_steps` on. A ``"linear"`` schedule falls by
+    ``1 - u``, a ``"constant"`` one stays.
 
     Examples
     --------
@@ -27,11 +37,16 @@ def lr_factor(step: int, *, warmup_steps: int, total_steps: int) -> float:
     """
     if step < warmup_steps:
         return (step + 1) / warmup_steps
+    if schedule == "constant":
+        return 1.0
     if step >= total_steps:
         return 0.0
+    if schedule == "linear":
+        return 1 - (step - warmup_steps) / (total_steps - warmup_steps)
     return (1 + math.cos(math.pi * (step - warmup_steps) / (total_steps - warmup_steps))) / 2
 
 
+OPTIMIZERS = ("adam", "adamw", "sgd")
 Precision = Literal["32-true", "bf16-mixed", "16-mixed"]
 
 
@@ -52,6 +67,19 @@ class TrainingConfig:
     shift
         Each training recording is moved by up to so many pixels in x and in y, drawn anew each
         epoch; 0 leaves it alone.
+    loss
+        ``"mse"`` of rates against the one-hot class (PAPER.md), ``"cross-entropy"`` for membranes
+        and logits, or a function of scores [N, classes] and labels [N] to a scalar.
+    optimizer
+        ``"adam"`` (PAPER.md), ``"adamw"``, ``"sgd"`` (with Nesterov momentum 0.9), or a function of
+        the parameters and ``lr`` to an optimizer.
+    weight_decay
+        Of a named optimizer.
+    schedule
+        After the warm-up: ``"cosine"`` (PAPER.md) or ``"linear"`` to zero, or ``"constant"``.
+    augment
+        A function of a training batch [T, N, ...] to one of the same shape; it may draw from
+        torch's random generator, which every epoch seeds.
     precision
         As lightning names it; ``"16-mixed"`` needs a GPU.
     accelerator
@@ -73,6 +101,11 @@ class TrainingConfig:
     warmup_epochs: int = 2
     batch_size: int = 16
     shift: int = 0
+    loss: str | Callable[[Tensor, Tensor], Tensor] = "mse"
+    optimizer: str | Callable[..., torch.optim.Optimizer] = "adam"
+    weight_decay: float = 0.0
+    schedule: Schedule = "cosine"
+    augment: Callable[[Tensor], Tensor] | None = None
     precision: Precision = "32-true"
     accelerator: str = "auto"
     devices: int | tuple[int] = 1
@@ -91,6 +124,24 @@ class TrainingConfig:
             )
         if not 0 < self.lr < float("inf"):
             raise InputError(f"{self.lr!r} is not a positive number", where="training lr")
+        names = {"loss": LOSSES, "optimizer": OPTIMIZERS, "schedule": get_args(Schedule)}
+        for name, known in names.items():
+            value = getattr(self, name)
+            if not (callable(value) and name != "schedule") and value not in known:
+                raise InputError(
+                    f"found {value!r}, expected one of {', '.join(known)}"
+                    + ("" if name == "schedule" else ", or a function"),
+                    where=f"training {name}",
+                )
+        if not 0 <= self.weight_decay < float("inf"):
+            raise InputError(
+                f"{self.weight_decay!r} is not a number from 0", where="training weight_decay"
+            )
+        if self.augment is not None and not callable(self.augment):
+            raise InputError(
+                f"found a {type(self.augment).__name__}, expected a function",
+                where="training augment",
+            )
         if self.precision not in ("32-true", "bf16-mixed", "16-mixed"):
             raise InputError(
                 f"{self.precision!r} is none of 32-true, bf16-mixed, 16-mixed",

@@ -79,7 +79,7 @@ def fit(
 ) -> FitResult:
     """Train `net` on ``data.train`` and keep the weights that validate best.
 
-    The loss is `rate_loss`, the schedule `lr_factor`. The test split is never looked at. In `out`:
+    The test split plays no part. In `out`:
     ``best.safetensors``, ``resume.ckpt`` (after each epoch, gone when done) and ``history.json``
     (when done).
 
@@ -229,8 +229,14 @@ def _fingerprint(
     penalty: OperationsPenalty | None,
 ) -> str:
     # Where it runs may change between two sittings; what it computes may not.
+    named = {
+        name: f"{value.__module__}.{value.__qualname__}"
+        for name in ("loss", "optimizer", "augment")
+        if callable(value := getattr(config, name)) and hasattr(value, "__qualname__")
+    }
     what = dataclasses.replace(config, accelerator="auto", devices=1)
-    recipe = repr((weights_digest(net), data.fingerprint, what, seed))
+    settings = {**{f.name: getattr(what, f.name) for f in dataclasses.fields(what)}, **named}
+    recipe = repr((weights_digest(net), data.fingerprint, settings, seed))
     if distillation is not None:
         recipe += repr((weights_digest(distillation.teacher), distillation.weight))
     if regrowth is not None:

@@ -20,7 +20,7 @@ from leanspike.files import write_whole
 from leanspike.training.batches import Batches, network_input
 from leanspike.training.config import TrainingConfig, lr_factor
 from leanspike.training.evaluate import evaluating
-from leanspike.training.loss import Distillation, rate_loss
+from leanspike.training.loss import Distillation, loss_of
 from leanspike.training.records import EpochRecord
 from leanspike.training.synops import OperationsPenalty, counted
 
@@ -28,7 +28,7 @@ BEST, RESUME = "best.safetensors", "resume.ckpt"
 
 
 class Loop:
-    """One training: Adam on `rate_loss`, its rate by `lr_factor`, anew seeded every epoch.
+    """One training: steps of an optimizer, its rate by `lr_factor`, anew seeded every epoch.
 
     On several ranks each takes its share of every batch, and all validate on everything.
 
@@ -71,8 +71,8 @@ class Loop:
         self.ramp = ramp
         self.begin = ramp.begin(net) if ramp is not None else 0.0
         parameters = [p for p in net.parameters() if p.requires_grad]
-        # Fused: one loop over all parameters instead of a dozen small operations for each.
-        optimizer = torch.optim.Adam(parameters, lr=config.lr, fused=True)
+        self.loss = loss_of(config.loss)
+        optimizer = _optimizer(config, parameters)
         self.model, self.optimizer = fabric.setup(net, optimizer)
         if distillation is not None:
             fabric.to_device(distillation.teacher)
@@ -172,6 +172,7 @@ class Loop:
             step,
             warmup_steps=config.warmup_epochs * steps,
             total_steps=config.epochs * steps,
+            schedule=config.schedule,
         )
 
     def _train(self, epoch: int) -> float:
@@ -188,7 +189,7 @@ class Loop:
             frames, labels = fabric.to_device(batch)
             if self.regrowth is not None:
                 self.regrowth.before(step + 1)
-            loss = self._loss(network_input(frames), labels)
+            loss = self._loss(self._augmented(network_input(frames)), labels)
             self.optimizer.zero_grad()
             fabric.backward(loss)
             self.optimizer.step()
@@ -209,6 +210,19 @@ class Loop:
         if sparsity is not None:
             self.ramp.tighten(self.net, sparsity)
 
+    def _augmented(self, x: Tensor) -> Tensor:
+        augment = self.config.augment
+        if augment is None:
+            return x
+        changed = augment(x)
+        if not isinstance(changed, Tensor) or changed.shape != x.shape:
+            shape = list(changed.shape) if isinstance(changed, Tensor) else type(changed).__name__
+            raise InputError(
+                f"returned {shape}, expected a tensor of the batch's shape {list(x.shape)}",
+                where="training augment",
+            )
+        return changed
+
     def _loss(self, x: Tensor, labels: Tensor) -> Tensor:
         with self.fabric.autocast():
             if self.penalty is None:
@@ -219,8 +233,8 @@ class Loop:
 
     def _loss_of(self, rates: Tensor, x: Tensor, labels: Tensor) -> Tensor:
         if self.distillation is None:
-            return rate_loss(rates, labels)
-        return self.distillation.loss(x, rates, labels)
+            return self.loss(rates, labels)
+        return self.distillation.loss(x, rates, labels, own=self.loss)
 
     def _validate(self) -> tuple[float, float]:
         """Return loss and accuracy over the validation split."""
@@ -231,7 +245,26 @@ class Loop:
             for batch in self.validation:
                 frames, labels = self.fabric.to_device(batch)
                 rates = self.net(network_input(frames))
-                loss += rate_loss(rates, labels) * len(labels)
+                loss += self.loss(rates, labels) * len(labels)
                 right += (rates.argmax(1) == labels).sum()
         count = len(self.validation.split)
         return float(loss) / count, int(right) / count
+
+
+def _optimizer(config: TrainingConfig, parameters: list[nn.Parameter]) -> torch.optim.Optimizer:
+    if not isinstance(config.optimizer, str):
+        made = config.optimizer(parameters, lr=config.lr)
+        if not isinstance(made, torch.optim.Optimizer):
+            raise InputError(
+                f"returned a {type(made).__name__}, expected a torch optimizer",
+                where="training optimizer",
+            )
+        return made
+    decay = config.weight_decay
+    if config.optimizer == "sgd":
+        return torch.optim.SGD(
+            parameters, lr=config.lr, momentum=0.9, nesterov=True, weight_decay=decay
+        )
+    kind = torch.optim.AdamW if config.optimizer == "adamw" else torch.optim.Adam
+    # Fused: one loop over all parameters instead of a dozen small operations for each.
+    return kind(parameters, lr=config.lr, weight_decay=decay, fused=True)

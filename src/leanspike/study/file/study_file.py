@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from leanspike.errors import InputError
 from leanspike.spec import Spec, read_spec
@@ -275,10 +275,44 @@ class TrainingSection(Spec):
     warmup_epochs: Annotated[int, Field(ge=0)] = 1
     batch_size: Count = 16
     shift: Annotated[int, Field(ge=0)] = 0
+    #: null: mse for spikes and rates, cross-entropy where a network of your own gives membranes.
+    #: Here and below, a function of your own as ``losses.py:my_loss``, which ``--code`` names too.
+    loss: str | None = None
+    optimizer: str = "adam"
+    weight_decay: Number = 0.0
+    schedule: Literal["cosine", "linear", "constant"] = "cosine"
+    augment: str | None = None
+    #: The functions' hashes, filled in as the study begins.
+    code: dict[str, str] = Field(default_factory=dict)
     precision: Literal["32-true", "bf16-mixed", "16-mixed"] = "32-true"
     accelerator: str = "auto"
     #: How many work on one training together, each on its share of every batch.
     devices: Count = 1
+
+    @field_validator("loss", "optimizer")
+    @classmethod
+    def _known_or_own(cls, value: str | None, info: ValidationInfo) -> str | None:
+        known = {"loss": ("mse", "cross-entropy"), "optimizer": ("adam", "adamw", "sgd")}
+        names = known[str(info.field_name)]
+        if value is not None and value not in names and ":" not in value:
+            raise InputError(
+                f"found {value!r}, expected one of {', '.join(names)}, or a function of your own "
+                "such as mine.py:function"
+            )
+        return value
+
+    @field_validator("augment")
+    @classmethod
+    def _own(cls, value: str | None) -> str | None:
+        if value is not None and ":" not in value:
+            raise InputError(f"found {value!r}, expected a function such as mine.py:augment")
+        return value
+
+    @property
+    def functions(self) -> dict[str, str]:
+        """The user's own functions by key: ``{"loss": "losses.py:my_loss"}``."""
+        given = {"loss": self.loss, "optimizer": self.optimizer, "augment": self.augment}
+        return {key: name for key, name in given.items() if name is not None and ":" in name}
 
 
 class CompressionSection(Spec):

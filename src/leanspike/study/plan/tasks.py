@@ -313,7 +313,13 @@ def training_identity(study: StudyFile, fingerprint: str) -> JsonObject:
     if study.training.devices > 1:
         # Batch norm then sees each device's share of a batch.
         shared["devices"] = study.training.devices
-    return {"data": fingerprint, "network": study.network.model_dump(mode="json"), **shared}
+    network = study.network.model_dump(mode="json", exclude={"runs"})
+    # What came later is left out where unused, so that keys stay.
+    plain, usual = study.training, type(study.training)()
+    for name in ("loss", "optimizer", "weight_decay", "schedule", "augment", "code"):
+        if getattr(plain, name) != getattr(usual, name):
+            shared[name] = getattr(plain, name)
+    return {"data": fingerprint, "network": network, **shared}
 
 
 def _training_label(point: Point, phase: Phase) -> str:

@@ -1,7 +1,7 @@
 """Doing a study's tasks: train a phase, measure a trained network, price a measurement.
 
-``python -m leanspike.study.work.bench FOLDER FILE [NETWORK]`` is one of several processes of one
-training.
+``python -m leanspike.study.work.bench FOLDER FILE [NETWORK [FUNCTION ...]]`` is one of several
+processes of one training.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import hashlib
 import os
 import sys
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TypeVar
 
@@ -55,7 +55,13 @@ from leanspike.study.work.networks import (
     prepared_network,
     training_config,
 )
-from leanspike.study.work.own_network import OwnCode, own_code
+from leanspike.study.work.own_network import (
+    OwnCode,
+    OwnFunction,
+    check_functions,
+    own_code,
+    own_function,
+)
 from leanspike.study.work.pricing import price_point
 from leanspike.study.work.provenance import provenance
 from leanspike.study.work.together import as_rank, train_together
@@ -75,6 +81,8 @@ class Workbench:
         Where trainings are kept, each in ``trainings/<key>``.
     code
         Of a network of the user's own.
+    functions
+        The user's own loss, optimizer and augmentation, by their names in the study.
 
     Raises
     ------
@@ -83,13 +91,20 @@ class Workbench:
     """
 
     def __init__(
-        self, study: StudyFile, data: FrameData, folder: Path, code: OwnCode | None = None
+        self,
+        study: StudyFile,
+        data: FrameData,
+        folder: Path,
+        code: OwnCode | None = None,
+        functions: Mapping[str, OwnFunction] | None = None,
     ) -> None:
         self.study = study
         self.data = data
         self.folder = folder
         self._provenance = provenance()
         self.code = code
+        self.functions = dict(functions or {})
+        check_functions(study, self.functions)
         self.network = blueprint(
             study.network, shape=data.shape, classes=data.classes, T=data.T, code=code
         )
@@ -134,13 +149,25 @@ class Workbench:
         if self.study.training.devices > 1 and "WORLD_SIZE" not in os.environ:
             # As many processes train; what they leave is taken up below as done.
             train_together(
-                self.study, self.folder, key, recipe, parent, on_epoch=on_epoch, code=self.code
+                self.study,
+                self.folder,
+                key,
+                recipe,
+                parent,
+                on_epoch=on_epoch,
+                code=self.code,
+                functions=self.functions,
             )
         fitted = run_phase(
             net,
             self.data,
             phase,
-            training=training_config(self.study.training, phase),
+            training=training_config(
+                self.study.training,
+                phase,
+                network=self.study.network,
+                functions={name: own.function for name, own in self.functions.items()},
+            ),
             out=out,
             seed=recipe.seed,
             origin=self._origin(recipe) if needs_origin(phase) else None,
@@ -259,8 +286,11 @@ def _weights_of(workload: Workload, weights: Summary) -> tuple[LayerWeights, ...
 
 
 if __name__ == "__main__":
-    named = own_code(sys.argv[3]) if len(sys.argv) > 3 else None
+    named = own_code(sys.argv[3]) if len(sys.argv) > 3 and sys.argv[3] else None
+    given = {name: own_function(name) for name in sys.argv[4:]}
     as_rank(
         Path(sys.argv[2]),
-        lambda study: Workbench(study, load_study_data(study.data), Path(sys.argv[1]), named).train,
+        lambda study: (
+            Workbench(study, load_study_data(study.data), Path(sys.argv[1]), named, given).train
+        ),
     )

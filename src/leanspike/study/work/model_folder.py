@@ -141,7 +141,12 @@ def train_model(
     net = prepared_network(plan, seed, [])
     phase = Phase(epochs=training.epochs, lr=training.lr, warmup_epochs=training.warmup_epochs)
     fitted = fit(
-        net, frames, training_config(training, phase), out=out, seed=seed, progress=progress
+        net,
+        frames,
+        training_config(training, phase, network=network),
+        out=out,
+        seed=seed,
+        progress=progress,
     )
     file = ModelFile(
         data=data,
@@ -180,7 +185,7 @@ def compress_model(
         model.net,
         frames,
         strategy,
-        training=training_config(alone, strategy.phases[0]),
+        training=training_config(alone, strategy.phases[0], network=model.file.network),
         out=out,
         seed=model.file.seed,
         progress=progress,

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
+from typing import Any
 
 import torch
 from torch import nn
@@ -132,9 +133,45 @@ def put_on(net: nn.Module, phase: Phase, plan: Blueprint) -> None:
     apply_phase(net, phase, example=torch.zeros(steps, 1, *shape))
 
 
-def training_config(shared: TrainingSection, phase: Phase) -> TrainingConfig:
-    """Return how a phase is trained in a study."""
+def training_config(
+    study: TrainingSection,
+    phase: Phase,
+    *,
+    network: NetworkSection | OwnNetwork | None = None,
+    functions: Mapping[str, Callable[..., Any]] | None = None,
+) -> TrainingConfig:
+    """Return how a phase is trained in a study.
+
+    Parameters
+    ----------
+    network
+        Decides the loss where the study does not: mean squared error for spikes and rates,
+        cross-entropy for membranes.
+    functions
+        The user's own, by their names in the study.
+
+    Raises
+    ------
+    InputError
+        When the study names a function that is not given.
+    """
+    shared, own = study, dict(functions or {})
+    for key, name in shared.functions.items():
+        if name not in own:
+            raise InputError(
+                f"it names {name}, and code runs only where it is named",
+                where=f"training.{key}",
+                remedy=f"Add --code {name}, or hand the function over in Python",
+            )
+    call = network.call if isinstance(network, OwnNetwork) else None
+    usual = "cross-entropy" if call is not None and call.values == "values" else "mse"
+    loss = shared.loss or usual
     return TrainingConfig(
+        loss=own.get(loss, loss),
+        optimizer=own.get(shared.optimizer, shared.optimizer),
+        weight_decay=shared.weight_decay,
+        schedule=shared.schedule,
+        augment=None if shared.augment is None else own[shared.augment],
         epochs=max(1, phase.epochs),  # a phase that only compresses has none
         lr=phase.lr,
         warmup_epochs=phase.warmup_epochs,

@@ -13,7 +13,7 @@ import importlib
 import importlib.util
 import inspect
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from difflib import get_close_matches
@@ -28,7 +28,7 @@ from leanspike.compress import load_state, weight_layers
 from leanspike.errors import InputError
 from leanspike.events import FrameData
 from leanspike.nn import Convention, ForeignNetwork, adapt
-from leanspike.study.file.study_file import CallSection, OwnNetwork
+from leanspike.study.file.study_file import CallSection, OwnNetwork, StudyFile
 from leanspike.training import weights_digest
 
 
@@ -116,7 +116,73 @@ def own_code(given: Any) -> OwnCode:
     )
 
 
+@dataclass(frozen=True, eq=False)
+class OwnFunction:
+    """A function of the user's own: a loss, an optimizer, an augmentation.
+
+    Attributes
+    ----------
+    name, sha256, importable
+        As those of :class:`OwnCode`.
+    """
+
+    name: str
+    sha256: str
+    function: Callable[..., Any]
+    importable: bool = True
+
+
+def own_function(given: str | Callable[..., Any]) -> OwnFunction:
+    """Find a function by its name (``losses.py:my_loss``), or take one that is handed over.
+
+    Raises
+    ------
+    InputError
+        When it cannot be imported or is none.
+    """
+    if isinstance(given, str):
+        found, sha = _named_thing(given)
+        if not callable(found):
+            raise InputError(f"is a {type(found).__name__}, expected a function", where=given)
+        return OwnFunction(given, sha, found)
+    name, sha, importable = _source_of(given)
+    return OwnFunction(name if ":" in name else f"here:{name}", sha, given, importable)
+
+
+def check_functions(study: StudyFile, functions: Mapping[str, OwnFunction]) -> None:
+    """Refuse other functions than those a study began with.
+
+    Raises
+    ------
+    InputError
+        Naming the first that is missing or has changed.
+    """
+    for key, name in study.training.functions.items():
+        if name not in functions:
+            raise InputError(
+                f"it names {name}, and code runs only where it is named",
+                where=f"training.{key}",
+                remedy=f"Add --code {name}, or hand the function over in Python",
+            )
+        kept, found = study.training.code.get(name), functions[name].sha256
+        if kept is not None and kept != found:
+            raise InputError(
+                f"the code of {name} is not what the study began with",
+                where=f"training.{key}",
+                remedy="Choose another --out, or bring the code back",
+            )
+
+
 def _from_name(text: str) -> OwnCode:
+    found, sha = _named_thing(text)
+    if isinstance(found, nn.Module):
+        return OwnCode(text, sha, lambda: copy.deepcopy(found))
+    _check_factory(found, text)
+    return OwnCode(text, sha, found)
+
+
+def _named_thing(text: str) -> tuple[Any, str]:
+    """Import what a name stands for; return it and its source's hash."""
     place, _, attribute = text.rpartition(":")
     if not place or not attribute.isidentifier():
         raise InputError(
@@ -131,17 +197,19 @@ def _from_name(text: str) -> OwnCode:
         raise InputError(
             f"has no {attribute!r}" + (f" (did you mean {near[0]!r}?)" if near else ""), where=place
         )
-    found = getattr(module, attribute)
-    if isinstance(found, nn.Module):
-        return OwnCode(text, _sha_of(module, place), lambda: copy.deepcopy(found))
-    _check_factory(found, text)
-    return OwnCode(text, _sha_of(module, place), found)
+    return getattr(module, attribute), _sha_of(module, place)
 
 
 def _from_function(function: Callable[[], Any]) -> OwnCode:
+    _check_factory(function, getattr(function, "__qualname__", type(function).__name__))
+    name, sha, importable = _source_of(function)
+    return OwnCode(name if ":" in name else f"{name} (handed over)", sha, function, importable)
+
+
+def _source_of(function: Callable[..., Any]) -> tuple[str, str, bool]:
+    """Return a function's name, its source's hash, and whether other processes can import it."""
     name = getattr(function, "__qualname__", type(function).__name__)
     module = sys.modules.get(getattr(function, "__module__", "") or "")
-    _check_factory(function, name)
     try:
         source = inspect.getsourcefile(function)
     except TypeError:
@@ -154,10 +222,12 @@ def _from_function(function: Callable[[], Any]) -> OwnCode:
     else:
         code = getattr(function, "__code__", None)
         sha = hashlib.sha256(code.co_code if code else name.encode()).hexdigest()
-    if importable and module is not None and _is_loaded_from(module, path):
-        return OwnCode(f"{_relative(path)}:{name}", sha, function)
-    shown = f"{module.__name__}:{name}" if importable and module else f"{name} (handed over)"
-    return OwnCode(shown, sha, function, importable=importable and _findable(module))
+    if not importable or module is None:
+        return name, sha, False
+    if _findable(module):
+        return f"{module.__name__}:{name}", sha, True
+    # A file beside the program, which other processes find by its path.
+    return (f"{_relative(path)}:{name}", sha, True) if path is not None else (name, sha, False)
 
 
 def _findable(module: ModuleType | None) -> bool:
@@ -167,13 +237,7 @@ def _findable(module: ModuleType | None) -> bool:
         return False
 
 
-def _is_loaded_from(module: ModuleType, path: Path | None) -> bool:
-    """Tell whether a module is a file beside the program, which other processes cannot import."""
-    return path is not None and not _findable(module)
-
-
-def _relative(path: Path | None) -> str:
-    assert path is not None
+def _relative(path: Path) -> str:
     try:
         return str(path.resolve().relative_to(Path.cwd()))
     except ValueError:

@@ -48,11 +48,18 @@ def cores_shared_by(jobs: int) -> Iterator[None]:
 
 
 def worker_line(
-    out: Path, *, storage: str | None = None, retries: int = 1, network: str | None = None
+    out: Path,
+    *,
+    storage: str | None = None,
+    retries: int = 1,
+    network: str | None = None,
+    code: Sequence[str] = (),
 ) -> list[str]:
-    """Return the command of one more process on a study, whose network's code it names."""
+    """Return the command of one more process on a study, whose code it names."""
     line = [sys.executable, "-m", "leanspike", "worker", str(out), "--retries", str(retries)]
     line += ["--network", network] if network is not None else []
+    for name in code:
+        line += ["--code", name]
     return line if storage is None else [*line, "--storage", storage]
 
 

@@ -7,7 +7,7 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import IO, cast
@@ -16,7 +16,7 @@ from leanspike.errors import InputError
 from leanspike.files import write_whole
 from leanspike.study.file.study_file import StudyFile
 from leanspike.study.records import TrainRecipe, TrainResult, plain, read
-from leanspike.study.work.own_network import OwnCode
+from leanspike.study.work.own_network import OwnCode, OwnFunction
 from leanspike.study.work.processes import share_of_cores
 from leanspike.training import EpochRecord
 
@@ -46,13 +46,14 @@ def train_together(
     *,
     on_epoch: EpochReport,
     code: OwnCode | None = None,
+    functions: Mapping[str, OwnFunction] | None = None,
 ) -> None:
     """Do a training task in as many processes as the study wants devices.
 
     Parameters
     ----------
-    code
-        Of a network of the user's own; the processes find it by its name.
+    code, functions
+        The user's own network and functions; the processes find them by their names.
 
     Raises
     ------
@@ -67,14 +68,14 @@ def train_together(
             on_epoch(EpochRecord(**json.loads(line.removeprefix(_EPOCH))))
 
     line = [sys.executable, "-m", "leanspike.study.work.bench", str(folder), str(file)]
-    if code is not None:
-        if not code.importable:
+    for each in (code, *(functions or {}).values()):
+        if each is not None and not each.importable:
             raise InputError(
-                f"{code.name} cannot be imported by the processes of several devices",
+                f"{each.name} cannot be imported by the processes of several devices",
                 where="training.devices",
                 remedy="Name it as a file and a function, such as nets.py:make_net",
             )
-        line.append(code.name)
+        line.append("" if each is None else each.name)
     run_ranks(line, study.training.devices, on_line=on_line)
     file.unlink()
 
