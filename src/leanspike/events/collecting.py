@@ -14,9 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from leanspike.errors import InputError
-from leanspike.events.frame_data import FrameData, FrameSplit
+from leanspike.events.frame_data import FrameData, FrameSplit, complete_splits, limited
 from leanspike.events.frames import FrameConfig, make_frames, one_row
-from leanspike.events.load import complete_splits, limited
 from leanspike.events.sources.tonic_sets import join_structured
 
 Coding = Literal["direct", "rate"]

@@ -5,12 +5,16 @@ Which recordings train, which validate: drawn by class, from a seed.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 
 from leanspike.arrays import Ints
+from leanspike.errors import InputError
 from leanspike.events.frames import Frames
+from leanspike.events.recordings import Recordings
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,6 +82,12 @@ class FrameData:
         return tuple(int(size) for size in self.train.frames.shape[2:])
 
 
+VALIDATION_FRACTION = 0.1
+TEST_FRACTION = 0.2
+
+Part = TypeVar("Part", Recordings, FrameSplit)
+
+
 def draw_split(labels: Ints, fraction: float, *, seed: int) -> tuple[Ints, Ints]:
     """Draw about `fraction` of each class.
 
@@ -124,3 +134,29 @@ def first_of_each(labels: Ints, limit: int) -> Ints:
         rank[members] = np.arange(len(members))
     order = np.lexsort((labels, rank))
     return np.sort(order[:limit])
+
+
+def complete_splits(parts: Mapping[str, Part], *, seed: int, where: str) -> dict[str, Part]:
+    """Draw the splits that `parts` lacks from its training recordings, by class."""
+    done = dict(parts)
+    wanted = {"test": (TEST_FRACTION, 1), "validation": (VALIDATION_FRACTION, 0)}
+    for name, (fraction, salt) in wanted.items():
+        if name not in done:
+            train = done["train"]
+            stay, drawn = draw_split(train.labels, fraction, seed=2 * seed + salt)
+            done["train"], done[name] = train.take(stay), train.take(drawn)
+    for name, part in done.items():
+        if not len(part):
+            raise InputError(
+                f"no recordings are left for the {name} split",
+                where=where,
+                remedy="Each class needs at least three recordings, or add the split's own file",
+            )
+    return done
+
+
+def limited(parts: Mapping[str, Part], limit: int | None) -> dict[str, Part]:
+    """Keep at most so many recordings of each part, balanced over the classes."""
+    if limit is None:
+        return dict(parts)
+    return {name: part.take(first_of_each(part.labels, limit)) for name, part in parts.items()}

@@ -6,20 +6,23 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import TypeVar
 
 from leanspike.errors import InputError
+from leanspike.events.collecting import Coding, Reading, collect
 from leanspike.events.frame_cache import SPLITS, cache_folder, cached_frames, frames_kept_in
-from leanspike.events.frame_data import FrameData, FrameSplit, draw_split, first_of_each
+from leanspike.events.frame_data import (
+    TEST_FRACTION,
+    VALIDATION_FRACTION,
+    FrameData,
+    FrameSplit,
+    complete_splits,
+    limited,
+)
 from leanspike.events.frames import FrameConfig, make_frames, one_row
 from leanspike.events.recordings import Recordings
+from leanspike.events.sources.npz import dense_archives, read_dense
 from leanspike.events.sources.source import FrameSource, find_source
 from leanspike.events.sources.tonic_sets import data_folder
-
-VALIDATION_FRACTION = 0.1
-TEST_FRACTION = 0.2
-
-Part = TypeVar("Part", Recordings, FrameSplit)
 
 
 def load_data(
@@ -31,6 +34,8 @@ def load_data(
     root: Path | None = None,
     download: bool = False,
     limit: int | None = None,
+    axes: str | None = None,
+    coding: Coding = "direct",
 ) -> FrameData:
     """Load a data set as frames in three splits.
 
@@ -58,6 +63,9 @@ def load_data(
         Let tonic fetch a data set that is not in `root`.
     limit
         At most so many recordings per split, balanced over the classes.
+    axes, coding
+        Of an archive of arrays ``x`` and ``y`` (frames, spike trains, static images), as in
+        :class:`Reading`.
 
     Raises
     ------
@@ -69,6 +77,19 @@ def load_data(
     kept = frames_kept_in(Path(source))
     if kept is not None:
         return _limited_frames(kept, limit)
+    dense = dense_archives(Path(source))
+    if dense is not None:
+        reading = Reading(frames.T, frames.by, axes, coding, seed)
+        parts = {part: read_dense(path) for part, path in dense.items()}
+        name = Path(source).stem
+        return collect(
+            parts["train"],
+            validation=parts.get("validation"),
+            test=parts.get("test"),
+            reading=reading,
+            limit=limit,
+            name=name,
+        )
     found = find_source(source, frames, root=root or data_folder(), download=download, limit=limit)
 
     recipe = repr((found.content, frames, seed, limit, VALIDATION_FRACTION, TEST_FRACTION))
@@ -91,38 +112,12 @@ def load_data(
     return FrameData(found.name, **splits, classes=classes, fingerprint=fingerprint)
 
 
-def complete_splits(parts: Mapping[str, Part], *, seed: int, where: str) -> dict[str, Part]:
-    """Draw the splits that `parts` lacks from its training recordings, by class."""
-    done = dict(parts)
-    wanted = {"test": (TEST_FRACTION, 1), "validation": (VALIDATION_FRACTION, 0)}
-    for name, (fraction, salt) in wanted.items():
-        if name not in done:
-            train = done["train"]
-            stay, drawn = draw_split(train.labels, fraction, seed=2 * seed + salt)
-            done["train"], done[name] = train.take(stay), train.take(drawn)
-    for name, part in done.items():
-        if not len(part):
-            raise InputError(
-                f"no recordings are left for the {name} split",
-                where=where,
-                remedy="Each class needs at least three recordings, or add the split's own file",
-            )
-    return done
-
-
 def _limited_frames(data: FrameData, limit: int | None) -> FrameData:
     if limit is None:
         return data
     splits = limited({name: getattr(data, name) for name in SPLITS}, limit)
     digest = hashlib.sha256(f"{data.fingerprint} {limit}".encode()).hexdigest()
     return replace(data, **splits, fingerprint=digest)
-
-
-def limited(parts: Mapping[str, Part], limit: int | None) -> dict[str, Part]:
-    """Keep at most so many recordings of each part, balanced over the classes."""
-    if limit is None:
-        return dict(parts)
-    return {name: part.take(first_of_each(part.labels, limit)) for name, part in parts.items()}
 
 
 def _check_agreement(parts: Mapping[str, Recordings]) -> None:

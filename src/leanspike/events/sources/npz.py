@@ -99,6 +99,43 @@ def read_archive(path: Path) -> Recordings:
     return replace(recordings, p=alternate_polarity(x, y, offsets, width=width, height=height))
 
 
+def dense_archives(path: Path) -> dict[str, Path] | None:
+    """Find archives with the arrays ``x`` and ``y``: recordings [S, ...] and their classes [S].
+
+    A file, or ``train.npz`` in a folder with perhaps ``validation.npz`` and ``test.npz``; None for
+    archives of events and everything else.
+    """
+    files = {"train": path}
+    if path.is_dir():
+        names = ("train", "validation", "test")
+        files = {part: path / f"{part}.npz" for part in names if (path / f"{part}.npz").is_file()}
+    first = files.get("train")
+    if first is None or not first.is_file() or not zipfile.is_zipfile(first):
+        return None
+    found = array_names(first)
+    return files if {"x", "y"} <= set(found) and "offsets" not in found else None
+
+
+def read_dense(path: Path) -> tuple[NDArray[np.generic], NDArray[np.generic]]:
+    """Read recordings [S, ...] and their classes [S] of such an archive.
+
+    Raises
+    ------
+    InputError
+        When the file is damaged, or the arrays are not there or not of one length.
+    """
+    arrays = read_arrays(path, ("x", "y"))
+    if set(arrays) != {"x", "y"}:
+        raise InputError(f"found {', '.join(array_names(path))}, expected x and y", where=str(path))
+    x, y = arrays["x"], arrays["y"]
+    if y.ndim != 1 or x.ndim < 2 or len(x) != len(y):
+        raise InputError(
+            f"x is {list(x.shape)} and y {list(y.shape)}, expected [S, ...] and [S]",
+            where=str(path),
+        )
+    return x, y
+
+
 def write_archive(path: Path, recordings: Recordings) -> None:
     """Write `recordings` as one npz archive; the file appears whole or not at all."""
     clocks = {1: "t_us", 1000: "t_ms"}

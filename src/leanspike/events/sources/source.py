@@ -78,8 +78,7 @@ def find_source(
     if str(source).startswith(SYNTHETIC):
         return _synthetic(str(source), frames, limit=limit)
     if source in TONIC_SETS:
-        train, test = tonic_archives(str(source), root=root, download=download)
-        return _archives(str(source), {"train": train, "test": test})
+        return _archives(str(source), tonic_archives(str(source), root=root, download=download))
     path = Path(source)
     if path.is_dir():
         return _folder(path, frames)

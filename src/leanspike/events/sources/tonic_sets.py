@@ -18,7 +18,22 @@ from leanspike.events.sources.npz import write_archive
 TONIC_SETS: dict[str, tuple[str, int, int, int, int]] = {
     "nmnist": ("NMNIST", 34, 34, 10, 1),
     "dvs128-gesture": ("DVSGesture", 128, 128, 11, 1000),
+    "shd": ("SHD", 700, 1, 20, 1),
+    "ssc": ("SSC", 700, 1, 35, 1),
+    "cifar10-dvs": ("CIFAR10DVS", 128, 128, 10, 1),
+    "n-caltech101": ("NCALTECH101", 240, 180, 101, 1),
 }
+#: How tonic names each part of a set; those that are one part draw their test split.
+_PARTS: dict[str, dict[str, dict[str, object]]] = {
+    "ssc": {
+        "train": {"split": "train"},
+        "validation": {"split": "valid"},
+        "test": {"split": "test"},
+    },
+    "cifar10-dvs": {"train": {}},
+    "n-caltech101": {"train": {}},
+}
+_USUAL_PARTS: dict[str, dict[str, object]] = {"train": {"train": True}, "test": {"train": False}}
 
 
 def data_folder() -> Path:
@@ -27,26 +42,28 @@ def data_folder() -> Path:
     return (Path(base) if base else Path.home() / ".local" / "share") / "leanspike"
 
 
-def tonic_archives(name: str, *, root: Path, download: bool) -> tuple[Path, Path]:
-    """Name the archives of the train and the test part of one of `TONIC_SETS`.
+def tonic_archives(name: str, *, root: Path, download: bool) -> dict[str, Path]:
+    """Name the archives of the parts of one of `TONIC_SETS`.
 
     The first call reads the set through tonic, which fetches it if `download`, and writes
-    ``<root>/<name>/train.npz`` and ``test.npz``; later calls only name them.
+    ``<root>/<name>/train.npz`` and those of the other parts; later calls only name them.
 
     Raises
     ------
     InputError
         When the set is not there and may not be downloaded, or the download fails.
     """
-    folder = root / name
-    paths = folder / "train.npz", folder / "test.npz"
-    for path in paths:
+    parts = _PARTS.get(name, _USUAL_PARTS)
+    paths = {part: root / name / f"{part}.npz" for part in parts}
+    for part, path in paths.items():
         if not path.is_file():
-            write_archive(path, _read(name, root, train=path.stem == "train", download=download))
+            write_archive(path, _read(name, root, part, parts[part], download=download))
     return paths
 
 
-def _read(name: str, root: Path, *, train: bool, download: bool) -> Recordings:
+def _read(
+    name: str, root: Path, part: str, options: dict[str, object], *, download: bool
+) -> Recordings:
     class_name, width, height, classes, tick_us = TONIC_SETS[name]
     try:
         import tonic.datasets
@@ -67,7 +84,7 @@ def _read(name: str, root: Path, *, train: bool, download: bool) -> Recordings:
     members = {} if download else {"download": refuse}
     kind = type(class_name, (getattr(tonic.datasets, class_name),), members)
     try:
-        items = kind(save_to=str(root), train=train)
+        items = kind(save_to=str(root), **options)
     except InputError:
         raise
     except (OSError, RuntimeError) as error:
@@ -76,14 +93,21 @@ def _read(name: str, root: Path, *, train: bool, download: bool) -> Recordings:
             where=str(root),
             remedy="Check the network, or fetch the archive by hand",
         ) from error
+    numbers = _numbers_of(items)
     return join_structured(
-        ((events, int(label)) for events, label in items),
+        ((events, numbers.get(label, label)) for events, label in items),
         width=width,
         height=height,
         classes=classes,
         tick_us=tick_us,
-        source=f"{name} ({'train' if train else 'test'})",
+        source=f"{name} ({part})",
     )
+
+
+def _numbers_of(items: Any) -> dict[Any, int]:
+    """Give numbers to the classes of a set that names them (N-Caltech101), by the alphabet."""
+    names = {target for target in getattr(items, "targets", ()) if isinstance(target, str)}
+    return {name: number for number, name in enumerate(sorted(names))}
 
 
 def join_structured(
@@ -95,7 +119,7 @@ def join_structured(
     tick_us: int,
     source: str,
 ) -> Recordings:
-    """Join tonic's recordings (structured events with t in microseconds, x, y, p; label).
+    """Join tonic's recordings (structured events with t in microseconds, x, perhaps y, p; label).
 
     Time is counted from each recording's first event, in ticks of `tick_us`; events are sorted by
     time where a recording's are not.
@@ -108,10 +132,11 @@ def join_structured(
         t = t[order]
         columns["t"].append(((t - t[:1].sum()) // tick_us).astype(np.uint32))
         columns["x"].append(events["x"][order].astype(np.uint16))
-        columns["y"].append(events["y"][order].astype(np.uint16))
+        rows = events["y"] if "y" in events.dtype.names else np.zeros(len(t), np.uint16)
+        columns["y"].append(rows[order].astype(np.uint16))
         columns["p"].append((events["p"][order] != 0).astype(np.uint8))
         offsets.append(offsets[-1] + len(t))
-        labels.append(label)
+        labels.append(int(label))
     if not labels:
         raise InputError("no recordings", where=source)
     joined = {name: np.concatenate(parts) for name, parts in columns.items()}

@@ -204,6 +204,10 @@ class DataSection(Spec):
     limit: Count | None = None
     root: Path | None = None
     download: bool = False
+    #: Of arrays ``x`` and ``y``: their axes by letters (TCHW, TF, CHW, F), and how static images
+    #: become steps.
+    axes: str | None = None
+    coding: Literal["direct", "rate"] = "direct"
 
 
 class NetworkSection(Spec):

@@ -38,6 +38,8 @@ def load_study_data(section: DataSection) -> FrameData:
         root=section.root,
         download=section.download,
         limit=section.limit,
+        axes=section.axes,
+        coding=section.coding,
     )
 
 
