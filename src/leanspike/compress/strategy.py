@@ -157,6 +157,17 @@ class Strategy:
         return next((c.weight_bits for c in self._last_first() if c.weight_bits is not None), None)
 
     @property
+    def most_bits(self) -> int | None:
+        """Bits per weight at the end, of the layers that have most; None for float."""
+        given = [
+            bits
+            for each in self._last_first()
+            for bits in (each.weight_bits, *dict(each.layer_bits).values())
+            if bits is not None
+        ]
+        return self.weight_bits or max(given, default=None)
+
+    @property
     def sparsity(self) -> float:
         """Fraction pruned at the end."""
         return next((c.sparsity for c in self._last_first() if c.sparsity > 0), 0.0)

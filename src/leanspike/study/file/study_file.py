@@ -11,10 +11,11 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
+from leanspike.compress import Strategy, parse_strategy
 from leanspike.errors import InputError
 from leanspike.spec import Spec, read_spec
 
@@ -338,6 +339,24 @@ class CompressionSection(Spec):
     scope: Literal["global", "layerwise", "erk", "lamp"] = "global"
     #: WeightBits of every compressed network's membrane potentials; None leaves them float.
     membrane_bits: Annotated[int, Field(ge=2, le=32)] | None = None
+    #: Strategies of your own beside the grid, phase by phase, in the form of
+    #: :class:`leanspike.compress.Strategy`: everything that compression can do.
+    own: tuple[Strategy, ...] = ()
+
+    @field_validator("own", mode="before")
+    @classmethod
+    def _strategies(cls, values: Any) -> Any:
+        if not isinstance(values, list | tuple):
+            raise InputError(f"found {values!r}, expected a list of strategies")
+        made = [
+            each if isinstance(each, Strategy) else parse_strategy(each, where=f"strategy {i + 1}")
+            for i, each in enumerate(values)
+        ]
+        names = [each.name for each in made]
+        for i, name in enumerate(names):
+            if name in {*names[:i], *get_args(StrategyName), "float", "search", "control"}:
+                raise InputError(f"the name {name!r} is taken", remedy="Choose another")
+        return tuple(made)
 
     @field_validator("strategies", "bits", "pruning")
     @classmethod
@@ -403,7 +422,8 @@ class StudyFile(Spec):
 
     @model_validator(mode="after")
     def _tries_something(self) -> StudyFile:
-        if not self.compression.strategies and self.search is None:
+        axes = self.compression
+        if not axes.strategies and not axes.own and self.search is None:
             raise InputError(
                 "empty, expected at least one",
                 where="compression.strategies",

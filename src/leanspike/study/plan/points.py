@@ -98,4 +98,6 @@ def grid(study: StudyFile) -> tuple[Point, ...]:
                     for fraction in fractions
                     for bits in axes.bits
                 ]
+        for own in axes.own:
+            points.append(Point(own.name, own.most_bits, own.sparsity, seed))
     return tuple(points)

@@ -254,6 +254,9 @@ def phases(study: StudyFile, point: Point) -> tuple[Phase, ...]:
     )
     if point.strategy == "float":
         return (float_phase,)
+    for own in study.compression.own:
+        if own.name == point.strategy:
+            return (float_phase, *own.phases)
     bits = axes.membrane_bits
     state = StateConfig(membrane_bits=bits) if bits is not None else None
     if point.layers:
