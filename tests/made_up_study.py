@@ -15,12 +15,13 @@ from leanspike.study.records import (
     PriceResult,
     StudyData,
 )
+from leanspike.study.work.pricing import readings
 from leanspike.study.work.store import Store
 from made_up_records import PROVENANCE, Made
 
 LAYERS = (("conv1", 288), ("conv2", 4608), ("conv3", 9216), ("dense1", 65536), ("dense2", 12800))
 PARTS = ("DRAM", "buffer", "input scratchpad", "weight scratchpad", "sum scratchpad", "compute")
-FORMATS = {"none": 1.6, "RLE": 1.0, "UOP": 1.1, "UBM": 1.05, "CP": 1.25}
+FORMATS = {"none": 1.6, "RLE": 1.0, "UOP": 1.1, "UBM": 1.05, "CP": 1.25, "own": 1.0}
 SWITCHES = {"membrane_state": 0.8, "run_overflow": 0.99, "load_imbalance": 1.0}
 INDUCED = {2: 0.6, 3: 0.3, 4: 0.15}
 
@@ -53,23 +54,26 @@ def measured(point, draw):
 def priced(measured, hardware):
     bits = measured.weight_bits or hardware.unquantized_bits
     kept = 1 - measured.layers[0].sparsity
-    main = (hardware.formats[0], hardware.statistics[0])
-    readings = [(f, s, None) for f in hardware.formats for s in hardware.statistics]
+    main = (hardware.architectures[0], hardware.formats[0], hardware.statistics[0])
+    asked = hardware.model_copy(update={"assumptions": False})
+    every = [(r.architecture, r.format, r.statistic, None) for r in readings(asked)]
     if hardware.assumptions:
-        readings += [(*main, name) for name in SWITCHES]
+        every += [(*main, name) for name in SWITCHES]
     costs = []
-    for format_, statistic, flipped in readings:
+    for architecture, format_, statistic, flipped in every:
         factor = FORMATS[format_] * (1.8 if statistic == "max" else 1) * SWITCHES.get(flipped, 1)
+        factor *= 1 + hardware.architectures.index(architecture)
         layers = []
         for name, weights in LAYERS:
             energy = factor * weights * (20 + 60 * kept * (0.4 + 0.075 * bits))
             parts = {part: energy / 2 ** (i + 1) for i, part in enumerate(PARTS)}
             price = (sum(parts.values()), weights * 3.0, weights * 2.0)
-            layers.append(LayerPrice(name, *price, parts))
+            tensors = {"Weights": 0.3 * price[0], "State": 0.7 * price[0]}
+            layers.append(LayerPrice(name, *price, parts, tensors=tensors))
         energy = sum(layer.energy_pj for layer in layers)
         latency = sum(layer.cycles for layer in layers) * 5e-9
         total = (energy, latency / 5e-9, latency, energy * 1e-12 * latency)
-        reading = (hardware.architectures[0], format_, statistic, flipped)
+        reading = (architecture, format_, statistic, flipped)
         costs.append(Cost(*reading, *total, tuple(layers)))
     return PriceResult(tuple(costs))
 

@@ -14,7 +14,7 @@ def test_the_view_is_plain_data_with_every_setting_and_reading(results):
     assert len(shown["settings"]) == 18
     for setting in shown["settings"]:
         assert len(setting["accuracy"]) == 3
-        assert len(setting["costs"]) == 4 * 2 + 3
+        assert len(setting["costs"]) == 5 * 2 + 3 + 3
 
 
 def test_totals_agree_with_their_parts(results):

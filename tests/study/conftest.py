@@ -31,7 +31,12 @@ def study():
         compression=CompressionSection(
             strategies=("quantize", "cumulative"), bits=(2, 4), pruning=(0.5,), epochs=4
         ),
-        hardware=HardwareSection(formats=("RLE",), statistics=("mean",), assumptions=False),
+        hardware=HardwareSection(
+            architectures=("eyeriss_snn",),
+            formats=("RLE",),
+            statistics=("mean",),
+            assumptions=False,
+        ),
         seeds=(0, 1),
     )
 

@@ -381,6 +381,8 @@ class _Own:
         made: dict[LineKey, tuple[Step, ...]] = {}
         for measure in ("quantize", "prune"):
             for format_ in self.hardware.formats:
+                if format_ == "own":  # the published accelerator's own are RLE
+                    continue
                 for statistic in self.hardware.statistics:
                     steps = [
                         self._step(group, format_, statistic)

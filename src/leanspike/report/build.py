@@ -6,7 +6,8 @@ from pathlib import Path
 
 from leanspike.files import write_whole
 from leanspike.report.figures import save_figures
-from leanspike.report.findings import findings, shipping
+from leanspike.report.findings import findings, on_every_hardware, shipping
+from leanspike.report.findings.finding import Reader
 from leanspike.report.page import render
 from leanspike.report.view import view
 from leanspike.study import Results
@@ -32,7 +33,7 @@ def build_report(db: str | Path, out: Path) -> Path:
     """
     results = Results.load(db)
     shown = view(results)
-    page = render(shown, findings(results), shipping(results))
+    page = render(shown, findings(results), shipping(results), on_every_hardware(Reader(results)))
     path = out / "report.html"
     write_whole(path, page, parents=True)
     save_figures(shown, out / "figures")

@@ -7,6 +7,7 @@ Figures for papers, from what the page shows: PNG, PDF and SVG through matplotli
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -153,8 +154,9 @@ def assumptions(figure: Figure, view: View, reading: str) -> None:
         if not group:
             continue
         base = fmean(group[0]["costs"][reading]["energy"])
+        found = [group[0]["costs"].get(reading + name) for name in names]
         axes.plot(
-            [fmean(group[0]["costs"][reading + name]["energy"]) / base for name in names],
+            [fmean(cost["energy"]) / base if cost else math.nan for cost in found],
             names,
             linestyle="",
             color=STRATEGY_COLORS[strategy],
@@ -204,7 +206,7 @@ def _figures(view: View) -> dict[str, Callable[[Figure], None]]:
         return {}
     figures: dict[str, Callable[[Figure], None]] = {
         "front_energy": lambda f: _front(f, view, "energy", 1e-6, "Energy per inference (µJ)"),
-        "front_edp": lambda f: _front(f, view, "edp", 1e9, "Energy-delay product (nJ·s)"),
+        "front_edp": lambda f: _front(f, view, "edp", 1.0, "Energy-delay product (J·s)"),
         "front_latency": lambda f: _front(f, view, "latency", 1e3, "Latency (ms)"),
         "front_size": lambda f: _front(f, view, "size", 1 / 8000, "Weights, stored (kB)"),
         "choices": lambda f: choices(f, view, _main(view)),
@@ -376,5 +378,6 @@ def _compare(figure: Figure, view: View, choice: Literal["formats", "statistics"
         format_ = option if choice == "formats" else view["formats"][0]
         statistic = option if choice == "statistics" else view["statistics"][0]
         key = "|".join((view["architectures"][0], format_, statistic, ""))
-        series[option] = [1e-6 * fmean(setting["costs"][key]["energy"]) for setting in group]
+        found = [setting["costs"].get(key) for setting in group]
+        series[option] = [1e-6 * fmean(cost["energy"]) if cost else math.nan for cost in found]
     _grouped(axes, [_named(setting) for setting in group], series, label="Energy (µJ)")

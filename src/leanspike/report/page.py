@@ -12,14 +12,20 @@ import jinja2
 import yaml
 from plotly.offline import get_plotlyjs
 
-from leanspike.report.findings import Finding, Recommendation
+from leanspike.report.findings import Finding, OnHardware, Recommendation
+from leanspike.report.findings.across import change
 from leanspike.report.view import View
 
 #: The page's script, in the order its parts need one another.
 SCRIPTS = ("reading", "front", "charts", "controls")
 
 
-def render(view: View, findings: Sequence[Finding], answer: Recommendation | None = None) -> str:
+def render(
+    view: View,
+    findings: Sequence[Finding],
+    answer: Recommendation | None = None,
+    hardware: Sequence[OnHardware] = (),
+) -> str:
     """Return the page as one self-contained HTML text."""
     environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined)
     page = environment.from_string(_asset("page.html"))
@@ -28,6 +34,8 @@ def render(view: View, findings: Sequence[Finding], answer: Recommendation | Non
         view=view,
         findings=findings,
         answer=answer,
+        hardware=hardware,
+        change=change,
         one_seed=bool(settings) and len(settings[0]["seeds"]) == 1,
         study_yaml=yaml.safe_dump(view["file"], sort_keys=False, width=100),
         view_json=_compressed(json.dumps(view, separators=(",", ":"), allow_nan=False)),

@@ -229,6 +229,8 @@ class LayerPrice:
         leanspike priced it.
     notes
         What is peculiar about the layer (``leanspike.hardware.model.cost.LayerCost.notes``).
+    tensors
+        Energy in pJ by tensor; empty where an older leanspike priced it.
     """
 
     name: str
@@ -238,12 +240,14 @@ class LayerPrice:
     components: Mapping[str, float]
     mapping: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    tensors: Mapping[str, float] = field(default_factory=dict)
 
     @model_serializer(mode="wrap")
-    def _no_notes_left_out(self, dump: SerializerFunctionWrapHandler) -> JsonObject:
+    def _unused_left_out(self, dump: SerializerFunctionWrapHandler) -> JsonObject:
         data: JsonObject = dump(self)
-        if not self.notes:
-            del data["notes"]
+        for name in ("notes", "tensors"):
+            if not data[name]:
+                del data[name]
         return data
 
 
@@ -274,16 +278,44 @@ class Cost:
         return total
 
     @property
+    def tensors(self) -> dict[str, float]:
+        """Energy in pJ by tensor, over all layers."""
+        total: dict[str, float] = {}
+        for layer in self.layers:
+            for tensor, energy in layer.tensors.items():
+                total[tensor] = total.get(tensor, 0.0) + energy
+        return total
+
+    @property
     def computes(self) -> float:
         """Accumulates that are done, over all layers."""
         return sum(layer.computes for layer in self.layers)
 
 
 @dataclass(frozen=True)
+class Refused:
+    """A reading in which a network has no cost, and why: a layer has no legal mapping."""
+
+    architecture: str
+    format: str
+    statistic: str
+    flipped: str | None
+    why: str
+
+
+@dataclass(frozen=True)
 class PriceResult:
-    """A priced network: its cost in every reading."""
+    """A priced network: its cost in every reading that has one, and why the others have none."""
 
     costs: tuple[Cost, ...]
+    refused: tuple[Refused, ...] = ()
+
+    @model_serializer(mode="wrap")
+    def _nothing_refused_left_out(self, dump: SerializerFunctionWrapHandler) -> JsonObject:
+        data: JsonObject = dump(self)
+        if not self.refused:
+            del data["refused"]
+        return data
 
 
 @dataclass(frozen=True)

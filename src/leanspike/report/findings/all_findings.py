@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from leanspike.report.findings.across import across_hardware, refused
 from leanspike.report.findings.finding import Finding, Reader
 from leanspike.report.findings.hardware import assumptions, densities, empty_layers, encodings
 from leanspike.report.findings.study import reliability, search
@@ -22,6 +23,7 @@ def findings(results: Results) -> tuple[Finding, ...]:
     """
     study = Reader(results)
     found = [
+        across_hardware(study),
         quantization(study),
         pruning(study),
         pruning_against_quantization(study),
@@ -30,6 +32,7 @@ def findings(results: Results) -> tuple[Finding, ...]:
         encodings(study),
         densities(study),
         empty_layers(study),
+        refused(study),
         assumptions(study),
         reliability(study),
     ]

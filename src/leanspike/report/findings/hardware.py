@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
+
 from leanspike.report.findings.finding import COMPRESSED, Finding, Reader, listed, named, whole
 
 
 def encodings(study: Reader) -> Finding | None:
     """Compare encodings for what is to ship."""
-    formats = study.results.file.hardware.formats
+    formats = [name for name in study.results.file.hardware.formats if name != "own"]
     best = study.frugal(study.lossless(study.of(*COMPRESSED)))
     if len(formats) < 2 or best is None:
         return None
@@ -68,6 +70,9 @@ def assumptions(study: Reader) -> Finding | None:
         return study.energy(pruned, flipped=flipped) / study.energy(quantized, flipped=flipped)
 
     base = ratio(None)
+    flips = [name for name in flips if math.isfinite(ratio(name))]  # some leave no mapping
+    if not flips:
+        return None
     turned = [name for name in flips if (ratio(name) > 1) != (base > 1)]
     strongest = max(flips, key=lambda name: abs(ratio(name) - base))
     verdict = (

@@ -188,7 +188,7 @@ class SearchSection(Spec):
 
 
 StrategyName = Literal["quantize", "prune", "cumulative", "joint"]
-FormatName = Literal["none", "RLE", "UOP", "UBM", "CP"]
+FormatName = Literal["none", "RLE", "UOP", "UBM", "CP", "own"]
 StatisticName = Literal["mean", "max"]
 
 Count = Annotated[int, Field(ge=1)]
@@ -380,13 +380,20 @@ class CompressionSection(Spec):
 class HardwareSection(Spec):
     """The accelerators and the readings on which every point is priced.
 
-    The first architecture, format and statistic are what fronts show first. Weights that are
-    not quantized are priced at ``unquantized_bits``, as the published study does. ``assumptions``
-    also prices every point with each modelling assumption switched by itself.
+    The first architecture, format and statistic are what fronts show first. ``own`` are the
+    formats that an architecture's file names; hardware is compared with hardware in them, and
+    where they are asked for, architectures after the first are priced in them alone, at the first
+    statistic.
+    Weights that are not quantized are priced at ``unquantized_bits``, as the published study does.
+    ``assumptions`` also prices every point with each modelling assumption switched by itself.
     """
 
-    architectures: Annotated[tuple[str, ...], Field(min_length=1)] = ("eyeriss_snn",)
-    formats: Annotated[tuple[FormatName, ...], Field(min_length=1)] = ("RLE", "UOP", "UBM", "CP")
+    architectures: Annotated[tuple[str, ...], Field(min_length=1)] = (
+        "eyeriss_snn", "output_stationary", "tick_batching", "event_driven",
+    )  # fmt: skip
+    formats: Annotated[tuple[FormatName, ...], Field(min_length=1)] = (
+        "RLE", "UOP", "UBM", "CP", "own",
+    )  # fmt: skip
     statistics: Annotated[tuple[StatisticName, ...], Field(min_length=1)] = ("mean", "max")
     semantics: str = "physical"
     objective: Literal["edp", "energy", "latency"] = "edp"

@@ -8,7 +8,7 @@ from functools import cached_property
 
 from leanspike.hardware.workload.workload import left_out_lines
 from leanspike.study.plan.points import Point
-from leanspike.study.records import Cost, LayerWeights, MeasureResult
+from leanspike.study.records import Cost, LayerWeights, MeasureResult, Refused
 
 #: As often right as this share of guessing networks is at chance.
 CHANCE = 0.05
@@ -51,7 +51,9 @@ class PointResult:
     classes
         Number of classes of the data.
     costs
-        One per reading; empty while the point is not priced.
+        One per reading that has one; empty while the point is not priced.
+    refused
+        The readings without a cost, with the reason.
     """
 
     key: str
@@ -59,6 +61,7 @@ class PointResult:
     measured: MeasureResult
     unquantized_bits: int
     costs: tuple[Cost, ...] = ()
+    refused: tuple[Refused, ...] = ()
     seconds: float = 0.0
     classes: int | None = None
 

@@ -123,6 +123,7 @@ class Results:
                     measured=read(MeasureResult, row.result, where=f"{place}, {row.key}"),
                     unquantized_bits=file.hardware.unquantized_bits,
                     costs=prices[row.key].costs if row.key in prices else (),
+                    refused=prices[row.key].refused if row.key in prices else (),
                     seconds=row.seconds,
                     classes=data.classes,
                 )

@@ -106,14 +106,14 @@ def short_table(results: Results) -> str:
     ``*`` marks the accuracy-energy front, ``!`` networks that do not work, with why below.
     """
     rows = setting_rows(results)
-    head = ["", "setting", "accuracy %", "energy uJ", "EDP nJ*s", "weights kB", "zeros %"]
+    head = ["", "setting", "accuracy %", "energy uJ", "EDP J s", "weights kB", "zeros %"]
     body = [
         [
             "!" if row.setting.broken else "*" if row.best else "",
             row.setting.name,
             _spread(row.accuracy, scale=100, digits=2),
             _spread(row.energy_pj, scale=1e-6, digits=3),
-            f"{row.edp_js.mean * 1e9:.4g}",
+            f"{row.edp_js.mean:.3g}",
             f"{row.stored_bits.mean / 8000:.2f}",
             f"{100 * row.sparsity.mean:.1f}",
         ]

@@ -62,7 +62,7 @@ from leanspike.study.work.own_network import (
     own_code,
     own_function,
 )
-from leanspike.study.work.pricing import price_point
+from leanspike.study.work.pricing import price_points
 from leanspike.study.work.provenance import provenance
 from leanspike.study.work.together import as_rank, train_together
 from leanspike.training import EpochRecord, evaluate, needs_origin, run_phase
@@ -133,7 +133,10 @@ class Workbench:
                 self.study, recipe, before, fingerprint=self.data.fingerprint, result_of=result_of
             )
         measured = needed(MeasureResult)
-        return price_point(measured.workload, recipe, quantized=measured.has_own_bits)
+        (priced,) = price_points([(measured.workload, measured.has_own_bits)], recipe)
+        if isinstance(priced, InputError):
+            raise priced
+        return priced
 
     def train(
         self, key: str, recipe: TrainRecipe, parent: TrainResult | None, on_epoch: EpochReport

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, fields
 
+from leanspike.errors import InputError
 from leanspike.hardware.architecture.architecture import Architecture
 from leanspike.hardware.model.cost import WorkloadCost
-from leanspike.hardware.price import Job, price_all
+from leanspike.hardware.price import Job, Priced, price_many
 from leanspike.hardware.semantics import Semantics
 from leanspike.hardware.workload.workload import Workload
 from leanspike.study.file.study_file import HardwareSection, StatisticName
-from leanspike.study.records import Cost, LayerPrice, PriceResult
+from leanspike.study.records import Cost, LayerPrice, PriceResult, Refused
 
 
 @dataclass(frozen=True)
@@ -22,7 +24,8 @@ class Reading:
     architecture
         Name of a preset or path of an architecture file.
     format
-        Compressed format of weights and inputs, ``"none"`` for uncompressed.
+        Compressed format of weights and inputs, ``"none"`` for uncompressed, ``"own"`` for
+        those that the architecture's file names.
     flipped
         The one modelling assumption that is switched, None for the base semantics.
     """
@@ -36,21 +39,25 @@ class Reading:
 def readings(section: HardwareSection) -> tuple[Reading, ...]:
     """Return every reading of a hardware section, the main one first.
 
-    Assumptions are switched on the first architecture, format and statistic.
+    Where ``own`` is among the formats, architectures after the first are read in it alone, at the
+    first statistic. Assumptions are switched on the first architecture, format and statistic.
 
     >>> len(readings(HardwareSection(assumptions=False)))
-    8
+    13
     """
-    every = [
-        Reading(architecture, format_, statistic)
-        for architecture in section.architectures
-        for format_ in section.formats
-        for statistic in section.statistics
-    ]
-    if section.assumptions:
-        first = every[0]
+    first = section.architectures[0]
+    every = []
+    for architecture in section.architectures:
+        briefly = "own" in section.formats and architecture != first
         every += [
-            Reading(first.architecture, first.format, first.statistic, switch.name)
+            Reading(architecture, format_, statistic)
+            for format_ in (("own",) if briefly else section.formats)
+            for statistic in (section.statistics[:1] if briefly else section.statistics)
+        ]
+    if section.assumptions:
+        main = every[0]
+        every += [
+            Reading(main.architecture, main.format, main.statistic, switch.name)
             for switch in fields(Semantics)
         ]
     return tuple(every)
@@ -69,28 +76,55 @@ def check_hardware(section: HardwareSection) -> None:
         Architecture.load(architecture)
 
 
-def price_point(workload: Workload, section: HardwareSection, *, quantized: bool) -> PriceResult:
-    """Price one measured network on every reading.
+def price_points(
+    workloads: Sequence[tuple[Workload, bool]], section: HardwareSection
+) -> list[PriceResult | InputError]:
+    """Price measured networks on every reading; what they share, such as walks, is done once.
+
+    A reading under which a layer has no legal mapping is kept with the reason. Where it is the
+    main one, the first, that error stands in the network's place.
 
     Parameters
     ----------
-    quantized
-        Whether the workload's weight bits are the network's own; otherwise weights are priced
-        at the section's ``unquantized_bits``.
+    workloads
+        Each with whether its weight bits are the network's own; otherwise weights are priced at
+        the section's ``unquantized_bits``.
 
     Raises
     ------
     InputError
-        When a layer has no legal mapping.
+        When an architecture cannot be used at all.
     """
-    if not quantized:
-        workload = workload.with_weight_bits(section.unquantized_bits)
     asked = readings(section)
-    jobs = [job_of(workload, reading, section) for reading in asked]
-    priced = price_all(jobs, section.objective)
-    return PriceResult(
-        tuple(_cost(reading, one.cost) for reading, one in zip(asked, priced, strict=True))
-    )
+    jobs = [
+        job_of(
+            work if quantized else work.with_weight_bits(section.unquantized_bits), each, section
+        )
+        for work, quantized in workloads
+        for each in asked
+    ]
+    priced = iter(price_many(jobs, section.objective))
+    return [_result(asked, priced) for _ in workloads]
+
+
+def _result(
+    asked: Sequence[Reading], priced: Iterator[Priced | InputError]
+) -> PriceResult | InputError:
+    """Take one network's share of what was priced."""
+    mine = [next(priced) for _ in asked]
+    if isinstance(mine[0], InputError):
+        return mine[0]
+    costs = [
+        _cost(reading, one.cost)
+        for reading, one in zip(asked, mine, strict=True)
+        if isinstance(one, Priced)
+    ]
+    refused = [
+        Refused(**asdict(reading), why=str(one))
+        for reading, one in zip(asked, mine, strict=True)
+        if isinstance(one, InputError)
+    ]
+    return PriceResult(tuple(costs), tuple(refused))
 
 
 def job_of(workload: Workload, reading: Reading, section: HardwareSection) -> Job:
@@ -99,7 +133,7 @@ def job_of(workload: Workload, reading: Reading, section: HardwareSection) -> Jo
     if reading.flipped is not None:
         rules = rules.flipped(reading.flipped)
     # The hardware room calls the uncompressed format U.
-    innermost = "U" if reading.format == "none" else reading.format
+    innermost = {"none": "U", "own": None}.get(reading.format, reading.format)
     chip = Architecture.load(reading.architecture)
     return Job(workload, chip, rules, innermost, reading.statistic)
 
@@ -120,6 +154,7 @@ def _cost(reading: Reading, cost: WorkloadCost) -> Cost:
                 layer.energy_by("component"),
                 tuple(layer.mapping.to_text()),
                 tuple(layer.notes),
+                layer.energy_by("tensor"),
             )
             for layer in cost.layers
         ),

@@ -130,7 +130,7 @@ function drawComponents() {
 function drawFormats() {
   const [architecture, , statistic] = reading();
   const group = shown();
-  const traces = view.formats.map((format, i) => ({
+  const traces = formatsHere().map((format, i) => ({
     x: group.map((s) => s.name),
     y: group.map((s) => { const c = s.costs[key(architecture, format, statistic)]; return c ? energyOf(c) : null; }),
     type: "bar", name: format, marker: { color: PARTS[i] }, hovertemplate: "%{x}<br>" + format + ": %{y:.4g} µJ<extra></extra>",
@@ -140,7 +140,7 @@ function drawFormats() {
 function drawStatistics() {
   const [architecture, format] = reading();
   const group = shown();
-  const traces = view.statistics.map((statistic, i) => ({
+  const traces = here(2).map((statistic, i) => ({
     type: "bar", name: statistic, x: group.map((s) => s.name),
     y: group.map((s) => { const c = s.costs[key(architecture, format, statistic)]; return c ? energyOf(c) : null; }),
     marker: { color: PARTS[i], pattern: { shape: i ? "/" : "" } }, hovertemplate: "%{x}<br>" + statistic + ": %{y:.4g} µJ<extra></extra>",

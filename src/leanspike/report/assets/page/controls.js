@@ -5,7 +5,7 @@ const columns = [
   ["± seeds", (s) => 100 * deviation(s.accuracy), (v) => (v ? v.toFixed(2) : "")],
   ["Energy µJ", (s) => energyOf(cost(s)), (v) => short(v, 4)],
   ["Latency ms", (s) => mean(cost(s).latency) * 1e3, (v) => short(v, 4)],
-  ["EDP nJ·s", (s) => mean(cost(s).edp) * 1e9, (v) => short(v, 4)],
+  ["EDP J·s", (s) => mean(cost(s).edp), (v) => short(v, 4)],
   ["Weights kB", (s) => s.stored_bits / 8000, (v) => short(v, 4)],
   ["Zeros %", (s) => 100 * s.zeros, (v) => short(v)],
 ];
@@ -67,15 +67,21 @@ const dark = matchMedia("(prefers-color-scheme: dark)");
 let theme = dark.matches ? "dark" : "light";
 const show = () => { root.dataset.theme = theme; drawAll(); };
 const readings = Object.keys(settings[0].costs).map((k) => k.split("|"));
-for (const [id, i] of [["architecture", 0], ["format", 1], ["statistic", 2]])
-  fill(id, [...new Set(readings.map((r) => r[i]))]);
+fill("architecture", [...new Set(readings.map((r) => r[0]))]);
+// Not every architecture is priced in every format and at every statistic.
+const here = (i) => [...new Set(readings.filter((r) => r[0] === byId("architecture").value).map((r) => r[i]))];
+const formatsHere = () => here(1);
+const fillReadings = () => { fill("format", here(1), byId("format").value); fill("statistic", here(2), byId("statistic").value); };
+fillReadings();
 for (const option of byId("architecture").options) option.textContent = basename(option.value);
 const cheap = frontOf(points("energy"));
-fill("setting", settings.map((s) => s.name), (settings.find((s) => s.strategy === "quantize") ?? cheap[0].setting).name);
-fill("beside", settings.map((s) => s.name), (settings.find((s) => s.strategy === "prune") ?? settings[0]).name);
+const shipped = document.querySelector(".headline")?.dataset.setting;
+fill("setting", settings.map((s) => s.name), shipped ?? (settings.find((s) => s.strategy === "quantize") ?? (cheap[0]?.setting ?? settings[0])).name);
+fill("beside", settings.map((s) => s.name), (shipped ? settings : settings.filter((s) => s.strategy === "prune")).find((s) => s.name !== shipped)?.name ?? settings[0].name);
 byId("cost").addEventListener("change", drawFront);
 byId("log").addEventListener("change", drawFront);
 byId("whole").addEventListener("change", () => { drawFront(); drawChoices(); });
+byId("architecture").addEventListener("change", fillReadings);
 for (const id of ["architecture", "format", "statistic"]) byId(id).addEventListener("change", drawAll);
 for (const id of ["budget-energy", "budget-latency", "budget-size"]) byId(id).addEventListener("input", answerBudget);
 for (const id of ["setting", "beside"]) byId(id).addEventListener("change", () => { drawLayers(); drawComponents(); drawAssumptions(); });

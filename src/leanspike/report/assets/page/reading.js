@@ -23,7 +23,7 @@ const PARTS = ["#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00",
 const DASHES = ["solid", "dash", "dot", "dashdot", "longdash"];
 const COSTS = {
   energy: { title: "Energy per inference (µJ)", unit: "µJ", of: (s, c) => c.energy.map((v) => v * 1e-6) },
-  edp: { title: "Energy-delay product (nJ·s)", unit: "nJ·s", of: (s, c) => c.edp.map((v) => v * 1e9) },
+  edp: { title: "Energy-delay product (J·s)", unit: "J·s", of: (s, c) => c.edp },
   latency: { title: "Latency per inference (ms)", unit: "ms", of: (s, c) => c.latency.map((v) => v * 1e3) },
   size: { title: "Weights, stored (kB)", unit: "kB", of: (s) => [s.stored_bits / 8000] },
 };
