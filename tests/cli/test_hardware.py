@@ -111,3 +111,50 @@ def test_a_timeloop_input_with_its_own_mapping(capsys):
     data = json.loads(capsys.readouterr().out)
     assert data["cycles"] == 1024
     assert data["energy_total_pJ"] == pytest.approx(60189.86, abs=0.02)
+
+
+def cost_of(files, capsys, *arguments):
+    assert run(["cost", files[0], "-a", files[1], "--json", *arguments]) == 0
+    return json.loads(capsys.readouterr().out)
+
+
+def test_a_switch_is_turned_around(files, capsys):
+    explained = cost_of(files, capsys, "--explain")["explain"]
+    wanted = next(flip for flip in explained if flip["switch"] == "membrane_state")
+    found = cost_of(files, capsys, "--flip", "membrane_state")
+    assert found["energy_pj"] == pytest.approx(wanted["energy_pj"])
+    assert "membrane_state=False" in found["semantics"]
+
+
+def test_the_architecture_is_changed_by_key(files, tmp_path, capsys):
+    chip = tmp_path / "wide.yaml"
+    chip.write_text(SMALL.replace("width: 64", "width: 32"))
+    assert run(["cost", files[0], "-a", str(chip), "--json"]) == 0
+    wanted = json.loads(capsys.readouterr().out)["energy_pj"]
+    found = cost_of(files, capsys, "--set", "levels.DRAM.width=32")["energy_pj"]
+    assert found == wanted != cost_of(files, capsys)["energy_pj"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--flip", "gravity"], "no switch 'gravity'"),
+        (["--set", "levels.DRAM.width"], "--set: found 'levels.DRAM.width', expected key=value"),
+        (["--set", "levels.DRAN.width=8"], "did you mean 'DRAM'?"),
+        (["--set", "levels.DRAM.width=broad"], "levels.DRAM.width = broad"),
+        (["--time-limit", "0"], "time limit: 0.0 is not above 0"),
+    ],
+)
+def test_changes_that_do_not_fit_are_named(files, capsys, arguments, message):
+    assert run(["cost", files[0], "-a", files[1], *arguments]) == 2
+    assert message in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("arguments", [["--explain"], ["--formats", "RLE"]])
+def test_tables_fit_80_columns_and_give_edp_in_j_s(arguments, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    assert run(["cost", "published", "-a", "event_driven", *arguments]) == 0
+    shown = capsys.readouterr().out
+    assert max(map(len, shown.splitlines())) <= 80
+    assert "EDP J s" in shown
+    assert "…" not in shown

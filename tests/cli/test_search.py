@@ -60,3 +60,14 @@ def test_sweep_prints_and_writes_its_table(
     records = json.loads(capsys.readouterr().out)
     assert [record["weight_bits"] for record in records] == [2, 8]
     assert len(out.read_text().splitlines()) == 3
+
+
+def test_the_best_mapping_fits_80_columns_and_says_out_of_how_many(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert run(["search", "--layer", "Conv5", "-a", "tick_batching", "--time-limit", "60"]) == 0
+    shown = capsys.readouterr().out
+    assert max(map(len, shown.splitlines())) <= 80
+    assert " legal mappings (" in shown
+    assert "J s" in shown
+    assert "weight_register  T=" in shown

@@ -10,7 +10,16 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from leanspike.errors import InputError
+from leanspike.cli.hardware import (
+    ArchitectureName,
+    Changes,
+    Flips,
+    TimeLimit,
+    changed,
+    flipped,
+    following,
+    one_of,
+)
 
 if TYPE_CHECKING:
     from leanspike.hardware.explain import Flip
@@ -21,15 +30,15 @@ def cost(
     workload: Annotated[
         str, typer.Argument(help="Workload: a bundled name, a YAML file or a CSV file.")
     ] = "published",
-    architecture: Annotated[
-        str, typer.Option("--architecture", "-a", help="Architecture: a preset or a YAML file.")
-    ] = "eyeriss_snn",
+    architecture: ArchitectureName = "eyeriss_snn",
+    changes: Changes = None,
     semantics: Annotated[
         str | None,
         typer.Option(
             help="What the model assumes: physical, sparseloop (for --timeloop) or timeloop2022."
         ),
     ] = None,
+    flips: Flips = None,
     objective: Annotated[
         str, typer.Option(help="What mappings minimize: edp, energy or latency.")
     ] = "edp",
@@ -41,6 +50,7 @@ def cost(
     explain: Annotated[
         bool, typer.Option("--explain", help="Also price with each assumption the other way.")
     ] = False,
+    time_limit: TimeLimit = None,
     timeloop: Annotated[
         Path | None, typer.Option(help="Price this Timeloop 0.3 input with its own mapping.")
     ] = None,
@@ -56,26 +66,27 @@ def cost(
     from leanspike.hardware.explain import explain_switches
     from leanspike.hardware.price import price
     from leanspike.hardware.workload.workload import left_out_lines
+    from leanspike.spec import named
 
-    semantics = semantics or "physical"
-    _one_of("objective", objective, ("edp", "energy", "latency"))
-    _one_of("statistic", statistic, ("mean", "max"))
+    one_of("objective", objective, ("edp", "energy", "latency"))
+    one_of("statistic", statistic, ("mean", "max"))
+    chip, rules = changed(architecture, changes), flipped(semantics or "physical", flips)
     arguments = {
+        "semantics": rules,
         "objective": objective,
         "formats": formats,
         "statistic": statistic,
         "weight_bits": weight_bits,
     }
-    found = price(workload, architecture, semantics=semantics, **arguments)  # type: ignore[arg-type]
-    flips = (
-        explain_switches(workload, architecture, semantics=semantics, **arguments)  # type: ignore[arg-type]
-        if explain
-        else ()
-    )
+    with named(architecture), following(time_limit) as watch:
+        found = price(workload, chip, watch=watch, **arguments)  # type: ignore[arg-type]
+    with named(architecture):
+        switches = explain_switches(workload, chip, **arguments) if explain else ()  # type: ignore[arg-type]
     if as_json:
         data = found.to_dict()
+        data["complete"] = not watch.stopped
         if explain:
-            data["explain"] = [flip.to_dict() for flip in flips]
+            data["explain"] = [flip.to_dict() for flip in switches]
         typer.echo(json.dumps(data, indent=1))
         return
     console = Console()
@@ -90,7 +101,7 @@ def cost(
     for line in left_out_lines(found.left_out, found.left_out_share):
         console.print(line, markup=False, highlight=False)
     if explain:
-        console.print(_flips(found, flips))
+        console.print(_flips(found, switches))
 
 
 def _timeloop_cost(path: Path, semantics: str, *, as_json: bool) -> None:
@@ -107,8 +118,8 @@ def _timeloop_cost(path: Path, semantics: str, *, as_json: bool) -> None:
 
 def _layers(found: WorkloadCost) -> Table:
     table = Table(title=f"{found.workload} on {found.architecture} ({found.semantics})")
-    table.add_column("layer")
-    for heading in ("energy uJ", "cycles", "EDP J cycles", "computes", "pJ/compute"):
+    table.add_column("layer", overflow="fold")
+    for heading in ("energy uJ", "cycles", "EDP J s", "computes", "pJ each"):
         table.add_column(heading, justify="right")
     for layer in found.layers:
         computes = layer.computes["actual"]
@@ -116,13 +127,18 @@ def _layers(found: WorkloadCost) -> Table:
             layer.name,
             f"{layer.energy_pj / 1e6:,.2f}",
             f"{layer.cycles:,.0f}",
-            f"{layer.edp:.4g}",
+            f"{layer.edp_js:.3g}",
             f"{computes:,.0f}",
             f"{layer.energy_pj / max(computes, 1):.2f}",
         )
     table.add_section()
     table.add_row(
-        "all", f"{found.energy_pj / 1e6:,.2f}", f"{found.cycles:,.0f}", f"{found.edp:.4g}", "", ""
+        "all",
+        f"{found.energy_pj / 1e6:,.2f}",
+        f"{found.cycles:,.0f}",
+        f"{found.edp_js:.3g}",
+        "",
+        "",
     )
     return table
 
@@ -148,8 +164,9 @@ def _components(found: WorkloadCost) -> Table:
 
 def _flips(found: WorkloadCost, flips: tuple[Flip, ...]) -> Table:
     table = Table(title="With one assumption the other way")
-    for heading in ("assumption", "now", "energy uJ", "change", "cycles", "what it says"):
-        table.add_column(heading)
+    table.add_column("assumption")
+    for heading in ("now", "energy uJ", "change", "cycles"):
+        table.add_column(heading, justify="right", no_wrap=True)
     for flip in flips:
         table.add_row(
             flip.switch,
@@ -157,11 +174,6 @@ def _flips(found: WorkloadCost, flips: tuple[Flip, ...]) -> Table:
             f"{flip.energy_pj / 1e6:,.2f}",
             f"{100 * (flip.energy_pj / found.energy_pj - 1):+.1f} %",
             f"{flip.cycles:,.0f}",
-            flip.says,
         )
+    table.caption = "What each assumption says: --explain --json, or docs/semantics.md"
     return table
-
-
-def _one_of(name: str, value: str, known: tuple[str, ...]) -> None:
-    if value not in known:
-        raise InputError(f"found {value!r}, expected {' or '.join(known)}", where=f"--{name}")

@@ -53,6 +53,7 @@ COMMANDS: tuple[Command, ...] = (
     Command("search", "leanspike.cli.search", "Find the best mapping of a layer."),
     Command("sweep", "leanspike.cli.search", "Price variants of an architecture."),
     Command("data", "leanspike.cli.data", "Turn recordings into frames, and describe them."),
+    Command("presets", "leanspike.cli.presets", "List what can be given by name."),
 )
 
 

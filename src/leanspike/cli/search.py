@@ -11,11 +11,23 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
+from leanspike.cli.hardware import (
+    ArchitectureName,
+    Changes,
+    Flips,
+    TimeLimit,
+    changed,
+    flipped,
+    following,
+    one_of,
+)
 from leanspike.errors import InputError
 
 if TYPE_CHECKING:
+    from leanspike.hardware.architecture import Architecture
     from leanspike.hardware.model.case import Case
     from leanspike.hardware.search.exhaustive import SearchResult
+    from leanspike.hardware.semantics import Semantics
     from leanspike.hardware.sweep import SweepTable
 
 
@@ -24,15 +36,15 @@ def search(
         str, typer.Argument(help="Workload: a bundled name, a YAML file or a CSV file.")
     ] = "published",
     layer: Annotated[str | None, typer.Option(help="Search this layer alone.")] = None,
-    architecture: Annotated[
-        str, typer.Option("--architecture", "-a", help="Architecture: a preset or a YAML file.")
-    ] = "eyeriss_snn",
+    architecture: ArchitectureName = "eyeriss_snn",
+    changes: Changes = None,
     semantics: Annotated[
         str | None,
         typer.Option(
             help="What the model assumes: physical, sparseloop (for --timeloop) or timeloop2022."
         ),
     ] = None,
+    flips: Flips = None,
     objective: Annotated[
         str, typer.Option(help="What to minimize: edp, energy, latency, or pareto for the front.")
     ] = "edp",
@@ -40,12 +52,13 @@ def search(
         str | None, typer.Option(help="Compressed format: UOP, UBM, CP, RLE, or U for none.")
     ] = None,
     statistic: Annotated[str, typer.Option(help="Densities to use: mean or max.")] = "mean",
+    time_limit: TimeLimit = None,
     timeloop: Annotated[
         Path | None, typer.Option(help="Search the map space of this Timeloop 0.3 input.")
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON alone.")] = False,
 ) -> None:
-    """Look at every mapping that the architecture's loop rules allow, and show the best.
+    """Consider every mapping that the architecture's loop rules allow, and show the best.
 
     Example: leanspike search published --layer Conv4 -a eyeriss_snn
     """
@@ -55,17 +68,20 @@ def search(
     if timeloop is not None:
         results = [_search_timeloop(timeloop, semantics or "sparseloop", objective)]
     else:
-        cases = _cases(workload, layer, architecture, semantics or "physical", formats, statistic)
+        chip, rules = changed(architecture, changes), flipped(semantics or "physical", flips)
         with named(architecture):
-            results = search_cases(cases, cast(Any, objective))
+            cases = _cases(workload, layer, chip, rules, formats, statistic)
+            with following(time_limit) as watch:
+                results = search_cases(cases, cast(Any, objective), watch)
     if as_json:
         shown = [_record(result) for result in results]
         one = timeloop is not None or layer is not None
         typer.echo(json.dumps(shown[0] if one else shown, indent=1))
         return
     console = Console()
-    console.print(_mappings(results))
+    typer.echo("Loops of each level: in time | down y | along x")
     for result in results:
+        typer.echo(_shown(result))
         if result.front:
             console.print(_front(result))
 
@@ -80,16 +96,14 @@ def _search_timeloop(path: Path, semantics: str, objective: str) -> SearchResult
 def _cases(
     workload: str,
     layer: str | None,
-    architecture: str,
-    semantics: str,
+    architecture: Architecture,
+    semantics: Semantics,
     formats: str | None,
     statistic: str,
 ) -> list[Case]:
     from leanspike.hardware.price import Job
-    from leanspike.spec import named
 
-    if statistic not in ("mean", "max"):
-        raise InputError(f"found {statistic!r}, expected mean or max", where="--statistic")
+    one_of("statistic", statistic, ("mean", "max"))
     job = Job.load(
         workload, architecture, semantics=semantics, formats=formats,
         statistic=cast(Any, statistic),
@@ -99,9 +113,8 @@ def _cases(
         raise InputError(
             f"no layer {layer!r}", where="--layer", remedy=f"Layers: {', '.join(names)}"
         )
-    with named(architecture):
-        # Of the whole network: what leaks is built for its widest layer.
-        return [case for case in job.cases if layer in (None, case.name)]
+    # Of the whole network: what leaks is built for its widest layer.
+    return [case for case in job.cases if layer in (None, case.name)]
 
 
 def _record(result: SearchResult) -> dict[str, Any]:
@@ -112,9 +125,11 @@ def _record(result: SearchResult) -> dict[str, Any]:
         "cycles": result.cycles,
         "energy_total_pJ": result.energy_pj,
         "edp": result.edp,
+        "edp_j_s": result.edp_js,
         "keeps": {level.name: list(level.keeps) for level in levels},
         "mappings_total": result.mappings_total,
         "mappings_legal": result.mappings_legal,
+        "complete": result.complete,
         "seconds": round(result.seconds, 6),
     }
     if result.front:
@@ -130,24 +145,22 @@ def _text(result: SearchResult) -> dict[str, str]:
     return dict(zip(names, result.mapping.to_text(), strict=True))
 
 
-def _mappings(results: list[SearchResult]) -> Table:
-    table = Table(title="Best mapping of each layer: loops in time | down y | along x")
-    for heading in ("layer", "level", "mapping"):
-        table.add_column(heading)
-    for heading in ("energy uJ", "cycles", "EDP J cycles", "legal", "declared", "s"):
-        table.add_column(heading, justify="right")
-    for result in results:
-        figures = (
-            f"{result.energy_pj / 1e6:,.2f}", f"{result.cycles:,.0f}", f"{result.edp:.4g}",
-            f"{result.mappings_legal:,}", f"{result.mappings_total:,}", f"{result.seconds:.2f}",
-        )  # fmt: skip
-        for place, (level, text) in enumerate(_text(result).items()):
-            first = place == 0
-            table.add_row(
-                result.case.name if first else "", level, text, *(figures if first else ())
-            )
-        table.add_section()
-    return table
+def _shown(result: SearchResult) -> str:
+    """Describe a layer's best mapping: figures, then a line per level."""
+    of = (
+        f"of {result.mappings_legal:,} legal" if result.complete
+        else f"so far, of {result.mappings_legal:,} legal ones seen"
+    )  # fmt: skip
+    lines = [
+        f"{result.case.name}: {result.energy_pj / 1e6:,.2f} uJ, {result.cycles:,.0f} cycles, "
+        f"{result.edp_js:.3g} J s",
+        f"  the best {of} mappings ({result.mappings_total:,} declared), {result.seconds:.2f} s",
+    ]
+    mapping = _text(result)
+    width = max(map(len, mapping))
+    return "\n".join(
+        [*lines, *(f"    {level:<{width}}  {text}" for level, text in mapping.items())]
+    )
 
 
 def _front(result: SearchResult) -> Table:

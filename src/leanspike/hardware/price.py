@@ -19,6 +19,7 @@ from leanspike.hardware.search.exhaustive import (
     given_mapping,
     search_each,
 )
+from leanspike.hardware.search.watch import Watch
 from leanspike.hardware.semantics import Preset, Semantics
 from leanspike.hardware.workload.layer import Statistic
 from leanspike.hardware.workload.workload import Workload
@@ -121,8 +122,12 @@ class Priced:
         )
 
 
-def price_many(jobs: Sequence[Job], objective: Objective = "edp") -> list[Priced | InputError]:
+def price_many(
+    jobs: Sequence[Job], objective: Objective = "edp", watch: Watch | None = None
+) -> list[Priced | InputError]:
     """Price jobs in any mixture; what they share, such as the walk over mappings, is done once.
+
+    With a `watch` the search is followed, and may end early with the best so far.
 
     Returns
     -------
@@ -136,7 +141,7 @@ def price_many(jobs: Sequence[Job], objective: Objective = "edp") -> list[Priced
         When a job's architecture cannot be used at all.
     """
     searched = [case for job in jobs if job.mappings is None for case in job.cases]
-    found = iter(search_each(searched, objective) if searched else ())
+    found = iter(search_each(searched, objective, watch) if searched else ())
     priced: list[Priced | InputError] = []
     for job in jobs:
         layers = (
@@ -158,7 +163,9 @@ def _given(job: Job, mappings: MappingLines) -> list[SearchResult | InputError]:
     return found
 
 
-def price_all(jobs: Sequence[Job], objective: Objective = "edp") -> list[Priced]:
+def price_all(
+    jobs: Sequence[Job], objective: Objective = "edp", watch: Watch | None = None
+) -> list[Priced]:
     """Price jobs that all have legal mappings.
 
     Raises
@@ -167,7 +174,7 @@ def price_all(jobs: Sequence[Job], objective: Objective = "edp") -> list[Priced]
         When a job has none; it names the layer and the constraint.
     """
     priced = []
-    for one in price_many(jobs, objective):
+    for one in price_many(jobs, objective, watch):
         if isinstance(one, InputError):
             raise one
         priced.append(one)
@@ -184,6 +191,7 @@ def price(
     statistic: Statistic = "mean",
     weight_bits: int | None = None,
     mappings: MappingLines | None = None,
+    watch: Watch | None = None,
 ) -> WorkloadCost:
     """Price a workload on an architecture, every layer under the best of its mappings.
 
@@ -207,6 +215,8 @@ def price(
     mappings
         The mapping of each layer, by name (see
         :func:`~leanspike.hardware.mapping.mapping.read_mappings`), in place of a search.
+    watch
+        Who follows the search, and may end it early with the best so far.
 
     Raises
     ------
@@ -218,7 +228,7 @@ def price(
         weight_bits=weight_bits, mappings=mappings,
     )  # fmt: skip
     with named(architecture):
-        return price_all([job], objective)[0].cost
+        return price_all([job], objective, watch)[0].cost
 
 
 def semantics_name(rules: Semantics) -> str:

@@ -346,7 +346,7 @@ def _points(sweep: Sweep) -> Iterator[_Point]:
     workloads = [Workload.load(name) for name in sweep.workloads]
     for values in sweep.points():
         given = {key: values.get(key, getattr(sweep, key)) for key in SETTINGS}
-        chip = _chip(given.pop("architecture"), values)
+        chip = varied(given.pop("architecture"), values)
         if given["statistic"] not in get_args(Statistic):
             raise InputError(
                 f"found {given['statistic']!r}, expected mean or max", where="vary.statistic"
@@ -358,7 +358,21 @@ def _points(sweep: Sweep) -> Iterator[_Point]:
             yield _Point(values, job)
 
 
-def _chip(name: str, values: Mapping[str, Any]) -> Architecture:
+def varied(name: str, values: Mapping[str, Any]) -> Architecture:
+    """Return an architecture with values of keys (:func:`with_key`) changed.
+
+    Parameters
+    ----------
+    name
+        A preset or an architecture file.
+    values
+        Value by key; :data:`SETTINGS` are passed over.
+
+    Raises
+    ------
+    InputError
+        When a key does not exist or a value does not fit it; it names the key.
+    """
     base = Architecture.load(name)
     paths = {key: value for key, value in values.items() if key not in SETTINGS}
     if not paths:

@@ -7,7 +7,7 @@ import pytest
 from leanspike.hardware.pareto import hypervolume
 from leanspike.study.file.study_file import SearchSection, parse_budget
 from leanspike.study.plan.options import Option, OptionTable
-from leanspike.study.search.proposing import propose
+from leanspike.study.search.proposing import impossible, propose
 
 OPTIONS = tuple(Option(bits, part) for bits in (2, 4, 8) for part in (0.0, 0.5, 0.9))
 
@@ -137,3 +137,16 @@ def test_search_beats_uniform_choices_where_layers_differ(table):
     every = [truth(table, a) for a in itertools.product(range(9), repeat=4)]
     assert volume(list(values.values())[:9]) > 1.1 * volume(uniform)
     assert volume(list(values.values())) > 0.9 * volume(every)
+
+
+def test_an_impossible_budget_names_the_nearest_that_can_be_had(table):
+    every = list(itertools.product(range(9), repeat=4))
+    least = min(table.cost_of(allocation, "energy") for allocation in every)
+    error = impossible(table, [parse_budget("energy <= 0.001 pJ"), parse_budget("size <= 1 MB")])
+    assert f"energy <= 0.001 pJ: the least that can be had is {least:.4g} pJ" in str(error)
+    assert "size" not in str(error)  # that one can be met
+
+
+def test_budgets_that_exclude_each_other_are_named_together(table):
+    budgets = [parse_budget("energy <= 1 J"), parse_budget("size <= 1 MB")]
+    assert "no network fits energy <= 1 J, size <= 1 MB at once" in str(impossible(table, budgets))

@@ -73,6 +73,11 @@ class LayerCost:
         """Energy-delay product in J x cycles."""
         return self.energy_pj * 1e-12 * self.cycles
 
+    @property
+    def edp_js(self) -> float:
+        """Energy-delay product in J x s."""
+        return self.energy_pj * 1e-12 * self.latency_s
+
     def energy_by(self, key: Key) -> dict[str, float]:
         """Return pJ by component, tensor or action."""
         return _add_up(self.energy, key)
@@ -86,6 +91,7 @@ class LayerCost:
             "cycles": self.cycles,
             "latency_s": self.latency_s,
             "edp_j_cycles": self.edp,
+            "edp_j_s": self.edp_js,
             "compute_cycles": self.compute_cycles,
             "level_cycles": self.level_cycles,
             "computes": self.computes,

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import get_args
 
@@ -26,6 +26,7 @@ from leanspike.hardware.search.groups import Batch, batches, grouped
 from leanspike.hardware.search.measured import look_at_measured, waits_on_measured
 from leanspike.hardware.search.tables import Tables
 from leanspike.hardware.search.walks import Walk
+from leanspike.hardware.search.watch import SearchProgress, Watch
 from leanspike.hardware.semantics import Semantics
 from leanspike.hardware.workload.layer import Layer, Statistic
 
@@ -92,6 +93,9 @@ class SearchResult:
         Those that were priced one by one: of legal mappings with equal counts, the first.
     seconds
         Time the search took; of cases searched together, the share of this one.
+    complete
+        Whether every mapping was considered; False where a time limit or an interruption ended
+        the search, and the mapping is the best of those considered by then.
     """
 
     case: Case = field(repr=False)
@@ -103,11 +107,17 @@ class SearchResult:
     mappings_legal: int
     mappings_priced: int
     seconds: float
+    complete: bool = True
 
     @property
     def edp(self) -> float:
         """Energy times delay, in J x cycles."""
         return self.energy_pj * 1e-12 * self.cycles
+
+    @property
+    def edp_js(self) -> float:
+        """Energy times delay, in J x s."""
+        return self.edp * self.case.cycle_ns * 1e-9
 
     @cached_property
     def cost(self) -> LayerCost:
@@ -191,7 +201,9 @@ def search_many(
     return search_cases(compiled, objective)
 
 
-def search_cases(cases: Sequence[Case], objective: Objective = "edp") -> list[SearchResult]:
+def search_cases(
+    cases: Sequence[Case], objective: Objective = "edp", watch: Watch | None = None
+) -> list[SearchResult]:
     """Search compiled cases, in any mixture of problems, architectures and semantics.
 
     Raises
@@ -199,7 +211,7 @@ def search_cases(cases: Sequence[Case], objective: Objective = "edp") -> list[Se
     InputError
         When a case has no legal mapping; it names the layer and the constraint.
     """
-    found = search_each(cases, objective)
+    found = search_each(cases, objective, watch)
     for one in found:
         if isinstance(one, InputError):
             raise one
@@ -207,46 +219,102 @@ def search_cases(cases: Sequence[Case], objective: Objective = "edp") -> list[Se
 
 
 def search_each(
-    cases: Sequence[Case], objective: Objective = "edp"
+    cases: Sequence[Case], objective: Objective = "edp", watch: Watch | None = None
 ) -> list[SearchResult | InputError]:
-    """Search compiled cases; one without a legal mapping gives the error that says why."""
+    """Search compiled cases; one without a legal mapping gives the error that says why.
+
+    With a `watch` the search is followed, and may end early with the best so far.
+    """
     if objective not in get_args(Objective):
         raise InputError(
             f"found {objective!r}, expected one of {', '.join(get_args(Objective))}",
             where="objective",
         )
     results: dict[int, SearchResult | InputError] = {}
-    for groups in grouped(cases):
+    walks = grouped(cases)
+    number, total = 0, sum(map(len, walks))
+    for groups in walks:
         everyone = [cases[i] for indices in groups for i in indices]
         try:
             walk = Walk(everyone)
         except InputError as error:
             results |= {i: _of_layer(cases[i], error) for indices in groups for i in indices}
+            number += len(groups)
             continue
         for indices in groups:
-            found = _search_group([cases[i] for i in indices], walk, objective)
+            number += 1
+            few = [cases[i] for i in indices]
+            names = tuple(dict.fromkeys(case.name for case in few))
+            place = SearchProgress(names, number, total, walk.space.total, 0)
+            found = _search_group(few, walk, objective, watch, place)
             results.update(zip(indices, found, strict=True))
     return [results[i] for i in range(len(cases))]
 
 
 def _search_group(
-    cases: Sequence[Case], walk: Walk, objective: Objective
+    cases: Sequence[Case],
+    walk: Walk,
+    objective: Objective,
+    watch: Watch | None,
+    place: SearchProgress,
 ) -> Sequence[SearchResult | InputError]:
     started = time.perf_counter()
     bests = [Best(objective, walk.space) for _ in cases]
-    for batch in batches(cases[0], walk):
-        if not batch.blocks:
-            continue
-        if waits_on_measured(cases[0]):
-            for case, best in zip(cases, bests, strict=True):
-                look_at_measured(case, batch, best, objective)
-            continue
-        tables = Tables(batch.numbers)
-        for first in range(0, len(cases), LANES):
-            few = slice(first, first + LANES)
-            _look_at(Pricer(cases[few], tables), batch, bests[few], objective)
+    complete = False
+    try:
+        if watch is None:
+            for batch in batches(cases[0], walk):
+                _look_at_batch(cases, batch, bests, objective)
+            complete = True
+        elif not watch.interrupted:
+            watch.begin(place)
+            complete = _watched(cases, walk, bests, objective, watch, place)
+    except KeyboardInterrupt:
+        if watch is None:
+            raise
+        watch.interrupt()
     seconds = (time.perf_counter() - started) / len(cases)
-    return [_result(case, best, walk, seconds) for case, best in zip(cases, bests, strict=True)]
+    return [
+        _result(case, best, walk, seconds, complete=complete)
+        for case, best in zip(cases, bests, strict=True)
+    ]
+
+
+def _watched(
+    cases: Sequence[Case],
+    walk: Walk,
+    bests: Sequence[Best],
+    objective: Objective,
+    watch: Watch,
+    place: SearchProgress,
+) -> bool:
+    """Search until the watch has enough; return whether everything was considered."""
+    considered = 0
+    for batch in batches(cases[0], walk):
+        _look_at_batch(cases, batch, bests, objective)
+        considered += batch.walked
+        found = all(best.mapping is not None for best in bests)
+        first = bests[0]
+        known = (first.energy_pj, first.cycles) if first.mapping is not None else (None, None)
+        now = replace(place, considered=considered, energy_pj=known[0], cycles=known[1])
+        if watch.enough(now, found=found):
+            return False
+    return True
+
+
+def _look_at_batch(
+    cases: Sequence[Case], batch: Batch, bests: Sequence[Best], objective: Objective
+) -> None:
+    if not batch.blocks:
+        return
+    if waits_on_measured(cases[0]):
+        for case, best in zip(cases, bests, strict=True):
+            look_at_measured(case, batch, best, objective)
+        return
+    tables = Tables(batch.numbers)
+    for first in range(0, len(cases), LANES):
+        few = slice(first, first + LANES)
+        _look_at(Pricer(cases[few], tables), batch, bests[few], objective)
 
 
 def _look_at(pricer: Pricer, batch: Batch, bests: Sequence[Best], objective: Objective) -> None:
@@ -264,9 +332,13 @@ def _look_at(pricer: Pricer, batch: Batch, bests: Sequence[Best], objective: Obj
             best.offer(counted, rows, *pricer.exact(lane, counted, rows))
 
 
-def _result(case: Case, best: Best, walk: Walk, seconds: float) -> SearchResult | InputError:
+def _result(
+    case: Case, best: Best, walk: Walk, seconds: float, *, complete: bool
+) -> SearchResult | InputError:
     if best.mapping is None:
-        return why_none(case)
+        if complete:
+            return why_none(case)
+        return InputError("interrupted before a legal mapping was found", where=case.name)
     return SearchResult(
         case=case,
         mapping=best.mapping,
@@ -277,6 +349,7 @@ def _result(case: Case, best: Best, walk: Walk, seconds: float) -> SearchResult 
         mappings_legal=best.legal,
         mappings_priced=best.priced,
         seconds=seconds,
+        complete=complete,
     )
 
 

@@ -16,7 +16,8 @@ import optuna
 from optuna.distributions import BaseDistribution, CategoricalDistribution
 from optuna.trial import TrialState, create_trial
 
-from leanspike.study.file.study_file import Quantity, SearchSection, StudyFile
+from leanspike.errors import InputError
+from leanspike.study.file.study_file import Budget, Quantity, SearchSection, StudyFile
 from leanspike.study.plan.options import Allocation, Choices, Option, OptionTable
 from leanspike.study.plan.points import LayerChoice, Point
 from leanspike.study.plan.tasks import Proposal, Task, chain, options_of
@@ -302,6 +303,11 @@ def do_propose(
     ----------
     before
         The turn before, None for the first.
+
+    Raises
+    ------
+    InputError
+        When nothing fits the budgets; it names the nearest that can be had.
     """
     section = SearchSection(**{**recipe.search, "trainings": recipe.count})
     explored = result_of(recipe.explore, ExploreResult)
@@ -332,6 +338,8 @@ def do_propose(
             [costs[trial.number] for trial in done],
         ),
     )
+    if not trials and section.budgets and all(trial.why_not is not None for trial in fresh):
+        raise impossible(table, section.budgets)
     grown: list[Task] = []
     for trial in fresh:
         if trial.why_not is None:
@@ -342,6 +350,25 @@ def do_propose(
             trial = replace(trial, measure=tasks[-2].key, price=tasks[-1].key)
         trials.append(trial)
     return Proposal(table.layers, tuple(trials), tuple(grown))
+
+
+def impossible(table: OptionTable, budgets: Sequence[Budget]) -> InputError:
+    """Return the error that no network fits the budgets, with the least that can be had of each."""
+    least = []
+    for budget in budgets:
+        options = table.costs[budget.quantity].argmin(axis=1)
+        lowest = table.cost_of(tuple(int(option) for option in options), budget.quantity)
+        nearest = f"{budget.text}: the least that can be had is {budget.shown(lowest)}"
+        if lowest > budget.most:
+            choices = {table.options[option] for option in options}
+            each = sorted(f"{one.bits} bits, {100 * one.sparsity:g} % pruned" for one in choices)
+            least.append(f"{nearest} ({' or '.join(each)} in every layer)")
+    together = ", ".join(budget.text for budget in budgets)
+    return InputError(
+        "; ".join(least) or f"no network fits {together} at once",
+        where="search.budget",
+        remedy="Allow more, or give search.bits and search.sparsity that cost less",
+    )
 
 
 def _measured(trial: Trial, result_of: Lookup) -> tuple[float, dict[Quantity, float]] | None:
