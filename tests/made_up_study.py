@@ -100,9 +100,12 @@ def make(path, study, *, until=None):
 
 @pytest.fixture(scope="session")
 def database(tmp_path_factory):
-    """Three seeds of the default grid, all done."""
+    """Three seeds of the published recipe's grid, all done."""
     path = tmp_path_factory.mktemp("made-up") / "study.db"
-    return make(path, StudyFile(name="made <up> & quoted", seeds=(0, 1, 2)))
+    compression = {"recipe": "published"}
+    return make(
+        path, StudyFile(name="made <up> & quoted", compression=compression, seeds=(0, 1, 2))
+    )
 
 
 @pytest.fixture(scope="session")

@@ -31,8 +31,8 @@ def test_totals_agree_with_their_parts(results):
 def test_an_unfinished_study_shows_what_it_has(made):
     path = made(StudyFile(), until=12)
     shown = view(Results.load(path))
-    assert shown["planned"] == 18
-    assert 0 < len(shown["settings"]) < 18
+    assert shown["planned"] == 13
+    assert 0 < len(shown["settings"]) < 13
 
 
 def test_unquantized_weights_count_the_width_they_are_priced_at(results):

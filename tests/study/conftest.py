@@ -29,7 +29,11 @@ def study():
     return StudyFile(
         name="small",
         compression=CompressionSection(
-            strategies=("quantize", "cumulative"), bits=(2, 4), pruning=(0.5,), epochs=4
+            recipe="published",
+            strategies=("quantize", "cumulative"),
+            bits=(2, 4),
+            pruning=(0.5,),
+            epochs=4,
         ),
         hardware=HardwareSection(
             architectures=("eyeriss_snn",),

@@ -21,6 +21,7 @@ def presets(
     from leanspike.hardware.architecture.architecture import Architecture, preset_names
     from leanspike.hardware.semantics import Preset
     from leanspike.hardware.workload.workload import Workload, workload_names
+    from leanspike.study import grid
     from leanspike.study.file.preset import study_preset, study_presets
 
     chips = {name: Architecture.load(name) for name in preset_names()}
@@ -33,7 +34,7 @@ def presets(
         },
         "workloads": {name: f"{len(work.layers)} layers" for name, work in works.items()},
         "studies": {
-            name: f"{study.data.source}, network {study.network.name}"
+            name: f"{study.data.source}, {len(grid(study))} points"
             for name, study in studies.items()
         },
         "semantics": {name: "" for name in get_args(Preset)},

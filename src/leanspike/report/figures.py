@@ -27,6 +27,7 @@ from leanspike.study import StudyFile, on_front
 #: for searches, which are drawn on white.
 STRATEGY_COLORS = {
     "float": "#000000",
+    "control": "#777777",
     "quantize": "#0072b2",
     "prune": "#d55e00",
     "cumulative": "#009e73",
@@ -35,6 +36,7 @@ STRATEGY_COLORS = {
 }
 STRATEGY_MARKERS = {
     "float": "*",
+    "control": "P",
     "quantize": "o",
     "prune": "s",
     "cumulative": "^",

@@ -11,7 +11,7 @@ import torch
 
 from leanspike.events import FrameData
 from leanspike.study.file.study_file import OwnNetwork, StudyFile
-from leanspike.study.plan.tasks import plan
+from leanspike.study.plan.tasks import SEARCH_EPOCHS, plan
 from leanspike.study.records import ProposeRecipe, TrainRecipe
 from leanspike.study.work.networks import (
     Blueprint,
@@ -83,7 +83,9 @@ def estimate(study: StudyFile, *, out: Path, code: OwnCode | None = None) -> Est
     trainings = [task.recipe for task in left if isinstance(task.recipe, TrainRecipe)]
     if getattr(study.network, "trained", False):  # float networks come with their weights
         trainings = [recipe for recipe in trainings if len(recipe.phases) > 1]
-    epochs = sum(recipe.epochs for recipe in trainings) + searched * study.compression.epochs
+    epochs = sum(recipe.epochs for recipe in trainings) + searched * (
+        study.compression.epochs or SEARCH_EPOCHS
+    )
     steps = len(data.train) / study.training.batch_size
     # Validation and measuring run forwards only, about a third of a training step.
     forwards = epochs * len(data.validation) + 2 * kinds["measure"] * len(data.test)

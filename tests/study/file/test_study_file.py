@@ -21,7 +21,8 @@ def test_the_default_is_the_promised_grid():
     assert study.data.source == "digits-dvs"
     assert study.compression.bits == (2, 3, 8)
     assert study.compression.pruning == (0.0, 0.8, 0.95)
-    assert set(study.compression.strategies) == {"quantize", "prune", "cumulative", "joint"}
+    assert set(study.compression.strategies) == {"quantize", "prune", "cumulative"}
+    assert study.compression.recipe == "best"
 
 
 def test_a_file_changes_what_it_names_and_nothing_else(tmp_path):
@@ -29,6 +30,16 @@ def test_a_file_changes_what_it_names_and_nothing_else(tmp_path):
     assert study.compression.bits == (2, 4)
     assert study.seeds == (0, 1)
     assert study.training == StudyFile().training
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["{scope: global}", "{quantizer: lsq}", "{warmup_epochs: 0}", "{strategies: [joint]}"],
+)
+def test_a_file_of_before_there_were_recipes_means_the_published_one(tmp_path, text):
+    found = StudyFile.load(written(tmp_path, f"compression: {text}\n")).compression
+    assert (found.recipe, found.epochs, found.lr, found.control) == ("published", 4, 1e-2, False)
+    assert StudyFile(compression={"recipe": "best", "scope": "erk"}).compression.control
 
 
 def test_plain_data_makes_the_same_study():
@@ -49,6 +60,10 @@ def test_plain_data_makes_the_same_study():
         ("compression: {bits: []}", ["compression", "bits", "empty"]),
         ("compression: {pruning: [0]}", ["pruning", "above 0"]),
         ("compression: {strategies: [quantise]}", ["strategies[0]", "quantise", "quantize"]),
+        (
+            "compression: {recipe: best, strategies: [joint]}",
+            ["compression.strategies", "'joint'", "cumulative"],
+        ),
         ("seeds: []", ["seeds"]),
         ("hardware: {formats: [RLE, rle]}", ["hardware.formats[1]", "'rle'", "RLE"]),
         ("training: {epochs: 0}", ["training.epochs", "0", "1"]),

@@ -2,6 +2,7 @@ from collections import Counter
 
 import pytest
 
+from leanspike.compress.recipes import RECIPES, Target
 from leanspike.errors import InputError
 from leanspike.study.file.study_file import CompressionSection, StudyFile
 from leanspike.study.plan.points import Point, grid
@@ -13,9 +14,49 @@ def kinds(tasks):
 
 
 def test_the_default_study_trains_each_shared_phase_once():
-    # 1 float, 3 quantized, 2 pruned, 2 shared prune phases with 3 widths each, 6 joint
+    # float, control, 3 quantized, rungs at 80, 90 and 95 % that pruned points share, 6 widths
     tasks = plan(StudyFile(), fingerprint="a")
+    assert kinds(tasks) == {"train": 1 + 1 + 3 + 3 + 6, "measure": 13, "price": 13}
+
+
+def test_the_published_study_trains_each_shared_phase_once():
+    # 1 float, 3 quantized, 2 pruned, 2 shared prune phases with 3 widths each, 6 joint
+    tasks = plan(StudyFile(compression={"recipe": "published"}), fingerprint="a")
     assert kinds(tasks) == {"train": 1 + 3 + 2 + 2 + 6 + 6, "measure": 18, "price": 18}
+
+
+def test_the_default_compresses_by_the_best_recipe_at_half_its_epochs():
+    study = StudyFile()
+    best = RECIPES["best"].strategy(Target(weight_bits=2, sparsity=0.95))
+    _, *ours = phases(study, Point("cumulative", 2, 0.95, 0))
+    assert [phase.compression for phase in ours] == [phase.compression for phase in best.phases]
+    assert [phase.epochs for phase in ours] == [round(p.epochs / 2) for p in best.phases]
+    assert {phase.distillation for phase in ours} == {0.5}
+    assert {phase.compression.scope for phase in ours} == {"lamp"}
+    assert ours[-1].compression.initializer == "mse"
+    whole = StudyFile(compression={"effort": 1.0})
+    assert phases(whole, Point("cumulative", 2, 0.95, 0))[1:] == best.phases
+
+
+def test_a_file_changes_of_the_recipe_what_it_names():
+    study = StudyFile(compression={"recipe": "best", "scope": "erk", "lr": 1e-3, "epochs": 10})
+    _, *ours = phases(study, Point("cumulative", 2, 0.95, 0))
+    assert {phase.compression.scope for phase in ours} == {"erk"}
+    assert {phase.lr for phase in ours} == {1e-3}
+    assert sum(phase.epochs for phase in ours) == 10
+
+
+def test_the_control_trains_the_float_network_for_as_long_as_the_longest_point():
+    study = StudyFile()
+    first, on = phases(study, Point("control", None, 0.0, 0))
+    assert first == phases(study, Point("float", None, 0.0, 0))[0]
+    assert on.compression is None
+    longest = max(
+        sum(phase.epochs for phase in phases(study, point)[1:])
+        for point in grid(study)
+        if point.strategy != "control"
+    )
+    assert on.epochs == longest
 
 
 def test_every_task_follows_what_it_needs(tasks):
@@ -62,7 +103,10 @@ def test_other_hardware_needs_prices_only(study, tasks):
 
 
 def test_the_strategies_are_the_published_ones():
-    study = StudyFile(training={"lr": 1e-3}, compression=CompressionSection(epochs=50, lr=None))
+    study = StudyFile(
+        training={"lr": 1e-3},
+        compression=CompressionSection(recipe="published", epochs=50, lr=None),
+    )
     first, pruned, both = phases(study, Point("cumulative", 2, 0.8, 0))
     assert first.compression is None
     assert (pruned.epochs, both.epochs) == (25, 25)

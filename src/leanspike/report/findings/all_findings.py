@@ -5,7 +5,7 @@ from __future__ import annotations
 from leanspike.report.findings.across import across_hardware, refused
 from leanspike.report.findings.finding import Finding, Reader
 from leanspike.report.findings.hardware import assumptions, densities, empty_layers, encodings
-from leanspike.report.findings.study import reliability, search
+from leanspike.report.findings.study import control, reliability, search
 from leanspike.report.findings.weights import (
     pruning,
     pruning_against_quantization,
@@ -28,6 +28,7 @@ def findings(results: Results) -> tuple[Finding, ...]:
         pruning(study),
         pruning_against_quantization(study),
         together(study),
+        control(study),
         search(study),
         encodings(study),
         densities(study),

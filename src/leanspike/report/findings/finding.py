@@ -33,6 +33,8 @@ class Reader:
     ----------
     float
         The float network, None where there is none.
+    control
+        The float network trained on for as long as the compressed ones, None where there is none.
     """
 
     def __init__(self, results: Results) -> None:
@@ -40,6 +42,17 @@ class Reader:
         self.main = MainReading.of(results)
         self.groups = settings(results.priced)
         self.float = next((g for g in self.groups if g.point.strategy == "float"), None)
+        self.control = next((g for g in self.groups if g.point.strategy == "control"), None)
+
+    @property
+    def standard(self) -> Setting | None:
+        """What accuracies are judged against: the better of float network and control.
+
+        Nothing then counts as without loss only because it was trained for longer.
+        """
+        if self.float is None or self.control is None or self.control.broken:
+            return self.float
+        return max(self.float, self.control, key=lambda setting: setting.accuracy.mean)
 
     def of(self, *strategies: str) -> list[Setting]:
         """Return the settings of some strategies."""
@@ -61,13 +74,14 @@ class Reader:
         return sum(found) / len(found) if found else float("inf")
 
     def lossless(self, group: Sequence[Setting]) -> list[Setting]:
-        """Return the settings no less accurate than the float network, but for noise.
+        """Return the settings no less accurate than the standard, but for noise.
 
         None that is broken, and none at all beside a float network that is.
         """
         if self.float is None or self.float.broken:
             return []
-        base = self.float
+        base = self.standard
+        assert base is not None
         return [
             setting
             for setting in group
@@ -102,6 +116,7 @@ def in_words(setting: Setting) -> str:
     width = f"{point.weight_bits}-bit" if point.weight_bits != 2 else "ternary (2-bit)"
     pruned = f"{100 * point.sparsity:g} %"
     texts = {
+        "control": "the float network, trained on",
         "quantize": f"{width} weights, nothing pruned",
         "prune": f"{pruned} of the weights pruned, none quantized",
         "cumulative": f"{width} weights, {pruned} of them pruned first (cumulative)",

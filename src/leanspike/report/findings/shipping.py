@@ -54,19 +54,21 @@ def shipping(results: Results) -> Recommendation | None:
 def _ship(study: Reader, base: Setting, best: Setting) -> Recommendation:
     saved = 1 - study.energy(best) / study.energy(base)
     width = study.results.file.hardware.unquantized_bits
-    below = 100 * (base.accuracy.mean - best.accuracy.mean)
-    most = below + 100 * accuracy_noise(best, base)
+    standard = study.standard or base
+    below = 100 * (standard.accuracy.mean - best.accuracy.mean)
+    most = below + 100 * accuracy_noise(best, standard)
+    whose = "the float network's" if standard is base else "the longer trained float network's"
     main = study.main
     latency = best.over_seeds(lambda result: main.cost(result).latency_s).mean
     size = best.over_seeds(lambda result: result.stored_bits).mean / 8000
     whole_size = base.over_seeds(lambda result: result.stored_bits).mean / 8000
     reasons = [
         f"It takes {whole(saved)} less energy than the float network with its weights at {width} "
-        "bits, and is the setting of least energy whose accuracy cannot be told from the float "
-        f"network's {percent(base)}: {compared(best, base)}.",
+        f"bits, and is the setting of least energy whose accuracy cannot be told from {whose} "
+        f"{percent(standard)}: {compared(best, standard)}.",
         f"The test cannot rule out a true loss of up to {most:.1f} points.",
     ]
-    kept = [s for s in study.of(*COMPRESSED) if s.accuracy.mean >= base.accuracy.mean]
+    kept = [s for s in study.of(*COMPRESSED) if s.accuracy.mean >= standard.accuracy.mean]
     safer = study.frugal([s for s in kept if s.broken is None])
     if below > 0 and safer is not None:
         more = study.energy(safer) / study.energy(best) - 1

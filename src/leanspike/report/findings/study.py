@@ -7,8 +7,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from leanspike.report.findings.finding import Finding, Reader, compared, named, whole
-from leanspike.study import Setting, hypervolume
+from leanspike.report.findings.finding import (
+    COMPRESSED,
+    Finding,
+    Reader,
+    compared,
+    listed,
+    named,
+    percent,
+    whole,
+)
+from leanspike.study import Setting, accuracy_noise, hypervolume
 
 #: A network so far below the float network's accuracy counts for nothing.
 WORTHLESS = 0.1
@@ -51,6 +60,41 @@ def _covered(study: Reader, group: Sequence[Setting]) -> float:
     reference = (study.float.accuracy.mean - WORTHLESS, -study.energy(study.float))
     gains = [(setting.accuracy.mean, -study.energy(setting)) for setting in group]
     return hypervolume(gains, reference=reference)
+
+
+def control(study: Reader) -> Finding | None:
+    """Say what longer training alone does, and point out what lies above float."""
+    if study.control is None or study.float is None:
+        return None
+    text = (
+        f"Trained on for as long as the compressed networks, the float network reaches "
+        f"{percent(study.control)}: {compared(study.control, study.float)} of the float network's "
+        f"{percent(study.float)}. "
+    )
+    standard = study.standard
+    assert standard is not None
+    above = [
+        group
+        for group in study.of(*COMPRESSED)
+        if group.accuracy.mean - study.float.accuracy.mean > accuracy_noise(group, study.float)
+    ]
+    kept = [
+        group
+        for group in above
+        if group.accuracy.mean - standard.accuracy.mean > accuracy_noise(group, standard)
+    ]
+    if above:
+        text += f"Above the float network beyond noise: {listed([g.name for g in above])}; "
+        text += (
+            f"above the control too: {listed([group.name for group in kept])}."
+            if kept
+            else "none is above the control, so longer training is what they gained by."
+            if standard is study.control
+            else "none is above the control beyond noise."
+        )
+    else:
+        text += "No compressed network is above the float network beyond noise."
+    return Finding("Control: longer training", text)
 
 
 def reliability(study: Reader) -> Finding | None:

@@ -49,6 +49,19 @@ class Budget:
     most: float
     text: str
 
+    def shown(self, value: float) -> str:
+        """Write a value of the budget's quantity, in pJ, seconds or bits, in the budget's unit.
+
+        >>> parse_budget("energy <= 5 mJ").shown(6.1e9)
+        '6.1 mJ'
+        """
+        unit = next(
+            unit
+            for unit in sorted(UNITS[self.quantity], key=len, reverse=True)
+            if self.text.endswith(unit)
+        )
+        return f"{value / UNITS[self.quantity][unit]:.4g} {unit}"
+
 
 def parse_budget(text: str) -> Budget:
     """Read a budget.
@@ -320,25 +333,40 @@ class TrainingSection(Spec):
         return {key: name for key, name in given.items() if name is not None and ":" in name}
 
 
+#: Keys of the published recipe; giving one of them without a recipe means that recipe.
+_PUBLISHED = ("quantizer", "rounding", "initializer", "scope", "warmup_epochs")
+
+
 class CompressionSection(Spec):
     """The axes of the grid, and what all compressed points share.
 
-    ``epochs`` is the fine-tuning of one point in all; cumulative points halve it. ``lr: null``
-    takes the published study's rates, which need its 50 epochs.
+    ``recipe`` is how a network is compressed (:data:`leanspike.compress.recipes.RECIPES`). ``best``
+    and ``fast`` prune first and quantize last; their ``effort`` multiplies the epochs of every
+    phase, and ``epochs``, where given, are the epochs of one point in all instead.
+    ``published`` is the published study's: at once, by global magnitude. It is what a file without
+    a recipe means that gives ``quantizer``, ``rounding``, ``initializer``, ``scope`` or
+    ``warmup_epochs``, or asks for ``joint``. Its ``epochs`` are the fine-tuning of one point in
+    all; cumulative points halve it. ``lr: null`` takes the recipe's rate, the published one of
+    which needs its 50 epochs.
+
+    ``control`` also trains the float network on for as long as the compressed ones.
     """
 
-    strategies: tuple[StrategyName, ...] = ("quantize", "prune", "cumulative", "joint")
+    recipe: Literal["best", "fast", "published"] = "best"
+    strategies: tuple[StrategyName, ...] = ("quantize", "prune", "cumulative")
     bits: tuple[WeightBits, ...] = (2, 3, 8)
     pruning: tuple[Sparsity, ...] = (0.0, 0.8, 0.95)
-    epochs: Annotated[int, Field(ge=2)] = 4
-    lr: Rate | None = 1e-2
-    warmup_epochs: Annotated[int, Field(ge=0)] = 1
-    quantizer: str = "duq"
-    rounding: Literal["ewgs", "ste"] = "ewgs"
+    effort: Annotated[float, Field(gt=0)] = 0.5
+    epochs: Annotated[int, Field(ge=2)] | None = None
+    lr: Rate | None = None
+    warmup_epochs: Annotated[int, Field(ge=0)] | None = None
+    quantizer: str | None = None
+    rounding: Literal["ewgs", "ste"] | None = None
     initializer: Literal["max", "three-sigma", "percentile", "mse"] | None = None
-    scope: Literal["global", "layerwise", "erk", "lamp"] = "global"
+    scope: Literal["global", "layerwise", "erk", "lamp"] | None = None
     #: WeightBits of every compressed network's membrane potentials; None leaves them float.
     membrane_bits: Annotated[int, Field(ge=2, le=32)] | None = None
+    control: bool = True
     #: Strategies of your own beside the grid, phase by phase, in the form of
     #: :class:`leanspike.compress.Strategy`: everything that compression can do.
     own: tuple[Strategy, ...] = ()
@@ -357,6 +385,38 @@ class CompressionSection(Spec):
             if name in {*names[:i], *get_args(StrategyName), "float", "search", "control"}:
                 raise InputError(f"the name {name!r} is taken", remedy="Choose another")
         return tuple(made)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _of_recipe(cls, data: Any) -> Any:
+        """Fill in what follows from the recipe, or from the lack of one."""
+        if not isinstance(data, Mapping):
+            return data
+        given = dict(data)
+        asked = given.get("strategies")
+        joint = isinstance(asked, list | tuple) and "joint" in asked
+        if "recipe" not in given and (
+            joint or any(given.get(key) is not None for key in _PUBLISHED)
+        ):
+            given["recipe"] = "published"
+        if given.get("recipe") == "published":
+            given.setdefault("strategies", ("quantize", "prune", "cumulative", "joint"))
+            for key, value in (("epochs", 4), ("lr", 1e-2), ("warmup_epochs", 1),
+                               ("quantizer", "duq"), ("rounding", "ewgs"), ("scope", "global"),
+                               ("control", False)):  # fmt: skip
+                given.setdefault(key, value)
+        return given
+
+    @model_validator(mode="after")
+    def _fits_the_recipe(self) -> CompressionSection:
+        if self.recipe != "published" and "joint" in self.strategies:
+            raise InputError(
+                f"'joint' is of the recipe 'published'; {self.recipe!r} prunes first and quantizes "
+                "last",
+                where="strategies",
+                remedy="Ask for cumulative, or for recipe: published",
+            )
+        return self
 
     @field_validator("strategies", "bits", "pruning")
     @classmethod
@@ -411,6 +471,8 @@ class StudyFile(Spec):
 
     >>> StudyFile(seeds=[0, 1, 2]).compression.bits
     (2, 3, 8)
+    >>> StudyFile(compression={"scope": "global"}).compression.recipe
+    'published'
     """
 
     name: Annotated[str, Field(min_length=1, max_length=80)] = "default"
@@ -463,8 +525,10 @@ class StudyFile(Spec):
             name="quick",
             data=DataSection(limit=300, T=6),
             training=TrainingSection(epochs=4),
-            compression=CompressionSection(bits=(2, 8), pruning=(0.8,), epochs=2),
-            hardware=HardwareSection(formats=("RLE",), assumptions=False),
+            compression=CompressionSection(
+                recipe="fast", bits=(2, 8), pruning=(0.8,), control=False
+            ),
+            hardware=HardwareSection(formats=("RLE", "own"), assumptions=False),
         )
 
     def plain(self) -> dict[str, Any]:

@@ -23,7 +23,8 @@ class Point:
     Attributes
     ----------
     strategy
-        ``"float"``, one of the four compression strategies, or ``"search"``.
+        ``"float"``, ``"control"`` (float, trained on for as long as the compressed networks), one
+        of the four compression strategies, or ``"search"``.
     weight_bits
         Bits per weight; None where weights are not quantized, or each layer has its own.
     sparsity
@@ -80,13 +81,15 @@ def grid(study: StudyFile) -> tuple[Point, ...]:
     again, and such a pruned point the float one, so they are left out.
 
     >>> len(grid(StudyFile()))
-    18
+    13
     """
     axes = study.compression
     fractions = [fraction for fraction in axes.pruning if fraction > 0]
     points = []
     for seed in study.seeds:
         points.append(Point("float", None, 0.0, seed))
+        if axes.control and axes.strategies:
+            points.append(Point("control", None, 0.0, seed))
         for strategy in axes.strategies:
             if strategy == "quantize":
                 points += [Point(strategy, bits, 0.0, seed) for bits in axes.bits]

@@ -41,6 +41,9 @@ if TYPE_CHECKING:
 from dataclasses import replace
 
 from leanspike.compress import CompressionConfig, Phase, StateConfig, paper_strategy
+from leanspike.compress.recipes import RECIPES as COMPRESSIONS
+from leanspike.compress.recipes import Recipe as CompressionRecipe
+from leanspike.compress.recipes import Target
 from leanspike.study.file.study_file import StudyFile
 from leanspike.study.plan.points import grid
 
@@ -109,6 +112,8 @@ def digest(content: Mapping[str, JsonValue]) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
+#: Epochs of a network that a search chose layer by layer, where the file gives none.
+SEARCH_EPOCHS = 4
 #: What of the hardware decides a search: the main reading.
 _FIRST = ("architectures", "formats", "statistics")
 
@@ -153,14 +158,18 @@ def search_plan(study: StudyFile, section: SearchSection, *, start: Task) -> tup
     tried = ExploreRecipe(
         section.bits_choices, section.sparsity_choices, section.calibration, section.seed
     )
-    how: JsonObject = {"quantizer": axes.quantizer, "rounding": axes.rounding}
-    if axes.initializer is not None:  # searches begun before there was a choice keep their keys
-        how["initializer"] = axes.initializer
+    start_of = base_compression(study)
+    how: JsonObject = {"quantizer": start_of.quantizer, "rounding": start_of.rounding}
+    if start_of.initializer is not None:  # searches begun before there was a choice keep their keys
+        how["initializer"] = start_of.initializer
     key = f"explore-{digest({'train': start.key, **plain(tried), **how})}"
     assert isinstance(start.recipe, TrainRecipe)
     seed = start.recipe.seed
     tasks = [Task(key, "explore", f"each layer, seed {seed}", start.key, None, tried)]
     hardware = study.hardware.model_dump(mode="json")
+    tuning = {"epochs", "lr", "warmup_epochs"} | (
+        {"recipe"} if axes.recipe != "published" else set()
+    )
     first = 0
     for turn, count in enumerate(turns(section)):
         recipe = ProposeRecipe(
@@ -171,7 +180,7 @@ def search_plan(study: StudyFile, section: SearchSection, *, start: Task) -> tup
                 for name, value in hardware.items()
                 if name != "assumptions"
             },
-            tuning=axes.model_dump(mode="json", include={"epochs", "lr", "warmup_epochs"}),
+            tuning=axes.model_dump(mode="json", include=tuning),
             turn=turn,
             count=count,
             seed=seed,
@@ -248,29 +257,76 @@ def phases(study: StudyFile, point: Point) -> tuple[Phase, ...]:
     InputError
         When a phase's settings do not fit.
     """
-    training, axes = study.training, study.compression
+    training = study.training
     float_phase = Phase(
         epochs=training.epochs, lr=training.lr, warmup_epochs=training.warmup_epochs
     )
     if point.strategy == "float":
         return (float_phase,)
-    for own in study.compression.own:
+    if point.strategy == "control":
+        return (float_phase, _trained_on(study, point.seed))
+    return (float_phase, *_compressing(study, point))
+
+
+def _compressing(study: StudyFile, point: Point) -> tuple[Phase, ...]:
+    """Return the phases that compress the float network."""
+    axes = study.compression
+    for own in axes.own:
         if own.name == point.strategy:
-            return (float_phase, *own.phases)
-    bits = axes.membrane_bits
-    state = StateConfig(membrane_bits=bits) if bits is not None else None
+            return own.phases
     if point.layers:
-        return (float_phase, replace(_layer_by_layer(study, point), state=state))
-    strategy = paper_strategy(
-        point.strategy,
-        weight_bits=point.weight_bits,
-        sparsity=point.sparsity,
-        epochs=axes.epochs,
-        lr=axes.lr,
-        warmup_epochs=axes.warmup_epochs,
-        compression=base_compression(study),
+        return (_layer_by_layer(study, point),)
+    if axes.recipe == "published":
+        strategy = paper_strategy(
+            point.strategy,
+            weight_bits=point.weight_bits,
+            sparsity=point.sparsity,
+            epochs=axes.epochs or 50,
+            lr=axes.lr,
+            warmup_epochs=_warmup(study),
+            compression=base_compression(study),
+        )
+        return tuple(replace(phase, state=_state(study)) for phase in strategy.phases)
+    target = Target(
+        weight_bits=point.weight_bits, sparsity=point.sparsity, membrane_bits=axes.membrane_bits
     )
-    return (float_phase, *(replace(phase, state=state) for phase in strategy.phases))
+    strategy = _recipe(study).strategy(target, epochs=axes.epochs, lr=axes.lr)
+    effort = axes.effort if axes.epochs is None else 1.0
+    return tuple(
+        replace(
+            phase,
+            epochs=(n := max(1, round(phase.epochs * effort))),
+            warmup_epochs=min(_warmup(study), n // 3),
+        )
+        for phase in strategy.phases
+    )
+
+
+def _recipe(study: StudyFile) -> CompressionRecipe:
+    """Return the study's recipe, with what its file changes of it."""
+    recipe = COMPRESSIONS[study.compression.recipe]
+    return replace(recipe, compression=base_compression(study))
+
+
+def _warmup(study: StudyFile) -> int:
+    return study.compression.warmup_epochs or 0
+
+
+def _state(study: StudyFile) -> StateConfig | None:
+    bits = study.compression.membrane_bits
+    return StateConfig(membrane_bits=bits) if bits is not None else None
+
+
+def _trained_on(study: StudyFile, seed: int) -> Phase:
+    """Train the float network on for as long as the longest of the compressed ones."""
+    compressed = [
+        phases
+        for point in grid(study)
+        if point.seed == seed and point.strategy not in ("float", "control")
+        for phases in (_compressing(study, point),)
+    ]
+    longest = max(compressed, key=lambda phases: sum(phase.epochs for phase in phases))
+    return Phase(epochs=sum(phase.epochs for phase in longest), lr=longest[0].lr, warmup_epochs=0)
 
 
 def _plain(phase: Phase) -> JsonObject:
@@ -287,27 +343,31 @@ def _plain(phase: Phase) -> JsonObject:
 def base_compression(study: StudyFile) -> CompressionConfig:
     """Return what all compressions of a study share: quantizer, where it begins, scope."""
     axes = study.compression
-    return CompressionConfig(
-        quantizer=axes.quantizer,
-        rounding=axes.rounding,
-        initializer=axes.initializer,
-        scope=axes.scope,
-    )
+    known = COMPRESSIONS.get(axes.recipe)
+    start = known.compression if known is not None else CompressionConfig()
+    given = {
+        name: value
+        for name in ("quantizer", "rounding", "initializer", "scope")
+        if (value := getattr(axes, name)) is not None
+    }
+    return replace(start, **given)
 
 
 def _layer_by_layer(study: StudyFile, point: Point) -> Phase:
     """Quantize and prune each layer in its own way, and train: the joint strategy's phase."""
     axes = study.compression
+    known = COMPRESSIONS.get(axes.recipe)
     joint = paper_strategy(
-        "joint", weight_bits=8, sparsity=0.5, epochs=axes.epochs, lr=axes.lr,
-        warmup_epochs=axes.warmup_epochs,
+        "joint", weight_bits=8, sparsity=0.5, epochs=axes.epochs or SEARCH_EPOCHS,
+        lr=axes.lr or (known.lr if known is not None else None), warmup_epochs=_warmup(study),
     ).phases[0]  # fmt: skip
     compression = replace(
         base_compression(study),
         layer_bits={layer.name: layer.bits for layer in point.layers},
         layer_sparsity={layer.name: layer.sparsity for layer in point.layers},
     )
-    return replace(joint, compression=compression)
+    distillation = known.distillation if known is not None else 0.0
+    return replace(joint, compression=compression, distillation=distillation, state=_state(study))
 
 
 def training_identity(study: StudyFile, fingerprint: str) -> JsonObject:
@@ -328,7 +388,7 @@ def training_identity(study: StudyFile, fingerprint: str) -> JsonObject:
 def _training_label(point: Point, phase: Phase) -> str:
     compression = phase.compression
     if compression is None:
-        return f"float, seed {point.seed}"
+        return f"{point.strategy if point.strategy == 'control' else 'float'}, seed {point.seed}"
     if point.layers:
         return f"{point.setting}, seed {point.seed}"
     bits = [f"{compression.weight_bits} bits"] if compression.weight_bits is not None else []

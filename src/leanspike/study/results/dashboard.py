@@ -29,8 +29,9 @@ _KEY = "leanspike point"
 #: How often a running study is shown, at most.
 SHOW_SECONDS = 20.0
 #: The same for every study, since optuna refuses a parameter whose choices change.
+_STRATEGIES = CategoricalDistribution(["float", "quantize", "prune", "cumulative", "joint"])
 _SPACE: dict[str, BaseDistribution] = {
-    "strategy": CategoricalDistribution(["float", "quantize", "prune", "cumulative", "joint"]),
+    "strategy": _STRATEGIES,
     "bits": IntDistribution(1, 16),
     "pruning": FloatDistribution(0.0, 1.0),
     "seed": IntDistribution(-(2**31), 2**31 - 1),
@@ -52,7 +53,12 @@ def show_in_optuna(results: Results) -> int:
         When the database cannot be written.
     """
     main = MainReading.of(results)
-    grid = {result.key: result for result in results.priced if not result.point.layers}
+    # Optuna refuses a strategy that its study did not begin with, such as the control.
+    grid = {
+        result.key: result
+        for result in results.priced
+        if not result.point.layers and result.point.strategy in _STRATEGIES.choices
+    }
     added = _add(
         results, results.name, {key: partial(_trial, point, main) for key, point in grid.items()}
     )
