@@ -45,6 +45,7 @@ COMMANDS: tuple[Command, ...] = (
     Command("results", "leanspike.cli.results", "Show or export a study's results."),
     Command("diff", "leanspike.cli.results", "Compare two studies."),
     Command("extract", "leanspike.cli.extract", "Take a setting's network out of a study."),
+    Command("check", "leanspike.cli.check", "Check a study against requirements."),
     Command("reproduce", "leanspike.cli.reproduce", "Judge the published study's claims."),
     Command("train", "leanspike.cli.train", "Train one float network."),
     Command("compress", "leanspike.cli.compress", "Quantize and prune a trained network."),

@@ -71,8 +71,6 @@ def study(
 
     Example: leanspike study my.yaml --out runs/mine
     """
-    from leanspike.study import short_table
-
     chosen = _chosen(file, data=data, preset=preset, quick=quick)
     chosen = _with_network(chosen, network=network, weights=weights)
     if slurm:
@@ -85,7 +83,7 @@ def study(
     if dry_run:
         _dry_run(chosen, out, network=network, as_json=as_json)
         return
-    from leanspike.report import build_report
+    from leanspike.report import build_report, report_text
     from leanspike.study import run_study
     from leanspike.study.work.ray_workers import RayCluster
 
@@ -104,7 +102,7 @@ def study(
     if as_json:
         typer.echo(json.dumps(_as_plain(results, page), indent=2))
     else:
-        typer.echo(short_table(results))
+        typer.echo(report_text(results))
         for label, error in results.failures:
             typer.echo(f"failed: {label}: {error}", err=True)
         typer.echo(f"report: {page}")
@@ -114,6 +112,7 @@ def study(
             "the same command tries them again",
             err=True,
         )
+    if len(results.priced) < results.planned or results.failures:
         raise typer.Exit(1)
 
 
@@ -203,9 +202,12 @@ def _dry_run(study: StudyFile, out: Path, *, network: str | None, as_json: bool)
 
 
 def _as_plain(results: Results, page: Path) -> dict[str, Any]:
+    from leanspike.report import actions, on_every_hardware, shipping
+    from leanspike.report.findings.finding import Reader
     from leanspike.study.results.tables import setting_rows
     from leanspike.study.work.database import shown
 
+    answer = shipping(results)
     return {
         "report": str(page),
         "database": shown(results.where),
@@ -223,6 +225,23 @@ def _as_plain(results: Results, page: Path) -> dict[str, Any]:
                 "on_front": row.best,
             }
             for row in setting_rows(results)
+        ],
+        "ship": answer.setting if answer is not None else None,
+        "actions": [asdict(action) for action in actions(results)],
+        "hardware": [
+            {
+                "architecture": one.architecture,
+                "format": one.format,
+                "float_energy_pj": one.baseline_pj,
+                "pruning": one.pruning,
+                "quantization": one.quantization,
+                "together": one.together,
+                "best": one.best.name if one.best is not None else None,
+                "energy_pj": one.energy_pj,
+                "edp_js": one.edp_js,
+                "shares": dict(one.shares),
+            }
+            for one in on_every_hardware(Reader(results))
         ],
         "failures": [{"task": label, "error": error} for label, error in results.failures],
     }

@@ -1,7 +1,28 @@
 """Figures and the HTML page, from stored results alone."""
 
-from leanspike.report.build import build_report
-from leanspike.report.findings import Finding, Recommendation, findings, shipping
+from leanspike.report.build import build_report, report_text
+from leanspike.report.findings import (
+    Action,
+    Finding,
+    OnHardware,
+    Recommendation,
+    actions,
+    findings,
+    on_every_hardware,
+    shipping,
+)
 from leanspike.report.view import view
 
-__all__ = ["Finding", "Recommendation", "build_report", "findings", "shipping", "view"]
+__all__ = [
+    "Action",
+    "Finding",
+    "OnHardware",
+    "Recommendation",
+    "actions",
+    "build_report",
+    "findings",
+    "on_every_hardware",
+    "report_text",
+    "shipping",
+    "view",
+]

@@ -12,7 +12,7 @@ import jinja2
 import yaml
 from plotly.offline import get_plotlyjs
 
-from leanspike.report.findings import Finding, OnHardware, Recommendation
+from leanspike.report.findings import Action, Finding, OnHardware, Recommendation
 from leanspike.report.findings.across import change
 from leanspike.report.view import View
 
@@ -25,6 +25,8 @@ def render(
     findings: Sequence[Finding],
     answer: Recommendation | None = None,
     hardware: Sequence[OnHardware] = (),
+    actions: Sequence[Action] = (),
+    fidelity: Sequence[tuple[str, str]] = (),
 ) -> str:
     """Return the page as one self-contained HTML text."""
     environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined)
@@ -35,6 +37,8 @@ def render(
         findings=findings,
         answer=answer,
         hardware=hardware,
+        actions=actions,
+        fidelity=fidelity,
         change=change,
         one_seed=bool(settings) and len(settings[0]["seeds"]) == 1,
         study_yaml=yaml.safe_dump(view["file"], sort_keys=False, width=100),

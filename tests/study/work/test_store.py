@@ -151,7 +151,7 @@ def test_a_full_disk_is_an_os_error_and_keeps_what_is_done(store, tasks):
 
 def test_the_default_study_fits(tmp_path, begin):
     store = begin(tmp_path / "default.db", StudyFile())
-    assert sum(store.counts().values()) == 20 + 18 + 18
+    assert sum(store.counts().values()) == 14 + 13 + 13
 
 
 def test_a_password_is_never_shown():

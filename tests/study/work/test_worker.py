@@ -94,3 +94,44 @@ def test_killed_at_random_moments_nothing_finished_is_lost_or_done_twice(tmp_pat
     study = larger(study)
     store = begin(tmp_path / "study.db", study)
     kill_until_done(store, study, tmp_path / "log", kills=20, more=2)
+
+
+class PricingFake:
+    """A bench that notes which prices it was given together."""
+
+    def __init__(self, bench, wrong=()):
+        self.bench, self.groups, self.wrong = bench, [], set(wrong)
+
+    def run(self, task, *, result_of, on_epoch):
+        if task.kind == "price":
+            self.groups.append([task.label])
+        return self.bench.run(task, result_of=result_of, on_epoch=on_epoch)
+
+    def price(self, tasks, *, result_of):
+        self.groups.append([task.label for task in tasks])
+        return [
+            InputError("no mapping", where=task.label)
+            if task.label in self.wrong
+            else self.bench.run(task, result_of=result_of, on_epoch=None)
+            for task in tasks
+        ]
+
+
+def test_prices_are_done_together_and_the_first_at_once(tmp_path, study, begin, bench):
+    store = begin(tmp_path / "study.db", study)
+    fake = PricingFake(bench())
+    outcome = work(store, fake, progress=PlainProgress(io.StringIO()))
+    assert set(outcome.counts) == {"done"}
+    assert [len(group) for group in fake.groups] == [1, 6, 3]
+    labels = [label for group in fake.groups for label in group]
+    assert len(labels) == len(set(labels)) == 10
+    # The first is priced before anything else is trained.
+    assert fake.bench.ran.index(next(k for k in fake.bench.ran if k.startswith("price"))) == 2
+
+
+def test_of_prices_done_together_only_the_wrong_one_fails(tmp_path, study, begin, bench):
+    store = begin(tmp_path / "study.db", study)
+    fake = PricingFake(bench(), wrong={"quantize-4b-s1"})
+    outcome = work(store, fake, progress=PlainProgress(io.StringIO()))
+    assert outcome.counts["failed"] == 1
+    assert [label for label, _ in outcome.failures] == ["price quantize-4b-s1"]

@@ -10,7 +10,7 @@ import hashlib
 import os
 import sys
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TypeVar
 
@@ -22,7 +22,7 @@ from leanspike.compress import Phase, Summary, load_state, save_state, summary
 from leanspike.errors import InputError
 from leanspike.events import FrameData
 from leanspike.hardware.workload.workload import Workload
-from leanspike.study.file.study_file import StudyFile
+from leanspike.study.file.study_file import HardwareSection, StudyFile
 from leanspike.study.plan.options import Option
 from leanspike.study.plan.points import Point
 from leanspike.study.plan.tasks import (
@@ -39,6 +39,7 @@ from leanspike.study.records import (
     LayerWeights,
     Lookup,
     MeasureResult,
+    PriceResult,
     ProposeRecipe,
     Training,
     TrainRecipe,
@@ -132,11 +133,22 @@ class Workbench:
             return do_propose(
                 self.study, recipe, before, fingerprint=self.data.fingerprint, result_of=result_of
             )
-        measured = needed(MeasureResult)
-        (priced,) = price_points([(measured.workload, measured.has_own_bits)], recipe)
+        (priced,) = self.price([task], result_of=result_of)
         if isinstance(priced, InputError):
             raise priced
         return priced
+
+    def price(self, tasks: Sequence[Task], *, result_of: Lookup) -> list[PriceResult | InputError]:
+        """Do price tasks that are asked the same; in place of a result its error."""
+        workloads = []
+        for task in tasks:
+            assert task.needs is not None
+            measured = result_of(task.needs, MeasureResult)
+            assert measured is not None
+            workloads.append((measured.workload, measured.has_own_bits))
+        section = tasks[0].recipe
+        assert isinstance(section, HardwareSection)
+        return price_points(workloads, section)
 
     def train(
         self, key: str, recipe: TrainRecipe, parent: TrainResult | None, on_epoch: EpochReport

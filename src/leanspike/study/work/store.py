@@ -136,6 +136,8 @@ Found = TypeVar("Found")
 
 #: A task whose worker has not been heard of for so long is taken to be abandoned.
 STALE_SECONDS = 120.0
+#: Points that a worker prices at a time: enough to share most, few enough to show what is done.
+TOGETHER = 6
 #: A task at which so many workers died, without getting further between, is failed.
 MOST_LOSSES = 5
 
@@ -249,8 +251,40 @@ class Store:
                 remedy="Wait until it ends, or choose another --out (and another --storage)",
             )
 
-    def claim(self, worker: str) -> Task | None:
-        """Take the first task that can be done now; None where there is none."""
+    def claim(self, worker: str, *, together: bool = False) -> Task | None:
+        """Take the first task that can be done now; None where there is none.
+
+        Parameters
+        ----------
+        together
+            Whether prices, after the first, come last until :data:`TOGETHER` of them can be done,
+            so that they share what they have in common (:meth:`claim_prices`).
+        """
+        if together:
+            others = self._ready(task_table.c.kind != "price", most=16)
+            prices = self._ready(task_table.c.kind == "price", most=TOGETHER)
+            now = len(prices) == TOGETHER or (prices and not self._has_a_price())
+            rows = [*prices, *others] if now else [*others, *prices]
+        else:
+            rows = [*self._ready(sa.true(), most=16)]
+        for row in rows:
+            if row.kind == "propose" and not self._transact(partial(settled, proposal=row)):
+                continue
+            if self._take(row.key, worker):
+                return read_task(row, where=shown(self.where))
+        return None
+
+    def claim_prices(self, task: Task, worker: str) -> list[Task]:
+        """Take further prices that can be done now and are asked the same, with the first one."""
+        taken = [task]
+        for row in self._ready(task_table.c.kind == "price", most=TOGETHER):
+            more = read_task(row, where=shown(self.where))
+            if len(taken) < TOGETHER and more.recipe == task.recipe and self._take(row.key, worker):
+                taken.append(more)
+        return taken
+
+    def _ready(self, which: sa.ColumnElement[bool], *, most: int) -> Sequence[sa.Row[Any]]:
+        """Return waiting tasks of the plan whose need is done, in its order."""
         done = task_table.alias("done")
         ready = (
             sa.select(task_table)
@@ -259,21 +293,28 @@ class Store:
                 task_table.c.position.is_not(None),
                 task_table.c.state == "waiting",
                 sa.or_(task_table.c.needs.is_(None), done.c.state == "done"),
+                which,
             )
             .order_by(task_table.c.position)
-            .limit(16)
+            .limit(most)
         )
-        for row in self._transact(lambda connection: connection.execute(ready).all()):
-            if row.kind == "propose" and not self._transact(partial(settled, proposal=row)):
-                continue
-            take = (
-                sa.update(task_table)
-                .where(task_table.c.key == row.key, task_table.c.state == "waiting")
-                .values(state="running", worker=worker, beat=self._clock())
-            )
-            if self._change(take):
-                return read_task(row, where=shown(self.where))
-        return None
+        return self._transact(lambda connection: connection.execute(ready).all())
+
+    def _has_a_price(self) -> bool:
+        select = sa.select(task_table.c.key).where(
+            task_table.c.position.is_not(None),
+            task_table.c.kind == "price",
+            task_table.c.state == "done",
+        )
+        return self._transact(lambda connection: connection.scalar(select.limit(1))) is not None
+
+    def _take(self, key: str, worker: str) -> bool:
+        take = (
+            sa.update(task_table)
+            .where(task_table.c.key == key, task_table.c.state == "waiting")
+            .values(state="running", worker=worker, beat=self._clock())
+        )
+        return self._change(take) == 1
 
     def beat(self, key: str, worker: str) -> None:
         """Say that a worker is still at its task."""

@@ -6,10 +6,10 @@ import errno
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from leanspike.errors import InputError
 from leanspike.study.plan.tasks import Result, Task
@@ -40,6 +40,14 @@ class Bench(Protocol):
 
     def run(self, task: Task, *, result_of: Lookup, on_epoch: EpochReport) -> Result:
         """Do one task and return its result."""
+
+
+@runtime_checkable
+class PricingBench(Bench, Protocol):
+    """A bench that prices several points at a time."""
+
+    def price(self, tasks: Sequence[Task], *, result_of: Lookup) -> Sequence[Result | InputError]:
+        """Do price tasks that are asked the same; in place of a result its error."""
 
 
 @dataclass(frozen=True)
@@ -74,14 +82,18 @@ def work(
     """
     me = worker or worker_name()
     while True:
-        task = store.claim(me)
+        task = store.claim(me, together=isinstance(bench, PricingBench))
         if task is None:
             if store.reclaim() or _others_at_work(store):
                 time.sleep(POLL_SECONDS)
                 continue
             return Outcome(store.counts(), tuple(store.failures()))
-        progress.doing(f"{task.kind} {task.label}")
-        _do(store, bench, task, me, progress=progress, retries=retries)
+        tasks = [task]
+        if task.kind == "price" and isinstance(bench, PricingBench):
+            tasks = store.claim_prices(task, me)
+        more = f" and {len(tasks) - 1} more" if len(tasks) > 1 else ""
+        progress.doing(f"{task.kind} {task.label}{more}")
+        _do(store, bench, tasks, me, progress=progress, retries=retries)
         counts = store.counts()
         progress.done(counts.get("done", 0), sum(counts.values()))
 
@@ -91,22 +103,23 @@ def _others_at_work(store: Store) -> bool:
 
 
 def _do(
-    store: Store, bench: Bench, task: Task, me: str, *, progress: StudyProgress, retries: int
+    store: Store,
+    bench: Bench,
+    tasks: Sequence[Task],
+    me: str,
+    *,
+    progress: StudyProgress,
+    retries: int,
 ) -> None:
+    """Do one task, or several prices together."""
     started = time.monotonic()
+    keys = [task.key for task in tasks]
 
     def on_epoch(record: Epoch) -> None:
-        store.progressed(task.key)
-        progress.doing(f"{task.kind} {task.label}, epoch {record.epoch + 1}")
+        store.progressed(keys[0])
+        progress.doing(f"{tasks[0].kind} {tasks[0].label}, epoch {record.epoch + 1}")
 
-    try:
-        with _beating(store, task.key, me):
-            result = bench.run(task, result_of=store.result, on_epoch=on_epoch)
-        store.finish(task.key, me, result, seconds=time.monotonic() - started)
-    except Exception as error:
-        if _ends_the_study(error):
-            _release_if_possible(store, task.key, me)
-            raise
+    def failed(task: Task, error: Exception) -> None:
         certain = isinstance(error, InputError)
         why = str(error) if certain else f"{type(error).__name__}: {error}"
         # An error of SQLAlchemy or torch may run to pages.
@@ -114,8 +127,27 @@ def _do(
         again = store.fail(task.key, me, why, retries=0 if certain else retries)
         outcomes = {True: "trying again", False: "giving it up", None: "another worker has it now"}
         progress.say(f"{task.kind} {task.label} failed, {outcomes[again]}: {why}")
+
+    try:
+        with _beating(store, keys, me):
+            if len(tasks) > 1 and isinstance(bench, PricingBench):
+                results = bench.price(tasks, result_of=store.result)
+            else:
+                results = [bench.run(tasks[0], result_of=store.result, on_epoch=on_epoch)]
+        seconds = (time.monotonic() - started) / len(tasks)
+        for task, result in zip(tasks, results, strict=True):
+            if isinstance(result, InputError):
+                failed(task, result)
+            else:
+                store.finish(task.key, me, result, seconds=seconds)
+    except Exception as error:
+        if _ends_the_study(error):
+            _release_if_possible(store, keys, me)
+            raise
+        for task in tasks:
+            failed(task, error)
     except BaseException:
-        _release_if_possible(store, task.key, me)
+        _release_if_possible(store, keys, me)
         raise
 
 
@@ -131,23 +163,25 @@ def _ends_the_study(error: Exception) -> bool:
     )
 
 
-def _release_if_possible(store: Store, key: str, me: str) -> None:
-    """Give a task back; where even that cannot be written, a later run reclaims it."""
+def _release_if_possible(store: Store, keys: Sequence[str], me: str) -> None:
+    """Give tasks back; where even that cannot be written, a later run reclaims them."""
     try:
-        store.release(key, me)
+        for key in keys:
+            store.release(key, me)
     except (OSError, sqlite3.Error):
         return
 
 
 @contextmanager
-def _beating(store: Store, key: str, me: str) -> Iterator[None]:
+def _beating(store: Store, keys: Sequence[str], me: str) -> Iterator[None]:
     """Tell the store now and then, from a thread, that the task is being worked at."""
     stop = threading.Event()
 
     def beat() -> None:
         while not stop.wait(BEAT_SECONDS):
             try:
-                store.beat(key, me)
+                for key in keys:
+                    store.beat(key, me)
             except OSError:
                 # The next beat, or the task's own end, meets the same trouble and reports it.
                 continue
