@@ -158,3 +158,19 @@ def test_tables_fit_80_columns_and_give_edp_in_j_s(arguments, capsys, monkeypatc
     assert max(map(len, shown.splitlines())) <= 80
     assert "EDP J s" in shown
     assert "…" not in shown
+
+
+def test_a_given_mapping_is_priced_instead_of_the_best(files, tmp_path, capsys):
+    best = cost_of(files, capsys)
+    kept = tmp_path / "best.json"
+    kept.write_text(json.dumps(best))
+    again = cost_of(files, capsys, "--mapping", str(kept))
+    assert again["energy_pj"] == pytest.approx(best["energy_pj"])
+    assert [x["mapping"] for x in again["layers"]] == [x["mapping"] for x in best["layers"]]
+    plain = tmp_path / "mine.yaml"
+    plain.write_text("one: [T=2 M=4 C=4, '']\ntwo: [T=2 M=2 C=4, '']\n")
+    mine = cost_of(files, capsys, "--mapping", str(plain))
+    assert mine["energy_pj"] * mine["cycles"] >= best["energy_pj"] * best["cycles"]
+    plain.write_text("one: [T=2 M=4 C=4, '']\n")
+    assert run(["cost", files[0], "-a", files[1], "--mapping", str(plain)]) == 2
+    assert "no mapping for layer 'two'" in capsys.readouterr().err

@@ -71,3 +71,27 @@ def test_the_best_mapping_fits_80_columns_and_says_out_of_how_many(
     assert " legal mappings (" in shown
     assert "J s" in shown
     assert "weight_register  T=" in shown
+
+
+def test_a_sweep_that_is_stopped_keeps_the_rows_that_are_done(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from leanspike.hardware import sweep
+
+    price, calls = sweep.price_many, []
+
+    def interrupted(*arguments: object) -> object:
+        calls.append(arguments)
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+        return price(*arguments)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(sweep, "price_many", interrupted)
+    monkeypatch.setattr(sweep, "_TOGETHER", 1)
+    file, out = tmp_path / "sweep.yaml", tmp_path / "out.csv"
+    file.write_text("architecture: event_driven\nvary:\n  weight_bits: [2, 4, 8]\n")
+    assert run(["sweep", str(file), "--out", str(out), "--json"]) == 130
+    shown = capsys.readouterr()
+    assert [record["weight_bits"] for record in json.loads(shown.out)] == [2]
+    assert "stopped early: 1 points are done" in shown.err
+    assert len(out.read_text().splitlines()) == 2

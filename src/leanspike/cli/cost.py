@@ -20,6 +20,7 @@ from leanspike.cli.hardware import (
     following,
     one_of,
 )
+from leanspike.errors import InputError
 
 if TYPE_CHECKING:
     from leanspike.hardware.explain import Flip
@@ -47,6 +48,10 @@ def cost(
     ] = None,
     statistic: Annotated[str, typer.Option(help="Densities to price: mean or max.")] = "mean",
     weight_bits: Annotated[int | None, typer.Option(help="Bits of a weight, all layers.")] = None,
+    mapping: Annotated[
+        Path | None,
+        typer.Option(help="Price these mappings (YAML, or what cost --json printed); no search."),
+    ] = None,
     explain: Annotated[
         bool, typer.Option("--explain", help="Also price with each assumption the other way.")
     ] = False,
@@ -64,6 +69,7 @@ def cost(
         _timeloop_cost(timeloop, semantics or "sparseloop", as_json=as_json)
         return
     from leanspike.hardware.explain import explain_switches
+    from leanspike.hardware.mapping.mapping import read_mappings
     from leanspike.hardware.price import price
     from leanspike.hardware.workload.workload import left_out_lines
     from leanspike.spec import named
@@ -78,8 +84,11 @@ def cost(
         "statistic": statistic,
         "weight_bits": weight_bits,
     }
+    if mapping is not None and explain:
+        raise InputError("it searches anew for every assumption", where="--explain with --mapping")
+    given = read_mappings(mapping) if mapping is not None else None
     with named(architecture), following(time_limit) as watch:
-        found = price(workload, chip, watch=watch, **arguments)  # type: ignore[arg-type]
+        found = price(workload, chip, watch=watch, mappings=given, **arguments)  # type: ignore[arg-type]
     with named(architecture):
         switches = explain_switches(workload, chip, **arguments) if explain else ()  # type: ignore[arg-type]
     if as_json:

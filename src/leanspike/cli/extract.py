@@ -17,7 +17,7 @@ def extract(
         str | None, typer.Option(help="postgresql://..., where the study was run with it.")
     ] = None,
 ) -> None:
-    """Copy the network you chose out of its study: weights and how to build it.
+    """Copy the network you chose out of its study: weights, how to build it, and a model card.
 
     Other commands take the folder: profile, compress.
 

@@ -68,6 +68,7 @@ _EXTRAS = {
     "optuna": "study",
     "sqlalchemy": "study",
     "pyarrow": "study",
+    "pandas": "study",
     "psycopg": "postgres",
     "plotly": "report",
     "jinja2": "report",

@@ -45,14 +45,20 @@ def results(
 def diff(
     first: Annotated[Path, typer.Argument(help="Study's folder or database.")],
     second: Annotated[Path, typer.Argument(help="The one to compare with it.")],
+    out: Annotated[Path | None, typer.Option(help="Write a page here: .html.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print as JSON.")] = False,
 ) -> None:
     """Compare two studies: what was asked differently, and what came out differently.
 
-    Example: leanspike diff runs/before runs/after
+    Example: leanspike diff runs/before runs/after --out diff.html
     """
     from leanspike.study import Results
     from leanspike.study.results.difference import difference
 
-    found = difference(Results.load(first), Results.load(second))
+    before, after = Results.load(first), Results.load(second)
+    found = difference(before, after)
     typer.echo(json.dumps(asdict(found)) if as_json else found.table())
+    if out is not None:
+        from leanspike.report.comparison import build_comparison
+
+        typer.echo(f"page: {build_comparison(before, after, out)}", err=as_json)

@@ -176,26 +176,34 @@ def _front(result: SearchResult) -> Table:
 def sweep(
     file: Annotated[Path, typer.Argument(help="The sweep: a YAML file.")],
     out: Annotated[Path | None, typer.Option(help="Write the table here as CSV.")] = None,
+    time_limit: TimeLimit = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON alone.")] = False,
 ) -> None:
     """Price workloads on variants of an architecture, and show the front of energy and latency.
 
     Example: leanspike sweep buffers.yaml --out buffers.csv
     """
+    from leanspike.hardware.search import Watch
     from leanspike.hardware.sweep import Sweep, run_sweep
 
     planned = Sweep.load(file)
+    watch = Watch(seconds=time_limit)
     with Progress(console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task("points", total=None)
-        table = run_sweep(
-            planned, lambda done, total: bar.update(task, completed=done, total=total)
-        )
+
+        def show(done: int, total: int) -> None:
+            bar.update(task, completed=done, total=total, description=f"{done} of {total} points")
+
+        table = run_sweep(planned, show, watch=watch)
     if out is not None:
         table.to_csv(out)
     if as_json:
         typer.echo(json.dumps(table.records(), indent=1))
-        return
-    Console().print(_sweep_table(table))
+    else:
+        Console().print(_sweep_table(table))
+    if watch.stopped:
+        typer.echo(f"stopped early: {len(table.rows)} points are done", err=True)
+        raise typer.Exit(130 if watch.interrupted else 1)
 
 
 def _sweep_table(table: SweepTable) -> Table:

@@ -27,6 +27,7 @@ from leanspike.hardware.architecture.architecture import Architecture
 from leanspike.hardware.model.cost import WorkloadCost
 from leanspike.hardware.pareto import pareto_front
 from leanspike.hardware.price import Job, price_many
+from leanspike.hardware.search.watch import Watch
 from leanspike.hardware.semantics import Preset
 from leanspike.hardware.workload.layer import Statistic
 from leanspike.hardware.workload.workload import Workload
@@ -313,7 +314,12 @@ class _Point:
     job: Job
 
 
-def run_sweep(sweep: Sweep, progress: Callable[[int, int], None] | None = None) -> SweepTable:
+def run_sweep(
+    sweep: Sweep,
+    progress: Callable[[int, int], None] | None = None,
+    *,
+    watch: Watch | None = None,
+) -> SweepTable:
     """Price every point of a sweep under the best mapping of every layer.
 
     Parameters
@@ -322,6 +328,9 @@ def run_sweep(sweep: Sweep, progress: Callable[[int, int], None] | None = None) 
         What to try.
     progress
         Called with the points done and all points.
+    watch
+        Who follows the searches. A time limit holds for the whole sweep, and it or an interruption
+        leaves the rows that are done: no row has a mapping that is only the best so far.
 
     Raises
     ------
@@ -331,15 +340,31 @@ def run_sweep(sweep: Sweep, progress: Callable[[int, int], None] | None = None) 
     """
     points = list(_points(sweep))
     rows: list[SweepRow] = []
-    batch: list[_Point] = []
-    for number, point in enumerate(points, start=1):
-        batch.append(point)
-        if number == len(points) or sum(len(p.job.cases) for p in batch) >= _TOGETHER:
-            rows += _priced(batch, sweep)
-            batch = []
+    try:
+        for batch in _together(points):
+            done = list(_priced(batch, sweep, watch))
+            if watch is not None and watch.stopped:
+                break
+            rows += done
             if progress is not None:
                 progress(len(rows), len(points))
+    except KeyboardInterrupt:
+        if watch is None:
+            raise
+        watch.interrupt()
     return SweepTable(tuple(sweep.vary), tuple(rows))
+
+
+def _together(points: list[_Point]) -> Iterator[list[_Point]]:
+    """Yield points in batches of at least so many layers."""
+    batch: list[_Point] = []
+    for point in points:
+        batch.append(point)
+        if sum(len(p.job.cases) for p in batch) >= _TOGETHER:
+            yield batch
+            batch = []
+    if batch:
+        yield batch
 
 
 def _points(sweep: Sweep) -> Iterator[_Point]:
@@ -388,8 +413,8 @@ def varied(name: str, values: Mapping[str, Any]) -> Architecture:
         raise InputError(error.what, where=place, remedy=error.remedy) from None
 
 
-def _priced(points: list[_Point], sweep: Sweep) -> Iterator[SweepRow]:
-    found = price_many([point.job for point in points], sweep.objective)
+def _priced(points: list[_Point], sweep: Sweep, watch: Watch | None) -> Iterator[SweepRow]:
+    found = price_many([point.job for point in points], sweep.objective, watch)
     for point, one in zip(points, found, strict=True):
         cost, error = (None, str(one)) if isinstance(one, InputError) else (one.cost, None)
         yield SweepRow(dict(point.values), point.job.workload.name, cost, error)

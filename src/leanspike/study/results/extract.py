@@ -7,10 +7,15 @@ import shutil
 from pathlib import Path
 
 from leanspike.errors import InputError
+from leanspike.files import write_whole
 from leanspike.spec import write_yaml
+from leanspike.study.results.model_card import model_card
 from leanspike.study.results.point_result import PointResult
 from leanspike.study.results.results import Results
 from leanspike.study.work.model_folder import DESCRIPTION, WEIGHTS, ModelFile
+
+#: The model card in an extracted network's folder.
+CARD = "README.md"
 
 
 def extract_network(
@@ -79,6 +84,7 @@ def extract_network(
         steps=results.data.T,
     )
     write_yaml(description.model_dump(mode="json"), out / DESCRIPTION)
+    write_whole(out / CARD, model_card(results, point))
     return description
 
 

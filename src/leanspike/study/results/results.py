@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
@@ -24,6 +24,9 @@ from leanspike.study.work.database import (
     study_table,
     task_table,
 )
+
+if TYPE_CHECKING:
+    import pandas
 
 
 @dataclass(frozen=True)
@@ -73,6 +76,30 @@ class Results:
     def priced(self) -> tuple[PointResult, ...]:
         """The points that have costs."""
         return tuple(point for point in self.points if point.costs)
+
+    def frame(self, *, layers: bool = False) -> pandas.DataFrame:
+        """Return what is priced as a data frame, a row per point and reading.
+
+        Columns are those of ``leanspike results --json``, and ``setting``: the point's name in
+        tables, without its seed. Energies in pJ, times in s, energy-delay products in J s, sizes
+        in bits.
+
+        Parameters
+        ----------
+        layers
+            A row per layer as well, with its weights, activity and cost; switched assumptions are
+            left out.
+
+        Raises
+        ------
+        ModuleNotFoundError
+            Without pandas, which the extra ``study`` brings.
+        """
+        import pandas
+
+        from leanspike.study.results.tables import flat_rows, layer_rows
+
+        return pandas.DataFrame(layer_rows(self) if layers else flat_rows(self))
 
     @classmethod
     def load(cls, where: str | Path) -> Results:

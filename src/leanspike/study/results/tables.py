@@ -214,6 +214,7 @@ def _in_order(result: PointResult, cost: Cost) -> list[LayerPrice]:
 def _point(results: Results, result: PointResult) -> FlatRow:
     return {
         "study": results.name,
+        "setting": result.point.setting,
         "strategy": result.point.strategy,
         "weight_bits": result.point.weight_bits,
         "sparsity": result.point.sparsity,
