@@ -5,6 +5,8 @@ import re
 
 import pytest
 
+from leanspike.errors import InputError
+from leanspike.report import plot
 from leanspike.report.build import build_report
 from leanspike.report.findings import findings
 from leanspike.report.page import render
@@ -76,3 +78,12 @@ def test_stored_results_alone_are_read(database, tmp_path):
     build_report(database, tmp_path)
     assert database.read_bytes() == before
     assert Results.load(database).name == "made <up> & quoted"
+
+
+def test_one_line_draws_a_figure(results):
+    figure = plot(results)
+    (axes,) = figure.axes
+    assert axes.get_ylabel() == "Test accuracy (%)"
+    assert set(axes.get_legend_handles_labels()[1]) >= {"float", "quantize"}
+    with pytest.raises(InputError, match=r"no figure 'fronts'.*front_energy, front_edp"):
+        plot(results, "fronts")

@@ -1,6 +1,7 @@
 """Figures and the HTML page, from stored results alone."""
 
 from leanspike.report.build import build_report, report_text
+from leanspike.report.figures import plot
 from leanspike.report.findings import (
     Action,
     Finding,
@@ -22,6 +23,7 @@ __all__ = [
     "build_report",
     "findings",
     "on_every_hardware",
+    "plot",
     "report_text",
     "shipping",
     "view",

@@ -19,9 +19,10 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from leanspike.errors import InputError
 from leanspike.files import replacing
-from leanspike.report.view import ShownSetting, View
-from leanspike.study import StudyFile, on_front
+from leanspike.report.view import ShownSetting, View, view
+from leanspike.study import Results, StudyFile, on_front
 
 #: Okabe and Ito, "Color Universal Design" (2008), the palette of the page as well; a darker yellow
 #: for searches, which are drawn on white.
@@ -193,6 +194,31 @@ def save_figures(view: View, folder: Path, *, suffixes: Sequence[str] = SUFFIXES
                     figure.savefig(unfinished, metadata=UNDATED.get(suffix))
                 written.append(path)
     return written
+
+
+def plot(results: Results, name: str = "front_energy") -> Figure:
+    """Draw one of a study's figures, as a notebook shows it.
+
+    Parameters
+    ----------
+    name
+        As among the report's files: ``front_energy``, ``front_edp``, ``choices``, ``components``,
+        ``layer_energy``, ...
+
+    Raises
+    ------
+    InputError
+        When the results allow no such figure; it lists those they do.
+    """
+    drawn = _figures(view(results))
+    if name not in drawn:
+        raise InputError(
+            f"no figure {name!r}", where="plot", remedy=f"There are {', '.join(drawn) or 'none'}"
+        )
+    with paper_style():
+        figure = Figure(layout="constrained")
+        drawn[name](figure)
+    return figure
 
 
 #: No dates in files: the same results give the same bytes.

@@ -203,6 +203,7 @@ class SearchSection(Spec):
 StrategyName = Literal["quantize", "prune", "cumulative", "joint"]
 FormatName = Literal["none", "RLE", "UOP", "UBM", "CP", "own"]
 StatisticName = Literal["mean", "max"]
+LoggerName = Literal["tensorboard", "mlflow", "wandb"]
 
 Count = Annotated[int, Field(ge=1)]
 Rate = Annotated[float, Field(gt=0)]
@@ -482,6 +483,8 @@ class StudyFile(Spec):
     compression: CompressionSection = CompressionSection()
     hardware: HardwareSection = HardwareSection()
     search: SearchSection | None = None
+    #: Where every epoch is logged to, beside the study's own database.
+    logger: LoggerName | None = None
     seeds: Annotated[tuple[int, ...], Field(min_length=1)] = (0,)
 
     @field_validator("network", mode="before")

@@ -48,6 +48,7 @@ from leanspike.study.records import (
 )
 from leanspike.study.search.proposing import do_propose
 from leanspike.study.search.sensitivity import explore
+from leanspike.study.work.loggers import logged
 from leanspike.study.work.networks import (
     blueprint,
     classes_given,
@@ -173,21 +174,25 @@ class Workbench:
                 code=self.code,
                 functions=self.functions,
             )
-        fitted = run_phase(
-            net,
-            self.data,
-            phase,
-            training=training_config(
-                self.study.training,
-                phase,
-                network=self.study.network,
-                functions={name: own.function for name, own in self.functions.items()},
-            ),
-            out=out,
-            seed=recipe.seed,
-            origin=self._origin(recipe) if needs_origin(phase) else None,
-            progress=on_epoch,
+        logging = logged(
+            on_epoch, self.study.logger, folder=self.folder, study=self.study.name, run=key
         )
+        with logging as report:
+            fitted = run_phase(
+                net,
+                self.data,
+                phase,
+                training=training_config(
+                    self.study.training,
+                    phase,
+                    network=self.study.network,
+                    functions={name: own.function for name, own in self.functions.items()},
+                ),
+                out=out,
+                seed=recipe.seed,
+                origin=self._origin(recipe) if needs_origin(phase) else None,
+                progress=report,
+            )
         checkpoint = Path(fitted.checkpoint)
         return TrainResult(
             checkpoint=str(checkpoint.relative_to(self.folder)),
