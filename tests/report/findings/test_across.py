@@ -66,7 +66,7 @@ def test_the_table_fits_a_terminal():
     lines = hardware_table(study()).splitlines()
     assert [line.split()[0] for line in lines] == ["hardware", *ENERGIES]
     assert max(map(len, lines)) <= 80
-    assert lines[1].split()[2:5] == ["-25", "-50", "-"]
+    assert lines[1].split()[2:5] == ["-25%", "-50%", "-"]
 
 
 def test_hardware_without_a_mapping_is_named_with_the_reason():

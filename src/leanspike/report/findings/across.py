@@ -191,12 +191,15 @@ def hardware_table(results: Results) -> str:
     found = on_every_hardware(Reader(results))
     if len(found) < 2:
         return ""
-    head = ["hardware", "float uJ", "prune %", "quantize %", "both %", "best uJ", "most of it"]
+    head = ["hardware", "float uJ", "prune", "quant.", "both", "best uJ", "most of it"]
     body = [
         [
             one.architecture,
             digits(one.baseline_pj * 1e-6),
-            *map(change, (one.pruning, one.quantization, one.together)),
+            *(
+                change(ratio) + "%" * (ratio is not None)
+                for ratio in (one.pruning, one.quantization, one.together)
+            ),
             digits(one.energy_pj * 1e-6) if one.best else "",
             f"{one.shares[0][0].split(' and ')[0]} {whole(one.shares[0][1])}" if one.shares else "",
         ]
