@@ -53,8 +53,9 @@ def test_a_study_ends_with_a_table_and_the_reports_path(tiny, tmp_path):
     status, shown, err = finished(leanspike("study", tiny, "--jobs", 2, "--out", out))
     assert status == 0, err
     lines = shown.splitlines()
-    assert "accuracy %" in lines[0]
-    assert {" ".join(line.lstrip("* ").split()[:2]) for line in lines[1:4]} >= {"quantize 2b"}
+    head = next(n for n, line in enumerate(lines) if "accuracy %" in line)
+    rows = lines[head + 1 : head + 4]
+    assert {" ".join(line.lstrip("*! ").split()[:2]) for line in rows} >= {"quantize 2b"}
     assert lines[-1] == f"report: {out / 'report.html'}"
     assert (out / "report.html").is_file()
     assert (out / "figures" / "front_energy.pdf").is_file()
