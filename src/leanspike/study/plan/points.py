@@ -88,7 +88,7 @@ def grid(study: StudyFile) -> tuple[Point, ...]:
     points = []
     for seed in study.seeds:
         points.append(Point("float", None, 0.0, seed))
-        if axes.control and axes.strategies:
+        if axes.control and (axes.strategies or axes.own):
             points.append(Point("control", None, 0.0, seed))
         for strategy in axes.strategies:
             if strategy == "quantize":
