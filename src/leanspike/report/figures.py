@@ -34,6 +34,7 @@ STRATEGY_COLORS = {
     "cumulative": "#009e73",
     "joint": "#cc79a7",
     "search": "#b58900",
+    "own": "#7a5195",
 }
 STRATEGY_MARKERS = {
     "float": "*",
@@ -43,6 +44,7 @@ STRATEGY_MARKERS = {
     "cumulative": "^",
     "joint": "D",
     "search": "h",
+    "own": "X",
 }
 PART_COLORS = (
     "#0072b2",

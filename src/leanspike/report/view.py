@@ -12,6 +12,9 @@ from leanspike.hardware.workload.layer import Density
 from leanspike.study import Cost, PointResult, Results, Setting, settings
 from leanspike.study.records import JsonObject, plain
 
+#: Strategies that have a colour of their own; those of the user's own share one.
+STRATEGIES = ("float", "control", "quantize", "prune", "cumulative", "joint", "search")
+
 
 class ShownDensity(TypedDict):
     """Fraction of values that are not zero."""
@@ -129,7 +132,7 @@ def _setting(setting: Setting) -> ShownSetting:
     return {
         "name": setting.name,
         "broken": setting.broken,
-        "strategy": point.strategy,
+        "strategy": point.strategy if point.strategy in STRATEGIES else "own",
         "bits": point.weight_bits,
         "sparsity": point.sparsity,
         "seeds": [result.point.seed for result in results],

@@ -63,3 +63,12 @@ def test_a_searched_setting_is_described_layer_by_layer():
     answer = shipping(study(FLOAT, TERNARY, found))
     assert answer.setting == "search 3"
     assert "conv1 3 b 50 %; dense1 2 b 90 %" in answer.headline
+
+
+def test_a_strategy_of_ones_own_may_be_shipped_and_is_drawn():
+    from leanspike.report.view import view
+
+    mine = point("mine", 2, 0.5, right=950, energy=4e6)
+    found = study(FLOAT, TERNARY, mine)
+    assert shipping(found).setting == mine.point.setting
+    assert [setting["strategy"] for setting in view(found)["settings"]][-1] == "own"

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from statistics import fmean
 
 from leanspike.report.findings.finding import (
-    COMPRESSED,
     Finding,
     Reader,
     listed,
@@ -97,7 +96,7 @@ def _on(study: Reader, architecture: str, format_: str) -> OnHardware | None:
     if not costs(study.float):
         return None
     baseline = energy(study.float)
-    kept = [each for each in study.lossless(study.of(*COMPRESSED)) if costs(each)]
+    kept = [each for each in study.lossless(study.compressed) if costs(each)]
     best = min(kept, key=energy, default=None)
     shown = best or study.float
     return OnHardware(

@@ -12,7 +12,7 @@ from leanspike.hardware.semantics import Semantics
 from leanspike.hardware.workload.layer import Bits
 from leanspike.hardware.workload.workload import Workload
 from leanspike.report.findings.across import on_every_hardware
-from leanspike.report.findings.finding import COMPRESSED, Reader, named
+from leanspike.report.findings.finding import Reader, named
 from leanspike.study import Results, Setting
 
 #: Width of membranes that is tried where they are wider.
@@ -56,7 +56,7 @@ def actions(results: Results) -> tuple[Action, ...]:
     try, from pricing the same activity again.
     """
     study = Reader(results)
-    best = study.frugal(study.lossless(study.of(*COMPRESSED)))
+    best = study.frugal(study.lossless(study.compressed))
     if study.float is None or best is None:
         return ()
     found = [_ship(study, best), *_elsewhere(study), _format(study, best), _membranes(study, best)]

@@ -22,10 +22,6 @@ class Finding:
     text: str
 
 
-#: Everything that compresses.
-COMPRESSED = ("quantize", "prune", "cumulative", "joint", "search")
-
-
 class Reader:
     """A study's settings in its main reading (:class:`leanspike.study.MainReading`).
 
@@ -53,6 +49,11 @@ class Reader:
         if self.float is None or self.control is None or self.control.broken:
             return self.float
         return max(self.float, self.control, key=lambda setting: setting.accuracy.mean)
+
+    @property
+    def compressed(self) -> list[Setting]:
+        """The settings that compress, strategies of the user's own among them."""
+        return [g for g in self.groups if g.point.strategy not in ("float", "control")]
 
     def of(self, *strategies: str) -> list[Setting]:
         """Return the settings of some strategies."""

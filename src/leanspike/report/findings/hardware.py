@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 
-from leanspike.report.findings.finding import COMPRESSED, Finding, Reader, listed, named, whole
+from leanspike.report.findings.finding import Finding, Reader, listed, named, whole
 
 
 def encodings(study: Reader) -> Finding | None:
     """Compare encodings for what is to ship."""
     formats = [name for name in study.results.file.hardware.formats if name != "own"]
-    best = study.frugal(study.lossless(study.of(*COMPRESSED)))
+    best = study.frugal(study.lossless(study.compressed))
     if len(formats) < 2 or best is None:
         return None
     by_energy = sorted(formats, key=lambda name: study.energy_at(best, name, study.main.statistic))

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from leanspike.report.findings.finding import (
-    COMPRESSED,
     Reader,
     compared,
     in_words,
@@ -42,7 +41,7 @@ def shipping(results: Results) -> Recommendation | None:
     None where nothing can be said: no float network to compare with, or nothing compressed.
     """
     study = Reader(results)
-    tried = study.of(*COMPRESSED)
+    tried = study.compressed
     if study.float is None or not tried:
         return None
     if study.float.broken:
@@ -68,7 +67,7 @@ def _ship(study: Reader, base: Setting, best: Setting) -> Recommendation:
         f"{percent(standard)}: {compared(best, standard)}.",
         f"The test cannot rule out a true loss of up to {most:.1f} points.",
     ]
-    kept = [s for s in study.of(*COMPRESSED) if s.accuracy.mean >= standard.accuracy.mean]
+    kept = [s for s in study.compressed if s.accuracy.mean >= standard.accuracy.mean]
     safer = study.frugal([s for s in kept if s.broken is None])
     if below > 0 and safer is not None:
         more = study.energy(safer) / study.energy(best) - 1

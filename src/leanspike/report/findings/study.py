@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from leanspike.report.findings.finding import (
-    COMPRESSED,
     Finding,
     Reader,
     compared,
@@ -75,7 +74,7 @@ def control(study: Reader) -> Finding | None:
     assert standard is not None
     above = [
         group
-        for group in study.of(*COMPRESSED)
+        for group in study.compressed
         if group.accuracy.mean - study.float.accuracy.mean > accuracy_noise(group, study.float)
     ]
     kept = [

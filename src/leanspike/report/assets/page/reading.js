@@ -16,8 +16,8 @@ const deviation = (values) => {
   return Math.sqrt(values.reduce((a, b) => a + (b - m) ** 2, 0) / (values.length - 1));
 };
 const short = (value, digits = 3) => Number(value.toPrecision(digits)).toString();
-const STRATEGIES = ["float", "control", "quantize", "prune", "cumulative", "joint", "search"];
-const SYMBOLS = { float: "star", control: "cross", quantize: "circle", prune: "square", cumulative: "triangle-up", joint: "diamond", search: "hexagon" };
+const STRATEGIES = ["float", "control", "quantize", "prune", "cumulative", "joint", "search", "own"];
+const SYMBOLS = { float: "star", control: "cross", quantize: "circle", prune: "square", cumulative: "triangle-up", joint: "diamond", search: "hexagon", own: "x" };
 // Okabe and Ito's palette, then tints of it: told apart with every common colour blindness.
 const PARTS = ["#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#f0e442", "#999999", "#7a5195", "#4d6a6d"];
 const DASHES = ["solid", "dash", "dot", "dashdot", "longdash"];
