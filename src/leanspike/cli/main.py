@@ -10,6 +10,7 @@ The ``leanspike`` command: finds the sub-command, and turns errors into one mess
 from __future__ import annotations
 
 import logging
+import os
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ import typer
 
 from leanspike import __version__
 from leanspike.errors import InputError
+from leanspike.stopping import Terminated, stopping_on_sigterm
 
 
 @dataclass(frozen=True)
@@ -144,7 +146,8 @@ def run(arguments: Sequence[str]) -> int:
     """Run one command line and return its exit status.
 
     0 done; 1 the system failed (disk, permission) or an internal error; 2 the input cannot be
-    used; 130 interrupted. ``--debug``, anywhere in the line, lets the traceback through.
+    used; 130 interrupted, 143 terminated. ``--debug``, anywhere in the line, lets the traceback
+    through.
     """
     arguments = list(arguments)
     debug = "--debug" in arguments
@@ -154,16 +157,26 @@ def run(arguments: Sequence[str]) -> int:
         build_app(wanted)(args=rest, prog_name="leanspike")
     except SystemExit as stop:
         code = stop.code if isinstance(stop.code, int) else int(stop.code is not None)
-        return _fail("interrupted; what is done is kept", 130) if code == 130 else code
-    except KeyboardInterrupt:
+        return _stopped(stop) if code == 130 else code
+    except KeyboardInterrupt as stop:
         if debug:
             raise
-        return _fail("interrupted; what is done is kept", 130)
+        return _stopped(stop)
     except Exception as error:
         if debug:
             raise
         return _explain(error)
     return 0
+
+
+def _stopped(stop: BaseException) -> int:
+    """Say what stopped the command; typer puts its own exceptions around the signal's."""
+    cause: BaseException | None = stop
+    while cause is not None and not isinstance(cause, Terminated):
+        cause = cause.__cause__ or cause.__context__
+    if cause is None:
+        return _fail("interrupted; what is done is kept", 130)
+    return _fail("terminated; what is done is kept", 143)
 
 
 def _explain(error: Exception) -> int:
@@ -194,4 +207,11 @@ def main() -> None:
     log = logging.getLogger("leanspike")
     log.addHandler(handler)
     log.setLevel(logging.INFO)
-    sys.exit(run(sys.argv[1:]))
+    with stopping_on_sigterm():
+        status = run(sys.argv[1:])
+    if status in (130, 143):
+        # At once: threads of compiled code that were interrupted may crash what Python does last.
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(status)
+    sys.exit(status)

@@ -42,7 +42,12 @@ def study(
         bool, typer.Option("--dry-run", help="List points and time, run none.")
     ] = False,
     storage: Annotated[
-        str | None, typer.Option(help="postgresql://... instead of a file in the folder.")
+        str | None,
+        typer.Option(
+            help="postgresql://... instead of a file in the folder.",
+            envvar="LEANSPIKE_STORAGE",
+            show_envvar=True,
+        ),
     ] = None,
     jobs: Annotated[
         int | None, typer.Option(min=1, help="Processes that share the work; one per core, to 4.")
@@ -167,9 +172,11 @@ def _begin(
 def _slurm(
     name: str, line: list[str], *, out: Path, storage: str | None, retries: int, jobs: int | None
 ) -> None:
+    from leanspike.study.work.database import without_password
     from leanspike.study.work.slurm import slurm_script
 
-    line = [*line, "--retries", str(retries), *(["--storage", storage] if storage else [])]
+    public = without_password(storage) if storage else None
+    line = [*line, "--retries", str(retries), *(["--storage", public] if public else [])]
     typer.echo(slurm_script(name, line, out=out, storage=storage, jobs=jobs or 8), nl=False)
 
 

@@ -11,7 +11,12 @@ import typer
 def worker(
     study: Annotated[Path, typer.Argument(help="The study's folder, seen by all workers.")],
     storage: Annotated[
-        str | None, typer.Option(help="postgresql://..., where the study was begun with it.")
+        str | None,
+        typer.Option(
+            help="postgresql://..., where the study was begun with it.",
+            envvar="LEANSPIKE_STORAGE",
+            show_envvar=True,
+        ),
     ] = None,
     retries: Annotated[int, typer.Option(min=0, help="Tries again of a task that fails.")] = 1,
     wait: Annotated[
@@ -31,8 +36,10 @@ def worker(
 
     Example: leanspike worker runs/study
     """
+    from leanspike.stopping import follow_parent
     from leanspike.study import join_study
 
+    follow_parent()
     outcome = join_study(
         study, storage=storage, retries=retries, wait=wait, network=network, code=code or ()
     )

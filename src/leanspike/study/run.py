@@ -8,12 +8,12 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import torch
 import yaml
 
 from leanspike.errors import InputError
 from leanspike.events import FrameData, keep_frames
 from leanspike.files import write_whole
+from leanspike.stopping import stopping_on_sigterm
 from leanspike.study.file.study_file import NetworkSection, OwnNetwork, StudyFile
 from leanspike.study.plan.tasks import plan
 from leanspike.study.records import StudyData
@@ -33,13 +33,14 @@ from leanspike.study.work.own_network import (
     settled,
 )
 from leanspike.study.work.pricing import check_hardware
-from leanspike.study.work.processes import cores_shared_by, further_workers, usual_jobs, worker_line
+from leanspike.study.work.processes import further_workers, usual_jobs, worker_line
 from leanspike.study.work.progress import PlainProgress, StudyProgress
 from leanspike.study.work.provenance import provenance
 from leanspike.study.work.ray_workers import RayCluster, ray_workers
 from leanspike.study.work.ray_workers import watch as watch_workers
 from leanspike.study.work.store import Store
 from leanspike.study.work.worker import Outcome, work
+from leanspike.training.fit import on_threads
 
 
 def run_study(
@@ -120,9 +121,7 @@ def run_study(
         watch.follow(where)
         if ray is not None:
             named = _importable(own, functions, "--ray")
-            on_ray = ray_workers(
-                ray, _work_on_ray, out.resolve(), storage, retries, ray.cpus, *named
-            )
+            on_ray = ray_workers(ray, _work_on_ray, out.resolve(), storage, retries, *named)
             with watch, shown_meanwhile(where), on_ray as workers:
                 watch_workers(store, workers, watch)
         else:
@@ -133,15 +132,18 @@ def run_study(
             if here and count > 1:
                 watch.say(f"{here[0]} cannot be imported elsewhere: one process does all")
                 count = 1
+            threads = study.training.threads
             line = worker_line(
                 out,
-                storage=storage,
                 retries=retries,
                 network=own.name if own is not None else None,
                 code=tuple(functions),
             )
-            others = further_workers(count - 1, line)
-            with watch, shown_meanwhile(where), others, cores_shared_by(count):
+            others = further_workers(
+                count - 1, line, threads=threads, storage=storage, logs=out / "logs"
+            )
+            stop = stopping_on_sigterm()
+            with stop, watch, shown_meanwhile(where), others, on_threads(threads):
                 work(store, bench, progress=watch, retries=retries)
     finally:
         store.close()
@@ -200,7 +202,7 @@ def join_study(
     try:
         check_folder(store, out)
         watch.follow(where)
-        with watch:
+        with stopping_on_sigterm(), watch, on_threads(study.training.threads):
             return work(
                 store,
                 Workbench(study, data, out, own, functions),
@@ -212,15 +214,9 @@ def join_study(
 
 
 def _work_on_ray(
-    out: Path,
-    storage: str | None,
-    retries: int,
-    cpus: float,
-    network: str | None,
-    code: tuple[str, ...],
+    out: Path, storage: str | None, retries: int, network: str | None, code: tuple[str, ...]
 ) -> dict[str, int]:
     """Be a worker: runs on the cluster."""
-    torch.set_num_threads(max(1, int(cpus)))
     quiet = PlainProgress(io.StringIO())
     done = join_study(
         out, storage=storage, retries=retries, progress=quiet, network=network, code=code

@@ -89,6 +89,9 @@ class TrainingConfig:
         ``(1,)``. Several work on one training by torch's distributed data parallel: `fit` is then
         called in as many processes, which torchrun starts, and each takes its share of every
         batch.
+    threads
+        CPU threads of torch; those it has when omitted. torch's sums depend on how many there
+        are, to the last bits: the same number gives the same bits.
 
     Examples
     --------
@@ -109,6 +112,7 @@ class TrainingConfig:
     precision: Precision = "32-true"
     accelerator: str = "auto"
     devices: int | tuple[int] = 1
+    threads: int | None = None
 
     def __post_init__(self) -> None:
         for name, least in (("epochs", 1), ("warmup_epochs", 0), ("batch_size", 1), ("shift", 0)):
@@ -117,6 +121,8 @@ class TrainingConfig:
                 raise InputError(
                     f"{value!r} is not a whole number of at least {least}", where=f"training {name}"
                 )
+        if self.threads is not None and not 1 <= self.threads <= 1024:
+            raise InputError(f"{self.threads!r} is not from 1 to 1024", where="training threads")
         if self.warmup_epochs > self.epochs:
             raise InputError(
                 f"{self.warmup_epochs} is more than the {self.epochs} epochs there are",

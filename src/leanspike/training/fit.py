@@ -95,7 +95,8 @@ def fit(
     out
         Folder of this training; made when absent.
     seed
-        Of shuffling, shifts and dropout. The same seed on the same machine gives the same bits.
+        Of shuffling, shifts and dropout. The same seed on the same machine, with as many
+        threads, gives the same bits.
     resume
         Continue what `out` holds of the same training; False begins anew. Where a file in `out`
         cannot be read (a disk that lost it), the training begins anew and the log says so.
@@ -134,7 +135,7 @@ def fit(
 
     home = next(net.parameters()).device
     try:
-        with _own_randomness(), kept_memory():
+        with _own_randomness(), kept_memory(), on_threads(config.threads):
             begun = partial(
                 Loop, _fabric(config), net, data, config,
                 seed=seed, distillation=distillation, regrowth=regrowth, ramp=ramp,
@@ -280,6 +281,17 @@ def _take_up(net: nn.Module, out: Path, run: str) -> FitResult | None:
             (out / name).unlink(missing_ok=True)
         return None
     return result
+
+
+@contextlib.contextmanager
+def on_threads(count: int | None) -> Iterator[None]:
+    """Let torch use so many CPU threads; as many as it has for None."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(count or before)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 @contextlib.contextmanager

@@ -17,6 +17,7 @@ from leanspike.compress import Ramp, Regrowth, RegrowthConfig, save_state
 from leanspike.errors import InputError
 from leanspike.events import FrameData
 from leanspike.files import write_whole
+from leanspike.stopping import held_back
 from leanspike.training.batches import Batches, network_input
 from leanspike.training.config import TrainingConfig, lr_factor
 from leanspike.training.evaluate import evaluating
@@ -186,21 +187,26 @@ class Loop:
         for step, batch in enumerate(self.batches, start=epoch * len(self.batches)):
             for group in self.optimizer.param_groups:
                 group["lr"] = self._lr(step)
-            frames, labels = fabric.to_device(batch)
-            if self.regrowth is not None:
-                self.regrowth.before(step + 1)
-            loss = self._loss(self._augmented(network_input(frames)), labels)
-            self.optimizer.zero_grad()
-            fabric.backward(loss)
-            self.optimizer.step()
-            if self.regrowth is not None:
-                self.regrowth.after(step + 1)
-            self._tighten(step + 1)
-            total += loss.detach() * len(labels)
-            count += len(labels)
+            with held_back():
+                frames, labels = fabric.to_device(batch)
+                total += self._step(step, frames, labels) * len(labels)
+                count += len(labels)
         whole = torch.stack([total, torch.tensor(float(count), device=fabric.device)])
         fabric.all_reduce(whole, reduce_op="sum")
         return float(whole[0]) / float(whole[1])
+
+    def _step(self, step: int, frames: Tensor, labels: Tensor) -> Tensor:
+        """Take one step and return the loss before it."""
+        if self.regrowth is not None:
+            self.regrowth.before(step + 1)
+        loss = self._loss(self._augmented(network_input(frames)), labels)
+        self.optimizer.zero_grad()
+        self.fabric.backward(loss)
+        self.optimizer.step()
+        if self.regrowth is not None:
+            self.regrowth.after(step + 1)
+        self._tighten(step + 1)
+        return loss.detach()
 
     def _tighten(self, step: int) -> None:
         if self.ramp is None:
@@ -244,7 +250,8 @@ class Loop:
         with evaluating(self.net), self.fabric.autocast():
             for batch in self.validation:
                 frames, labels = self.fabric.to_device(batch)
-                rates = self.net(network_input(frames))
+                with held_back():
+                    rates = self.net(network_input(frames))
                 loss += self.loss(rates, labels) * len(labels)
                 right += (rates.argmax(1) == labels).sum()
         count = len(self.validation.split)

@@ -1,6 +1,5 @@
 """What a study survives: points that take all memory, files that changed, folders that moved."""
 
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -10,7 +9,7 @@ import pytest
 import made_up_records as made_up
 from leanspike.errors import InputError
 from leanspike.study.plan.tasks import plan
-from leanspike.study.work.store import MOST_LOSSES
+from leanspike.study.work.store import MOST_LOSSES, worker_name
 
 DATA = made_up.data()
 
@@ -50,27 +49,23 @@ def test_a_point_that_gets_every_worker_killed_is_given_up(store, tasks):
 
 def test_workers_lost_before_a_task_got_further_do_not_count(store, monkeypatch):
     monkeypatch.setattr("leanspike.study.work.store._is_alive", lambda process: False)
-    import socket
-
     for _ in range(3 * MOST_LOSSES):
-        task = store.claim(f"{socket.gethostname()}:7")
+        task = store.claim(worker_name())
         store.progressed(task.key)
         assert store.reclaim() == 1
     assert store.counts().get("failed", 0) == 0
 
 
 def test_another_file_is_refused_while_workers_are_at_this_one(store, study):
-    import socket
-
     other = study.model_copy(
         update={"compression": study.compression.model_copy(update={"bits": (2, 8)})}
     )
     tasks = plan(other, fingerprint=DATA.fingerprint)
-    held = store.claim(f"{socket.gethostname()}:{os.getpid()}")
+    held = store.claim(worker_name())
     with pytest.raises(InputError, match=r"study\.db: another study file.*'compression' differs"):
         store.begin(other, tasks, data=DATA, provenance=made_up.PROVENANCE)
     # the same file is welcome: a second parent on the same study
     same = plan(study, fingerprint=DATA.fingerprint)
     store.begin(study, same, data=DATA, provenance=made_up.PROVENANCE)
-    store.release(held.key, f"{socket.gethostname()}:{os.getpid()}")
+    store.release(held.key, worker_name())
     store.begin(other, tasks, data=DATA, provenance=made_up.PROVENANCE)

@@ -22,7 +22,7 @@ def script(tmp_path):
         "my study",
         ["leanspike", "study", "my file.yaml", "--out", "runs/a b"],
         out=Path("runs/a b"),
-        storage="postgresql://me@host/db",
+        storage="postgresql://me:secret@host/db",
         jobs=3,
         cpus=2,
     )
@@ -60,6 +60,12 @@ def test_the_first_job_begins_and_the_others_join(script):
         "study my file.yaml --out runs/a b --jobs 1",
         "worker runs/a b --wait 3600 --storage postgresql://me@host/db",
     ]
+
+
+def test_no_password_stands_in_the_script(script):
+    text = script.read_text()
+    assert "secret" not in text
+    assert "~/.pgpass" in text
 
 
 def test_outside_an_array_it_says_what_it_is(script):

@@ -1,4 +1,8 @@
+import os
+import socket
 import sqlite3
+import subprocess
+import sys
 
 import pytest
 import sqlalchemy as sa
@@ -8,7 +12,7 @@ from leanspike.errors import InputError
 from leanspike.study.file.study_file import StudyFile
 from leanspike.study.plan.tasks import plan
 from leanspike.study.work.database import study_table
-from leanspike.study.work.store import STALE_SECONDS, Store
+from leanspike.study.work.store import STALE_SECONDS, Store, _start_of, worker_name
 
 
 @pytest.fixture
@@ -70,20 +74,49 @@ def test_a_released_task_costs_no_attempt(store):
     assert store.fail(task.key, "host:2", "no", retries=1)
 
 
-def test_tasks_of_dead_and_silent_workers_are_taken_back(tmp_path, study, begin, monkeypatch):
+def test_tasks_of_dead_and_silent_workers_are_taken_back(tmp_path, study, begin):
     now = [1000.0]
     store = begin(tmp_path / "clock.db", study, clock=lambda: now[0])
-    monkeypatch.setattr("socket.gethostname", lambda: "here")
-    monkeypatch.setattr("leanspike.study.work.store._is_alive", lambda process: process == 1)
-    mine, dead = store.claim("here:1"), store.claim("here:2")
+    me = worker_name()
+    child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
+    at = me.partition("@")[2].rpartition("-")[0]
+    dying = f"host:{child.pid}@{at}-{_start_of(child.pid)}"
+    mine, dead = store.claim(me), store.claim(dying)
+    assert store.reclaim() == 0
+    child.kill()
+    child.wait()
     assert store.reclaim() == 1
-    assert store.claim("there:2").key == dead.key
+    assert store.claim("there:2@another-1").key == dead.key
     now[0] += STALE_SECONDS - 1
-    store.beat(mine.key, "here:1")
+    assert store.reclaim() == 0
     now[0] += 2
-    assert store.reclaim() == 1  # the far one was silent too long, mine was not
-    assert not store.finish(dead.key, "there:2", made_up.Made(), seconds=0)
-    assert store.finish(mine.key, "here:1", made_up.Made(), seconds=0)
+    # The far one was silent too long; mine is alive, whatever a clock that jumped says.
+    assert store.reclaim() == 1
+    assert not store.finish(dead.key, "there:2@another-1", made_up.Made(), seconds=0)
+    assert store.finish(mine.key, me, made_up.Made(), seconds=0)
+
+
+def test_a_container_with_this_hosts_name_keeps_its_tasks(store):
+    # Its process has a number that nobody has here, or that somebody else has.
+    host = socket.gethostname()
+    for process in (os.getpid(), 2**22 - 1):
+        task = store.claim(f"{host}:{process}@123456789abc.4026532000-1")
+        assert store.reclaim() == 0
+        assert store.finish(
+            task.key, f"{host}:{process}@123456789abc.4026532000-1", made_up.Made(), seconds=0
+        )
+
+
+def test_a_process_number_that_is_used_again_is_another_process(store):
+    me = worker_name()
+    store.claim(f"{me.rpartition('-')[0]}-1")  # this number, this boot, started earlier
+    assert store.reclaim() == 1
+
+
+def test_who_lost_a_task_hears_that_it_has_not_failed(store):
+    task = store.claim("host:1")
+    assert store.fail(task.key, "host:2", "no", retries=3) is None
+    assert store.counts()["running"] == 1
 
 
 def test_results_survive_closing_and_a_larger_grid_adds_only_what_is_new(

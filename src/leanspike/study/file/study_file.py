@@ -307,6 +307,9 @@ class TrainingSection(Spec):
     accelerator: str = "auto"
     #: How many work on one training together, each on its share of every batch.
     devices: Count = 1
+    #: CPU threads of every training and measurement, in every worker: the number decides torch's
+    #: last bits. One each, in as many processes as there are cores, does the most.
+    threads: Annotated[int, Field(ge=1, le=1024)] = 1
 
     @field_validator("loss", "optimizer")
     @classmethod

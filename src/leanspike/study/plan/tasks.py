@@ -379,7 +379,7 @@ def training_identity(study: StudyFile, fingerprint: str) -> JsonObject:
     network = study.network.model_dump(mode="json", exclude={"runs"})
     # What came later is left out where unused, so that keys stay.
     plain, usual = study.training, type(study.training)()
-    for name in ("loss", "optimizer", "weight_decay", "schedule", "augment", "code"):
+    for name in ("loss", "optimizer", "weight_decay", "schedule", "augment", "code", "threads"):
         if getattr(plain, name) != getattr(usual, name):
             shared[name] = getattr(plain, name)
     return {"data": fingerprint, "network": network, **shared}

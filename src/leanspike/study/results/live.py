@@ -116,7 +116,7 @@ class LiveProgress:
             mine = one.worker == self._me
             quiet = f"  (silent for {one.quiet:.0f} s)" if one.quiet > 30 and not mine else ""
             task = self._now if mine and self._now else one.task
-            table.add_row(one.worker, Text(task + quiet))
+            table.add_row(one.worker.partition("@")[0], Text(task + quiet))
         if len(running) > MOST_ROWS:
             table.add_row("", f"and {len(running) - MOST_ROWS} more")
         return table

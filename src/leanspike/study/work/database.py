@@ -165,6 +165,19 @@ def saying_what_is_wrong(where: str | Path) -> Iterator[None]:
         raise
 
 
+def without_password(where: str) -> str:
+    """Return a database's address without its password, which libpq finds elsewhere.
+
+    >>> without_password("postgresql://me:secret@host/studies")
+    'postgresql://me@host/studies'
+    """
+    if "://" not in where:
+        return where
+    url = sa.make_url(where)
+    parts = (url.drivername, url.username, None, url.host, url.port, url.database, url.query)
+    return sa.URL.create(*parts).render_as_string(hide_password=False)
+
+
 def shown(where: str | Path) -> str:
     """Return a database's place as it may be shown: an address without its password.
 

@@ -182,6 +182,7 @@ def training_config(
         precision=shared.precision,
         accelerator=shared.accelerator,
         devices=shared.devices,
+        threads=shared.threads,
     )
 
 

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import os
-import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import IO
+
+from leanspike.stopping import FOLLOWS_PARENT
 
 #: More processes than this gain little and take half a gigabyte each.
 MOST_JOBS = 4
+#: How long workers are waited for: those told to stop, and those whose study is done.
+STOP_SECONDS, END_SECONDS = 4, 60
+#: Environment variable with the address of a study's database.
+STORAGE = "LEANSPIKE_STORAGE"
 
 
 def usable_cores() -> int:
@@ -34,64 +40,85 @@ def usual_jobs() -> int:
     return min(usable_cores(), MOST_JOBS)
 
 
-@contextmanager
-def cores_shared_by(jobs: int) -> Iterator[None]:
-    """Let torch use this process's share of the cores, and what it used before afterwards."""
-    import torch
-
-    before = torch.get_num_threads()
-    torch.set_num_threads(share_of_cores(jobs))
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
-
-
 def worker_line(
-    out: Path,
-    *,
-    storage: str | None = None,
-    retries: int = 1,
-    network: str | None = None,
-    code: Sequence[str] = (),
+    out: Path, *, retries: int = 1, network: str | None = None, code: Sequence[str] = ()
 ) -> list[str]:
-    """Return the command of one more process on a study, whose code it names."""
+    """Return the command of one more process on a study, whose code it names.
+
+    The database's address is not in it: everyone can read a command line, and an address may hold
+    a password.
+    """
     line = [sys.executable, "-m", "leanspike", "worker", str(out), "--retries", str(retries)]
     line += ["--network", network] if network is not None else []
     for name in code:
         line += ["--code", name]
-    return line if storage is None else [*line, "--storage", storage]
+    return line
 
 
 @contextmanager
-def further_workers(count: int, line: Sequence[str]) -> Iterator[None]:
+def further_workers(
+    count: int,
+    line: Sequence[str],
+    *,
+    threads: int = 1,
+    storage: str | None = None,
+    logs: Path | None = None,
+) -> Iterator[None]:
     """Run a command, that of :func:`worker_line`, so many times while the body works too.
 
-    When the body is done they are waited for; when it is interrupted or fails they are
-    interrupted, and give back what they were doing.
+    When the body is done they are waited for; when it is interrupted or fails they are ended, and
+    give back what they were doing. They end too when this process is gone, however it went.
+
+    Parameters
+    ----------
+    threads
+        CPU threads of torch in each.
+    storage
+        Address of the study's database, handed on in the environment.
+    logs
+        Folder for what they print: ``worker1.log`` and so on; those of workers that had nothing to
+        say are removed.
     """
-    share = str(share_of_cores(count + 1))
-    threads = {"OMP_NUM_THREADS": share, "NUMBA_NUM_THREADS": share}
-    workers = [
-        subprocess.Popen(
-            line,
-            env={**os.environ, **threads},
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            start_new_session=True,
-        )
-        for _ in range(count)
-    ]
+    given = {
+        "OMP_NUM_THREADS": str(threads),
+        "NUMBA_NUM_THREADS": str(max(1, usable_cores() // (count + 1))),
+        FOLLOWS_PARENT: "1",
+        **({STORAGE: storage} if storage is not None else {}),
+    }
+    workers: list[subprocess.Popen[bytes]] = []
+    paths = [logs / f"worker{i + 1}.log" for i in range(count)] if logs is not None else []
+    with ExitStack() as opened:
+        for i in range(count):
+            out: IO[bytes] | int = subprocess.DEVNULL
+            if paths:
+                paths[i].parent.mkdir(parents=True, exist_ok=True)
+                out = opened.enter_context(paths[i].open("wb"))
+            workers.append(
+                subprocess.Popen(
+                    line,
+                    env={**os.environ, **given},
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.DEVNULL,
+                    stderr=out,
+                    start_new_session=True,
+                )
+            )
     try:
         yield
     except BaseException:
         for worker in workers:
-            worker.send_signal(signal.SIGINT)
+            worker.terminate()
+        for worker in workers:
+            _wait(worker, STOP_SECONDS)
         raise
     finally:
         for worker in workers:
-            _wait(worker)
+            _wait(worker, END_SECONDS)
+            if worker.stdin is not None:
+                worker.stdin.close()
+        for path, worker in zip(paths, workers, strict=False):
+            if worker.returncode == 0:
+                path.unlink(missing_ok=True)
 
 
 def share_of_cores(jobs: int) -> int:
@@ -99,9 +126,9 @@ def share_of_cores(jobs: int) -> int:
     return max(1, usable_cores() // jobs)
 
 
-def _wait(worker: subprocess.Popen[bytes]) -> None:
+def _wait(worker: subprocess.Popen[bytes], seconds: float) -> None:
     try:
-        worker.wait(timeout=60)
+        worker.wait(timeout=seconds)
     except subprocess.TimeoutExpired:
         # Its task goes back to the others: the store sees that its process is gone.
         worker.kill()

@@ -6,6 +6,8 @@ import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
+from leanspike.study.work.database import without_password
+
 _SCRIPT = """\
 #!/bin/bash
 #SBATCH --job-name={name}
@@ -17,11 +19,14 @@ _SCRIPT = """\
 # Job 0 begins the study and works on it; the others join once it has begun. Every job may be
 # killed at any moment: submit the script again, and the study goes on from there.
 set -euo pipefail
-export OMP_NUM_THREADS="${{SLURM_CPUS_PER_TASK:-{cpus}}}"
-if [ "${{SLURM_ARRAY_TASK_ID:?this script is a job array: sbatch it}}" -eq 0 ]; then
+{password}if [ "${{SLURM_ARRAY_TASK_ID:?this script is a job array: sbatch it}}" -eq 0 ]; then
   exec {begin}
 fi
 exec {join}
+"""
+
+_PASSWORD = """\
+# The database's password is not written here: keep it in ~/.pgpass (readable by you alone).
 """
 
 
@@ -42,13 +47,15 @@ def slurm_script(
     begin
         The command line that begins the study (``leanspike study ...``), without ``--slurm``.
     out, storage
-        Folder and database; every node must see both.
+        Folder and database; every node must see both. A password in the database's address is
+        left out, for many can read a script.
     wait
         For how many seconds a job waits for the first one to begin the study.
     """
     join = ["leanspike", "worker", str(out), "--wait", str(wait)]
-    if storage is not None:
-        join += ["--storage", storage]
+    public = without_password(storage) if storage is not None else None
+    if public is not None:
+        join += ["--storage", public]
     return _SCRIPT.format(
         name=shlex.quote(f"leanspike-{name}".replace(" ", "-")),
         last=jobs - 1,
@@ -56,4 +63,5 @@ def slurm_script(
         out=shlex.quote(str(out)),
         begin=shlex.join([*begin, "--jobs", "1"]),
         join=shlex.join(join),
+        password=_PASSWORD if public != storage else "",
     )

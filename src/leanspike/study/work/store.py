@@ -135,7 +135,7 @@ def _place(connection: sa.Connection, tasks: Sequence[Task], *, first: int) -> N
 Found = TypeVar("Found")
 
 #: A task whose worker has not been heard of for so long is taken to be abandoned.
-STALE_SECONDS = 120.0
+STALE_SECONDS = 90.0
 #: Points that a worker prices at a time: enough to share most, few enough to show what is done.
 TOGETHER = 6
 #: A task at which so many workers died, without getting further between, is failed.
@@ -143,8 +143,31 @@ MOST_LOSSES = 5
 
 
 def worker_name() -> str:
-    """Return this process's name: host and process number."""
-    return f"{socket.gethostname()}:{os.getpid()}"
+    """Return a name that no other process anywhere has: ``host:process@place-start``.
+
+    Containers may share a host's name, and the numbers of their processes: `place` stands for the
+    boot of the machine and the namespace in which the number means something, `start` for the
+    tick at which the process started, for numbers are used again.
+    """
+    process = os.getpid()
+    return f"{socket.gethostname()}:{process}@{_namespace()}-{_start_of(process)}"
+
+
+def _namespace() -> str:
+    """Name what process numbers mean something in: this boot of this machine, this namespace."""
+    try:
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+        return f"{boot.replace('-', '')[:12]}.{os.stat('/proc/self/ns/pid').st_ino}"
+    except OSError:  # no Linux: no namespaces either
+        return socket.gethostname()
+
+
+def _start_of(process: int) -> str:
+    """Return when a process started, in ticks since the boot; empty where nobody says."""
+    try:
+        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[19]
+    except (OSError, IndexError):
+        return ""
 
 
 class Store:
@@ -158,7 +181,8 @@ class Store:
     where
         The database file, or a PostgreSQL address.
     clock
-        Seconds since the epoch; replaced in tests.
+        Seconds since the epoch; the database server's clock, or this machine's for a file, when
+        omitted.
     patience
         For how many seconds a database server that is gone is waited for.
 
@@ -173,7 +197,7 @@ class Store:
         where: str | Path,
         *,
         create: bool = False,
-        clock: Callable[[], float] = time.time,
+        clock: Callable[[], float] | None = None,
         patience: float = 120.0,
     ) -> None:
         self.where = where
@@ -228,7 +252,7 @@ class Store:
             values = {"file": study.plain(), "data": plain(data), "provenance": plain(provenance)}
             row = connection.execute(sa.select(study_table)).first()
             if row is None:
-                fresh = {"id": 1, "schema": SCHEMA, "created": self._clock(), **values}
+                fresh = {"id": 1, "schema": SCHEMA, "created": time.time(), **values}
                 connection.execute(sa.insert(study_table).values(fresh))
             else:
                 check_same(row, study, data, where=shown(self.where))
@@ -244,7 +268,8 @@ class Store:
         if section is None:
             return
         rows = connection.execute(_running()).all()
-        if any(not self._is_gone(row.worker, row.beat) for row in rows):
+        time_now = self._read_clock(connection)
+        if any(not _is_gone(row.worker, time_now - row.beat) for row in rows):
             raise InputError(
                 f"another study file is being worked at here: its {section!r} differs",
                 where=shown(self.where),
@@ -312,13 +337,13 @@ class Store:
         take = (
             sa.update(task_table)
             .where(task_table.c.key == key, task_table.c.state == "waiting")
-            .values(state="running", worker=worker, beat=self._clock())
+            .values(state="running", worker=worker, beat=self._now())
         )
         return self._change(take) == 1
 
     def beat(self, key: str, worker: str) -> None:
         """Say that a worker is still at its task."""
-        self._change(_held(key, worker).values(beat=self._clock()))
+        self._change(_held(key, worker).values(beat=self._now()))
 
     def progressed(self, key: str) -> None:
         """Say that a task got further: workers it lost before no longer count against it."""
@@ -334,7 +359,7 @@ class Store:
             "state": "done",
             "result": plain(result),
             "seconds": seconds,
-            "finished": self._clock(),
+            "finished": time.time(),
             "error": None,
         }
 
@@ -367,14 +392,16 @@ class Store:
     def reclaim(self) -> int:
         """Take tasks from workers that are gone; return how many.
 
-        A worker on this machine is gone when its process is; one elsewhere, when it has not been
-        heard of for two minutes. A task that lost several workers without getting further is
-        failed: it is what kills them.
+        A worker on this machine is gone when its process is, whatever the clocks say; one
+        elsewhere (another machine, another container) when it has not been heard of for
+        `STALE_SECONDS`, by the database's clock. A task that lost several workers without getting
+        further is failed: it is what kills them.
         """
 
         def take(connection: sa.Connection) -> int:
             rows = connection.execute(_running()).all()
-            gone = [row for row in rows if self._is_gone(row.worker, row.beat)]
+            now = self._read_clock(connection)
+            gone = [row for row in rows if _is_gone(row.worker, now - row.beat)]
             for row in gone:
                 values: dict[str, Any] = {"state": "waiting", "worker": None}
                 if connection.execute(_held(row.key, row.worker).values(values)).rowcount == 1:
@@ -389,11 +416,17 @@ class Store:
 
         return self._transact(take)
 
-    def _is_gone(self, worker: str, beat: float) -> bool:
-        if self._clock() - beat > STALE_SECONDS:
-            return True
-        host, _, process = worker.rpartition(":")
-        return host == socket.gethostname() and not _is_alive(int(process))
+    def _now(self) -> Any:
+        """Return the time of a beat: the database server's, for machines' clocks differ."""
+        if self._clock is None and self._engine.dialect.name == "postgresql":
+            return sa.cast(sa.func.extract("epoch", sa.func.clock_timestamp()), sa.Float(53))
+        return (self._clock or time.time)()
+
+    def _read_clock(self, connection: sa.Connection) -> float:
+        now = self._now()
+        if not isinstance(now, float | int):
+            now = connection.scalar(sa.select(now))
+        return float(now)
 
     def counts(self) -> dict[str, int]:
         """Return how many tasks of the plan are in each state."""
@@ -452,6 +485,16 @@ def _held(key: str, worker: str) -> sa.Update:
     return sa.update(task_table).where(
         task_table.c.key == key, task_table.c.worker == worker, task_table.c.state == "running"
     )
+
+
+def _is_gone(worker: str, silent: float) -> bool:
+    """Tell whether a worker is gone that has not been heard of for so many seconds."""
+    named, _, identity = worker.partition("@")
+    place, _, start = identity.rpartition("-")
+    process = named.rpartition(":")[2]
+    if place == _namespace() and process.isdecimal():
+        return not _is_alive(int(process)) or _start_of(int(process)) != start
+    return silent > STALE_SECONDS
 
 
 def _is_alive(process: int) -> bool:
