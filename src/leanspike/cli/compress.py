@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from leanspike.study.work.model_folder import Model
 
 
 def compress(
@@ -14,7 +17,7 @@ def compress(
     out: Annotated[Path, typer.Option(help="Folder for the compressed network.")],
     reach: Annotated[
         str | None,
-        typer.Option(help="What to reach: 'ternary, 95 %', '4 bits', 'membrane 4 bits', ..."),
+        typer.Option(help="'ternary, 95 %', or 'energy <= 30 uJ, lose at most 1 point'."),
     ] = None,
     recipe: Annotated[
         str, typer.Option(help="How to reach it: best, fast, one-shot or published.")
@@ -64,6 +67,11 @@ def compress(
             where="--reach",
             remedy="Leave out --bits, --pruning, --strategy and --strategy-file",
         )
+    if reach is not None and ("<=" in reach or "lose" in reach):
+        _show_reached(
+            Model.load(model, network=network), reach, out, recipe, epochs, lr, as_json=as_json
+        )
+        return
     if reach is not None:
         chosen = recipe_strategy(recipe, parse_target(reach), epochs=epochs, lr=lr)
     elif strategy_file is not None:
@@ -91,3 +99,51 @@ def compress(
         f"validation {100 * done.file.validation_accuracy:.2f} %, test {100 * accuracy:.2f} %"
     )
     typer.echo(f"weights: {out / WEIGHTS}")
+
+
+def _show_reached(
+    model: Model,
+    text: str,
+    out: Path,
+    recipe: str,
+    epochs: int | None,
+    lr: float | None,
+    *,
+    as_json: bool,
+) -> None:
+    """Compress until a budget is kept, each try as a line; status 1 where none is."""
+    from leanspike.cli.train import show_epoch
+    from leanspike.study.work.model_folder import WEIGHTS
+    from leanspike.study.work.reaching import parse_goal, reach
+    from leanspike.training import evaluate
+
+    found = reach(
+        model,
+        parse_goal(text),
+        out=out,
+        recipe=recipe,
+        epochs=epochs,
+        lr=lr,
+        on_rung=lambda rung: typer.echo(str(rung), err=as_json),
+        progress=show_epoch,
+    )
+    accuracy = evaluate(found.model.net, found.model.load_data().test)
+    if as_json:
+        result = {
+            "weights": str(out / WEIGHTS),
+            "reached": found.why_not is None,
+            "why_not": found.why_not,
+            "target": None if found.chosen.target is None else str(found.chosen.target),
+            "validation_accuracy": found.chosen.accuracy,
+            "test_accuracy": accuracy,
+            "energy_pj": found.chosen.costs["energy"],
+            "latency_s": found.chosen.costs["latency"],
+            "size_bits": found.chosen.costs["size"],
+        }
+        typer.echo(json.dumps(result))
+    else:
+        typer.echo(f"chosen: {found.chosen}, test {100 * accuracy:.2f} %")
+        typer.echo(f"weights: {out / WEIGHTS}")
+    if found.why_not is not None:
+        typer.echo(found.why_not, err=True)
+        raise typer.Exit(1)

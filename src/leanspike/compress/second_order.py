@@ -353,8 +353,9 @@ class _Rows:
         kept = torch.from_numpy(self.kept[row])
         hessian, damping = self.hessian(row, of=self._met_by(row)[:, kept])
         hessian.diagonal().add_(damping)
-        found: Reals = torch.cholesky_inverse(torch.linalg.cholesky(hessian)).numpy()
-        return found
+        found = torch.cholesky_inverse(torch.linalg.cholesky(hessian))
+        # Rows in memory one after another: `eliminate` goes along them.
+        return np.ascontiguousarray(found.numpy())
 
     def traces(self) -> Reals:
         """Give what each further weight of a row costs, ``[M, n]``, ascending in each row."""

@@ -255,7 +255,7 @@ def _take_up(net: nn.Module, out: Path, run: str) -> FitResult | None:
         kept = json.loads((out / RUN).read_text(encoding="utf-8"))["run"]
         if not isinstance(kept, str):
             raise TypeError("no name")
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
     except (OSError, ValueError, KeyError, TypeError) as error:
         _log.warning("%s: cannot be read (%s); this training begins anew", out / RUN, error)
