@@ -4,6 +4,8 @@
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV   ?= .venv
 OUT    ?= runs/study
+DATA   ?= digits-dvs
+TABLE  ?= runs/frontier.json
 BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip --disable-pip-version-check
 
@@ -13,7 +15,7 @@ TORCH_VERSION := 2.13.0
 TORCH ?= torch==$(TORCH_VERSION)+cpu
 TORCH_CPU_INDEX ?= https://download.pytorch.org/whl/cpu
 
-.PHONY: help study test lint types slow docs bench-train bench-search bench-frames results clean clean-kernels
+.PHONY: help study test lint types slow docs bench-train bench-search bench-frames table results clean clean-kernels
 
 help: ## what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
@@ -46,6 +48,9 @@ bench-search: $(VENV)/.ready-dev ## the mapping search beside Timeloop's
 
 bench-frames: $(VENV)/.ready-dev ## events to frames beside tonic's
 	$(BIN)/python benchmarks/frames.py
+
+table: $(VENV)/.ready-dev ## what every recipe of compression reaches (DATA=folder or name; hours, goes on where it stopped)
+	$(BIN)/python benchmarks/frontier.py --data $(DATA) --out $(TABLE)
 
 results: $(VENV)/.ready-dev ## after a change of the hardware model: its committed results and their pages anew (goes on where it stopped)
 	$(BIN)/python benchmarks/results.py

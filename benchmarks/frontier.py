@@ -212,9 +212,10 @@ def markdown(results: dict[str, Any]) -> str:
     ]
     for name, row in results["table"].items():
         spread = "" if row["spread"] is None else f" +- {row['spread']:.2f}"
+        chance = f"{row['p']:.2g}" if row["p"] >= 1e-4 else "< 0.0001"
         lines.append(
             f"| {name} | {row['epochs']} | {row['seeds']} | {row['test']:.2f} % | "
-            f"{row['below']:.2f}{spread} | {row['p']:.2g} |"
+            f"{row['below']:.2f}{spread} | {chance} |"
         )
     return "\n".join(lines)
 

@@ -240,8 +240,8 @@ def _shared_out(steps: list[_Step], epochs: int) -> list[_Step]:
 
 
 # Every weight is ranked by LAMP, ternary scales begin where the squared error of the weights that
-# are left is least, and the float network teaches: benchmarks/results/frontier.json has what each
-# choice measured.
+# are left is least, and the float network teaches: benchmarks/results/frontier.json has what
+# `best` reaches so.
 _START = CompressionConfig(scope="lamp", initializer="mse")
 
 RECIPES: dict[str, Recipe] = {
