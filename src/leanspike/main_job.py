@@ -8,6 +8,7 @@ from typing import Any
 
 from leanspike.errors import InputError
 from leanspike.events import FrameData, Reading, collect
+from leanspike.report import build_report
 from leanspike.study.file.study_file import OwnNetwork, StudyFile, network_section
 from leanspike.study.results.results import Results
 from leanspike.study.run import run_study
@@ -130,7 +131,7 @@ class Study:
         InputError, OSError, KeyboardInterrupt
             As :func:`leanspike.study.run_study`.
         """
-        return run_study(
+        results = run_study(
             self.file,
             out=Path(out),
             network=self._code,
@@ -138,6 +139,8 @@ class Study:
             code=self._functions,
             **options,
         )
+        build_report(results.where, Path(out))
+        return results
 
 
 def frames_of(

@@ -15,6 +15,7 @@ _NEURONS = {
     "snntorch.SpikingNeuron",
     "spikingjelly.BaseNode",
     "norse.SNN",
+    "norse.LILinearCell",
     "norse.SNNCell",
     "norse.SNNRecurrent",
     "norse.SNNRecurrentCell",

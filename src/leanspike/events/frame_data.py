@@ -45,7 +45,13 @@ class FrameSplit:
 
     def take(self, indices: Ints) -> FrameSplit:
         """Return a copy of the recordings at `indices`, in that order."""
-        return FrameSplit(self.frames[indices], self.labels[indices])
+        frames = self.frames
+        if frames.shape[1] > 1 and frames.strides[1] == 0:  # static images, kept once
+            chosen = frames[indices, :1]
+            return FrameSplit(
+                np.broadcast_to(chosen, (len(indices), *frames.shape[1:])), self.labels[indices]
+            )
+        return FrameSplit(frames[indices], self.labels[indices])
 
 
 @dataclass(frozen=True, eq=False)

@@ -282,7 +282,7 @@ def adapt(network: nn.Module, example: Tensor, *, classes: int, **known: Any) ->
                 remedy=f"The data is [T, N, ...] = {list(example.shape)} of {classes} classes",
             )
         how = ways[0] if len(ways) == 1 else _with_memory(network, x, ways)
-        how = replace(how, **_chosen_output(network, x, how, classes, static), **known)
+        how = replace(how, **{**_chosen_output(network, x, how, known.get("output")), **known})
         foreign = ForeignNetwork(network, how)
         _check_forgetting(foreign, x, where)
         after = network.state_dict()
@@ -529,9 +529,9 @@ def _with_memory(network: nn.Module, x: Tensor, ways: list[Convention]) -> Conve
 
 
 def _chosen_output(
-    network: nn.Module, x: Tensor, how: Convention, classes: int, static: bool
+    network: nn.Module, x: Tensor, how: Convention, wanted_output: int | None
 ) -> dict[str, Any]:
-    """Choose among several outputs of one shape: spikes before membranes."""
+    """Choose among several outputs of one shape: the one given, else spikes before membranes."""
     wanted = _output_of(network, x, how).shape
     count = 1 if how.output is None else _count(network, x, how)
     kinds: list[Kind] = []
@@ -551,6 +551,14 @@ def _chosen_output(
         return {"values": kinds[0] if kinds[0] in get_args(Values) else "values"}
     fits = [i for i, kind in enumerate(kinds) if kind != "other"]
     chosen = next((i for i in fits if kinds[i] == "spikes"), fits[0])
+    if wanted_output is not None:
+        if wanted_output not in fits:
+            raise InputError(
+                f"output {wanted_output} is not of the shape of scores; those that are: "
+                f"{', '.join(map(str, fits))}",
+                where=type(network).__name__,
+            )
+        chosen = wanted_output
     shown = tuple("membranes" if kind == "values" else kind for kind in kinds)
     found = kinds[chosen] if kinds[chosen] in get_args(Values) else "values"
     return {"output": chosen, "values": found, "outputs": shown}
