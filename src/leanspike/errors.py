@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
+
 
 class InputError(ValueError):
     """Something the user gave (a file, a key, an argument) cannot be used.
@@ -28,3 +30,19 @@ class InputError(ValueError):
         self.what = what
         self.where = where
         self.remedy = remedy
+
+
+def need(package: str, *, extra: str, by: str) -> None:
+    """Say which extra brings a package that is not installed.
+
+    Raises
+    ------
+    ModuleNotFoundError
+        Naming the package, what needs it and the command that installs it.
+    """
+    if find_spec(package) is None:
+        raise ModuleNotFoundError(
+            f"{by} needs the package {package}, which is not installed. "
+            f"Install it with: pip install 'leanspike[{extra}]'",
+            name=package,
+        )

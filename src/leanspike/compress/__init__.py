@@ -4,6 +4,10 @@
 time; a `Strategy` says in which order and for how long.
 """
 
+from leanspike.errors import need
+
+need("torch", extra="train", by=__name__)
+
 from leanspike.compress.batchnorm import fold_batchnorm, reestimate_batchnorm
 from leanspike.compress.calibration import calibrate
 from leanspike.compress.checkpoint import load_state, save_state

@@ -47,10 +47,8 @@ class FrameSplit:
         """Return a copy of the recordings at `indices`, in that order."""
         frames = self.frames
         if frames.shape[1] > 1 and frames.strides[1] == 0:  # static images, kept once
-            chosen = frames[indices, :1]
-            return FrameSplit(
-                np.broadcast_to(chosen, (len(indices), *frames.shape[1:])), self.labels[indices]
-            )
+            chosen: Frames = np.broadcast_to(frames[indices, :1], (len(indices), *frames.shape[1:]))  # type: ignore[assignment]
+            return FrameSplit(chosen, self.labels[indices])
         return FrameSplit(frames[indices], self.labels[indices])
 
 

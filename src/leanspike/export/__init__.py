@@ -1,5 +1,9 @@
 """Networks for elsewhere: whole numbers for hardware, NIR for other frameworks."""
 
+from leanspike.errors import need
+
+need("torch", extra="train", by=__name__)
+
 from leanspike.export.inference import IntegerNetwork, Recording, integer_network
 from leanspike.export.layer import Accumulator, IntegerLayer, Membrane
 from leanspike.export.nir_reading import NIRNetwork, from_nir

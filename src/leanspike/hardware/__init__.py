@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 _HOMES = {
     "Architecture": "architecture",
     "preset_names": "architecture",
-    "LayerCost": "cost",
-    "WorkloadCost": "cost",
+    "LayerCost": "model.cost",
+    "WorkloadCost": "model.cost",
     "explain_switches": "explain",
     "Semantics": "semantics",
     "Layer": "workload",
@@ -46,3 +46,7 @@ def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,5 +1,9 @@
 """Neurons, surrogate gradients, fused kernels, attention and networks."""
 
+from leanspike.errors import need
+
+need("torch", extra="train", by=__name__)
+
 from leanspike.nn.attention import SameConv1d, attend
 from leanspike.nn.backend import Backend, choose_backend
 from leanspike.nn.dynamics import NeuronState

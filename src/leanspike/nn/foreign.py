@@ -546,7 +546,9 @@ def _chosen_output(
             if out.shape != wanted:
                 break
             kind = _worse(kind, _kind_of(out))
-        kinds.append(kind or "other")
+        # Beside others, what never fired are spikes: membranes move with any input.
+        silent = kind == "silent" and how.output is not None
+        kinds.append("spikes" if silent else kind or "other")
     if how.output is None:
         return {"values": kinds[0] if kinds[0] in get_args(Values) else "values"}
     fits = [i for i, kind in enumerate(kinds) if kind != "other"]

@@ -1,5 +1,9 @@
 """Train, compress and evaluate a network on frames."""
 
+from leanspike.errors import need
+
+need("torch", extra="train", by=__name__)
+
 from leanspike.training.batches import Batches as Batches
 from leanspike.training.batches import network_input as network_input
 from leanspike.training.config import TrainingConfig as TrainingConfig

@@ -196,7 +196,7 @@ def test_functions_are_found_and_checked(nets: Path) -> None:
     assert own_function("nets.py:loss").function(torch.zeros(1, 3), torch.tensor([0])) > 0
     with pytest.raises(InputError, match="is a int, expected a function"):
         own_function("nets.py:number")
-    with pytest.raises(InputError, match="training.loss: found 'hinge', expected one of mse"):
+    with pytest.raises(InputError, match=r"training.loss: found 'hinge', expected one of mse"):
         Study(training={"loss": "hinge"})
     with pytest.raises(InputError, match="trainning: unknown section"):
         Study(trainning={})
