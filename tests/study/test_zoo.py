@@ -18,7 +18,6 @@ from leanspike.study import Results
 from leanspike.study.work.own_network import own_code
 
 NETS = Path(__file__).parent / "zoo" / "nets.py"
-NIR = Path(__file__).parents[3].parent / "shared" / "referees" / "nir_paper"
 STEPS = 4
 
 pytestmark = pytest.mark.filterwarnings("ignore")
@@ -48,7 +47,7 @@ def study_of(name: str, data: Path, tmp_path: Path, **compression: object) -> Re
         "training": {"epochs": 1, "warmup_epochs": 0, "batch_size": 8},
         "compression": {"strategies": ["joint"], "bits": [2], "pruning": [0.5], "epochs": 2,
                         "lr": 1e-3, **compression},
-        "hardware": {"formats": ["RLE"], "statistics": ["mean"], "assumptions": False},
+        "hardware": {"architectures": ["eyeriss_snn"], "formats": ["RLE"], "statistics": ["mean"], "assumptions": False},
     }  # fmt: skip
     file = tmp_path / "study.yaml"
     file.write_text(yaml.safe_dump(plain))
@@ -81,13 +80,25 @@ def check_nothing_silent(results: Results, name: str) -> None:
 
 
 @pytest.mark.peer
-@pytest.mark.parametrize(
+@pytest.mark.parametrize(  # fmt: skip
     ("name", "package", "shape", "runs"),
     [
-        ("gesture_net", "spikingjelly", (2, 128, 128), "SpikingJelly, all steps a call"),
+        pytest.param(
+            "gesture_net",
+            "spikingjelly",
+            (2, 128, 128),
+            "SpikingJelly, all steps a call",
+            marks=pytest.mark.slow,
+        ),
         ("sew_resnet18", "spikingjelly", (3, 32, 32), "SpikingJelly, all steps a call"),
         ("spikformer", "spikingjelly", (2, 16, 16), "SpikingJelly, all steps a call"),
-        ("spiking_vgg11", "spikingjelly", (3, 32, 32), "SpikingJelly, one step a call"),
+        pytest.param(
+            "spiking_vgg11",
+            "spikingjelly",
+            (3, 32, 32),
+            "SpikingJelly, one step a call",
+            marks=pytest.mark.slow,
+        ),
         ("Tutorial5", "snntorch", (1, 28, 28), "makes its own steps, input flattened"),
         ("tutorial7", "snntorch", (2, 34, 34), "one step a call, output (spikes, membranes)"),
         ("RecurrentLeaky", "snntorch", (20,), "output (spikes, membranes): using spikes"),
