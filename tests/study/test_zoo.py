@@ -47,7 +47,8 @@ def study_of(name: str, data: Path, tmp_path: Path, **compression: object) -> Re
         "training": {"epochs": 1, "warmup_epochs": 0, "batch_size": 8},
         "compression": {"strategies": ["joint"], "bits": [2], "pruning": [0.5], "epochs": 2,
                         "lr": 1e-3, **compression},
-        "hardware": {"architectures": ["eyeriss_snn"], "formats": ["RLE"], "statistics": ["mean"], "assumptions": False},
+        "hardware": {"architectures": ["eyeriss_snn"], "formats": ["RLE"], "statistics": ["mean"],
+                     "assumptions": False},
     }  # fmt: skip
     file = tmp_path / "study.yaml"
     file.write_text(yaml.safe_dump(plain))
@@ -80,7 +81,7 @@ def check_nothing_silent(results: Results, name: str) -> None:
 
 
 @pytest.mark.peer
-@pytest.mark.parametrize(  # fmt: skip
+@pytest.mark.parametrize(
     ("name", "package", "shape", "runs"),
     [
         pytest.param(

@@ -150,9 +150,10 @@ def test_the_main_job_on_the_command_line(nets: Path, capsys: pytest.CaptureFixt
     Path("study.yaml").write_text(
         "data: {source: data.npz}\n"
         "training: {epochs: 2, warmup_epochs: 0, batch_size: 8, loss: 'nets.py:loss'}\n"
-        "compression: {strategies: [], control: false, own: [{name: mine, phases: [{epochs: 1, lr: 0.001, "
-        "warmup_epochs: 0, compression: {weight_bits: 4, layer_bits: {'0': 8}}}]}]}\n"
-        "hardware: {architectures: [eyeriss_snn], formats: [RLE], statistics: [mean], assumptions: false}\n"
+        "compression: {strategies: [], control: false, own: [{name: mine, phases: [{epochs: 1, "
+        "lr: 0.001, warmup_epochs: 0, compression: {weight_bits: 4, layer_bits: {'0': 8}}}]}]}\n"
+        "hardware: {architectures: [eyeriss_snn], formats: [RLE], statistics: [mean], "
+        "assumptions: false}\n"
     )
     line = ["study", "study.yaml", "--network", "nets.py:make_net", "--out", "out"]
     assert run([*line, "--jobs", "1"]) == 2
