@@ -29,8 +29,7 @@ def presets(
     studies = {name: study_preset(name) for name in study_presets()}
     listed = {
         "architectures": {
-            name: shorten(chip.about.split(". ")[0], 56, placeholder="...")
-            for name, chip in chips.items()
+            name: " ".join(chip.about.split(". ")[0].split()) for name, chip in chips.items()
         },
         "workloads": {name: f"{len(work.layers)} layers" for name, work in works.items()},
         "studies": {
@@ -52,4 +51,5 @@ def presets(
         typer.echo(f"{kind} ({use[kind]})")
         width = max(map(len, names))
         for name, about in names.items():
-            typer.echo(f"  {name:<{width}}  {about}".rstrip())
+            short = shorten(about, 76 - width, placeholder="...")
+            typer.echo(f"  {name:<{width}}  {short}".rstrip())
