@@ -604,8 +604,8 @@ def test_what_a_network_cannot_take() -> None:
     net = nn.Sequential(nn.Conv2d(2, 4, 3), Spike())
     with pytest.raises(InputError, match="the network fails on an input of shape"):
         measure(net, [spikes(T, N, 3, 5, 5)], step_by_step=True)
-    with pytest.raises(InputError, match="found a tuple, expected a tensor"):
-        measure(net, [(spikes(T, N, 2, 5, 5), torch.zeros(N))])  # type: ignore[list-item]
+    with pytest.raises(InputError, match="found a str, expected a tensor"):
+        measure(net, ["spikes"])  # type: ignore[list-item]
     assert torch.backends.mha.get_fastpath_enabled() is not False
     assert net[0]._forward_hooks == {}
 

@@ -81,7 +81,7 @@ def test_explain_prices_every_switch_the_other_way(files, capsys):
     ("arguments", "message"),
     [
         (["-a", "nowhere"], "neither a preset nor a file: nowhere"),
-        (["--semantics", "real"], "found 'real', expected physical or sparseloop"),
+        (["--semantics", "real"], "found 'real', expected physical, sparseloop, timeloop2022"),
         (["--formats", "LZ4"], "found 'LZ4'"),
         (["--objective", "fun"], "found 'fun'"),
         (["--statistic", "median"], "found 'median'"),

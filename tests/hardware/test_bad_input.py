@@ -52,7 +52,7 @@ def written(path: Path, data: object) -> Path:
     ("change", "message"),
     [
         (buffer(widht=8), r"^chip.yaml, levels\[1\].widht: unknown key \(did you mean 'width'\?\)"),
-        (buffer(word_bits=0), r"^chip.yaml, levels\[1\].word_bits: found 0: .* than or equal to 1"),
+        (buffer(word_bits=0), r"^chip.yaml, levels\[1\].word_bits: found 0, expected 1 to 64 bits"),
         (buffer(energy={"read": -1}), r"^chip.yaml, levels\[1\].energy.read: found -1"),
         (buffer(bandwidth={"read": 0}), r"^chip.yaml, levels\[1\].bandwidth.read: found 0"),
         (buffer(formats={"Weights": ["CSR"]}), r"^chip.yaml, levels\[1\].*found 'CSR'.*'RLE'"),

@@ -14,6 +14,7 @@ from leanspike.study.records import plain
 from leanspike.study.results.dashboard import show_in_optuna, shown_meanwhile
 from leanspike.study.work.networks import load_study_data
 from leanspike.study.work.progress import PlainProgress
+from made_up_study import make
 
 
 @pytest.fixture(scope="module")
@@ -125,18 +126,17 @@ def test_optuna_shows_every_point_once(done):
 
 
 def test_optuna_shows_a_running_study_too(tiny, done, tmp_path):
-    _, results, _ = done
-    with pytest.raises(KeyboardInterrupt):
-        run_study(tiny, out=tmp_path, jobs=1, progress=StopsAfter(9))
-    storage = f"sqlite:///{tmp_path / 'study.db'}"
-    with shown_meanwhile(tmp_path / "study.db", every=0.05):
+    # All but the price of the last point.
+    path = make(tmp_path / "study.db", tiny, until=9)
+    storage = f"sqlite:///{path}"
+    with shown_meanwhile(path, every=0.05):
         until = time.monotonic() + 60
         while time.monotonic() < until:
             names = optuna.get_all_study_names(storage)
             if names and len(optuna.load_study(study_name="tiny", storage=storage).trials) == 2:
                 break
     assert [t.values[0] for t in optuna.load_study(study_name="tiny", storage=storage).trials] == [
-        result.accuracy for result in results.priced[:2]
+        result.accuracy for result in Results.load(path).priced
     ]
 
 
@@ -186,7 +186,7 @@ def test_other_hardware_is_priced_without_training(tiny, done):
     again, shown = run(tiny.model_copy(update={"hardware": hardware}), out)
     assert "train" not in shown
     assert "measure" not in shown
-    assert shown.count("price") == 2  # the first by itself, then the others together
+    assert shown.count("price") == 1  # all together
     assert {cost.format for point in again.priced for cost in point.costs} == {"CP"}
     assert [point.right for point in again.points] == [point.right for point in results.points]
 

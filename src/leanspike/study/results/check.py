@@ -91,7 +91,8 @@ def parse_requirement(quantity: str, text: str) -> Requirement:
         raise InputError(
             f"found the unit {unit!r}, expected one of {', '.join(units)}", where=quantity
         )
-    bound = float(number) * units[unit]
+    # 95 / 100 is 0.95; 95 * 0.01 is not.
+    bound = float(number) / 100 if unit == "%" else float(number) * units[unit]
     upper = sign in ("<=", "≤")
     return Requirement(
         quantity, bound if upper else None, None if upper else bound, (unit, units[unit]), text
