@@ -127,9 +127,9 @@ def study_layer(name: str) -> tuple[str, int, int, int, float]:
             )
             cases += [compile_case(layer, "skipping", form) for form in FORMATS]
     results = search_cases(cases)
-    looked_at = sum(result.mappings_legal for result in results)
+    mappings = sum(result.mappings_legal for result in results)
     priced = sum(result.mappings_priced for result in results)
-    return name, len(results), looked_at, priced, time.process_time() - started
+    return name, len(results), mappings, priced, time.process_time() - started
 
 
 def study(workers: int) -> dict[str, float]:
@@ -142,19 +142,19 @@ def study(workers: int) -> dict[str, float]:
         done = list(pool.map(study_layer, names))
     seconds = time.perf_counter() - started
     cpu = sum(spent for *_, spent in done)
-    for name, searches, looked_at, _, spent in done:
-        print(f"  {name:8s} {searches:5d} searches {looked_at:11d} mappings {spent:7.2f} CPU s")
+    for name, searches, mappings, _, spent in done:
+        print(f"  {name:8s} {searches:5d} searches {mappings:11d} mappings {spent:7.2f} CPU s")
     own, children = (
         resource.getrusage(who).ru_maxrss / 1024
         for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
     )
     return {
         "searches": sum(searches for _, searches, *_ in done),
-        "mappings": sum(looked_at for _, _, looked_at, *_ in done),
+        "mappings": sum(mappings for _, _, mappings, *_ in done),
         "mappings_priced_one_by_one": sum(priced for *_, priced, _ in done),
         "study_seconds": round(seconds, 2),
         "study_cpu_seconds": round(cpu, 2),
-        "mappings_per_cpu_second": round(sum(looked_at for _, _, looked_at, *_ in done) / cpu),
+        "mappings_per_cpu_second": round(sum(mappings for _, _, mappings, *_ in done) / cpu),
         "priced_one_by_one_per_cpu_second": round(sum(priced for *_, priced, _ in done) / cpu),
         # Pages that the forked workers share with the parent are counted once for each.
         "peak_MiB": round(own + workers * children),

@@ -1,6 +1,6 @@
-"""The sparse referee: walks a loop nest over real sparse tensors and counts what is left alone.
+"""The sparse referee: walks a loop nest over real sparse tensors and counts what is skipped.
 
-Knows nothing of probabilities: a read is left alone when all the values of the other tensor that
+Knows nothing of probabilities: a read is skipped when all the values of the other tensor that
 it would meet while its values stay are zero in the tensor at hand.
 """
 

@@ -379,7 +379,7 @@ def _points(sweep: Sweep) -> Iterator[_Point]:
         given["semantics"] = str(given["semantics"])
         for workload in workloads:
             job = Job(workload, chip, **given)
-            _ = job.cases  # what cannot be compiled is said before anything is searched
+            _ = job.cases  # what cannot be compiled is refused before anything is searched
             yield _Point(values, job)
 
 
@@ -408,8 +408,8 @@ def varied(name: str, values: Mapping[str, Any]) -> Architecture:
     try:
         return Architecture(**data)
     except InputError as error:
-        told = ", ".join(f"{path} = {value}" for path, value in paths.items())
-        place = f"{told}: {error.where}" if error.where else told
+        point = ", ".join(f"{path} = {value}" for path, value in paths.items())
+        place = f"{point}: {error.where}" if error.where else point
         raise InputError(error.what, where=place, remedy=error.remedy) from None
 
 

@@ -128,7 +128,7 @@ def test_children_that_share_a_read_are_left_alone_together():
     )
     plan = Plan.of(chip, PROBLEM, Bits(dict.fromkeys("ABZ", 8), 8), Semantics())
     row = evaluate(plan, mapping, [Uniform(4, 1), Uniform(4, 4), Uniform(4, 4)], Semantics()).row
-    # Each row of B is read once for both children: left alone only were all of A zero.
+    # Each row of B is read once for both children: skipped only were all of A zero.
     assert row.data[0, 1, READ] == pytest.approx(4.0)
     # With a single non-zero somewhere, that never happens.
     assert row.data[0, 1, READ + SKIPPED] == pytest.approx(0.0)

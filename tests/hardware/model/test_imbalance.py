@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from leanspike.hardware.mapping.mapping import Mapping
-from leanspike.hardware.model.imbalance import largest_normal, pass_shape, waiting_factor
+from leanspike.hardware.model.imbalance import largest_normal, pass_shapes, waiting_factor
 from leanspike.hardware.workload.layer import Layer
 from leanspike.hardware.workload.problem import Problem
 
@@ -64,8 +64,7 @@ def test_largest_normal(count):
 def test_a_pass_is_what_runs_inside_the_innermost_fan_out():
     problem = Problem.of(Layer(name="c", C=4, M=8, P=6, R=3))
     mapping = Mapping.from_text(problem.dims, ["P=6 | M=2 | C=2", "C=2 R=3", "M=4"])
-    shape = np.zeros(5, np.int64)
     mesh = np.array([[2, 2], [1, 1], [1, 1]])
-    pass_shape(problem.coefficients, np.array([0, 1]), mesh, mapping.factors, shape)
+    (shape,) = pass_shapes(problem, mesh, mapping.arrays)
     # Four units: two sets of weights along M times two along C; inputs differ along C alone.
     assert shape.tolist() == [24, 24, 6, 4, 2]

@@ -1,4 +1,4 @@
-"""Leader tiles against the referee: what really must be empty for a read to be left alone."""
+"""Leader tiles against the referee: what really must be empty for a read to be skipped."""
 
 from __future__ import annotations
 
@@ -23,9 +23,8 @@ def model_leaders(problem, mapping, target, leader, level, child) -> dict[int, f
     spreads = Spreads(problem, len(mapping.factors) // 3)
     found = np.empty(spreads.width, np.int64)
     spreads.known = describe(
-        problem.coefficients, uses, spreads.group_of, problem.masked, target, leader, level, child,
-        VALUE, mapping.factors, loops, count, steps, spreads.keys, spreads.slots, spreads.known,
-        found,
+        spreads.arrays, target, leader, level, child, VALUE, mapping.factors, loops, count, steps,
+        spreads.known, found,
     )  # fmt: skip
     values, _, *numbers = spreads.renumbered(found).tolist()
     sizes = [(values, 1.0)]

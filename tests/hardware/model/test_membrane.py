@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from leanspike.hardware.architecture.architecture import Architecture
@@ -30,7 +32,9 @@ def case_of(state, fanout=None):
 
 def traffic(case, *lines):
     mapping = Mapping.from_text(case.plan.problem.dims, list(lines))
-    return membrane_traffic(case.plan, mapping)
+    found = membrane_traffic(case.plan, mapping.arrays)
+    first = {name: getattr(found, name)[0] for name in ("reads", "writes", "tile", "instances")}
+    return replace(found, **first)
 
 
 def test_one_read_and_write_per_neuron_and_step():

@@ -91,7 +91,7 @@ def one_way(problem: Problem, mapping: Mapping, target: int) -> bool:
 @settings(max_examples=60)
 @given(convolutions(), st.data())
 def test_reads_left_alone(problem, data):
-    """Tiles are left alone when all they would meet is zero, and never arrive then."""
+    """Tiles are skipped when all they would meet is zero, and never arrive then."""
     mapping = data.draw(mappings(problem, 2))
     target, leader = data.draw(st.permutations([0, 1]))
     assume(one_way(problem, mapping, target))

@@ -1,7 +1,8 @@
-"""What the search sees of a mapping against the engine's own figures, mapping by mapping."""
+"""The search's bounds and exact figures against the model's own, mapping by mapping."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -14,7 +15,7 @@ from small_cases import cases
 from leanspike.errors import InputError
 from leanspike.hardware.architecture.architecture import Architecture
 from leanspike.hardware.model.case import Case
-from leanspike.hardware.search.bounds import Pricer
+from leanspike.hardware.search._bounds import BITS, READS, SLACK, Bounds, Lanes
 from leanspike.hardware.search.groups import Batch, batches
 from leanspike.hardware.search.tables import Tables
 from leanspike.hardware.search.walks import Walk
@@ -26,19 +27,22 @@ from leanspike.hardware.workload.layer import Layer
 FLOAT = 1e-12
 
 
-def looked_at(case: Case, *, limited: bool = True) -> list[tuple[Walk, Batch, Pricer]]:
+def bounded(case: Case, *, limited: bool = True) -> list[tuple[Walk, Batch, Bounds]]:
     walk = Walk([case], limited=limited)
     found = [batch for batch in batches(case, walk) if batch.blocks]
-    return [(walk, batch, Pricer([case], Tables(batch.numbers))) for batch in found]
+    return [(walk, batch, Bounds([case], Tables(batch.numbers))) for batch in found]
 
 
-def check(case: Case, *, at_most: int) -> int:
-    """Compare bounds, exact figures and the engine's for some mappings; return how many."""
+def check(
+    case: Case, *, at_most: int, spoil: Callable[[Lanes], Lanes] = lambda lanes: lanes
+) -> int:
+    """Compare bounds, exact figures and the model's for some mappings; return how many."""
     seen = 0
     whole = case.semantics.whole_accesses
-    for walk, batch, pricer in looked_at(case, limited=False):
+    for walk, batch, pricer in bounded(case, limited=False):
+        pricer.lanes = spoil(pricer.lanes)
         for counted in batch.blocks:
-            least, _, legal, bounds = pricer.bounds(counted, "pareto")
+            least, _, legal, bounds = pricer.of(counted, "pareto")
             rows = np.linspace(0, len(counted) - 1, min(len(counted), at_most)).astype(np.int64)
             energy, cycles = pricer.exact(0, counted, rows)
             assert int(np.isfinite(least[0]).sum()) == legal[1, 0]
@@ -76,9 +80,43 @@ def test_mappings_of_a_preset_lie_within_their_bounds(preset: str, semantics: st
         name="conv", T=4, C=8, M=16, P=8, Q=8, R=3, S=3, density={"weights": 0.3, "inputs": 0.1}
     )
     case = Case.of(layer, Architecture.load(preset), Semantics.preset(semantics))
-    if not looked_at(case):
+    if not bounded(case):
         pytest.skip("Sparseloop's rank rule leaves no mapping")
     assert check(case, at_most=60) > 0
+
+
+def without(column: int) -> Callable[[Lanes], Lanes]:
+    """Return what leaves out one column of the coefficients."""
+
+    def spoil(lanes: Lanes) -> Lanes:
+        coefficients = lanes.coefficients.copy()
+        coefficients[:, column] = 0.0
+        return lanes._replace(coefficients=coefficients)
+
+    return spoil
+
+
+@pytest.mark.parametrize(
+    ("spoil", "semantics"),
+    [
+        (lambda lanes: lanes._replace(coefficients=lanes.coefficients * 1.001), "physical"),
+        (lambda lanes: lanes._replace(needed=lanes.needed * 0.999), "physical"),
+        (lambda lanes: lanes._replace(compute_pj=lanes.compute_pj * 1.001), "physical"),
+        (lambda lanes: lanes._replace(room=lanes.room * 0.1), "physical"),
+        (lambda lanes: lanes._replace(cycle_pj=lanes.cycle_pj * 1.1), "physical"),
+        (without(READS), "physical"),
+        (without(BITS), "physical"),
+        (without(SLACK), "sparseloop"),
+    ],
+    ids=["energy", "cycles", "computes", "room", "leakage", "bandwidth", "capacity", "slack"],
+)
+def test_a_wrong_bound_does_not_pass(spoil: Callable[[Lanes], Lanes], semantics: str) -> None:
+    layer = Layer(
+        name="conv", T=4, C=8, M=16, P=8, Q=8, R=3, S=3, density={"weights": 0.3, "inputs": 0.1}
+    )
+    case = Case.of(layer, Architecture.load("eyeriss_snn"), Semantics.preset(semantics))
+    with pytest.raises(AssertionError):
+        check(case, at_most=200, spoil=spoil)
 
 
 def in_lane(case: Case, lane: int) -> Case:
@@ -102,15 +140,15 @@ def in_lane(case: Case, lane: int) -> Case:
 def test_lanes_do_not_mix(case: Case, count: int) -> None:
     """Different cases side by side see what each sees alone."""
     some = [in_lane(case, lane) for lane in range(count)]
-    for _, batch, _ in looked_at(case, limited=False):
+    for _, batch, _ in bounded(case, limited=False):
         tables = Tables(batch.numbers)
-        together, alone = Pricer(some, tables), [Pricer([one], tables) for one in some]
+        together, alone = Bounds(some, tables), [Bounds([one], tables) for one in some]
         for counted in batch.blocks:
-            every, *_ = together.bounds(counted, "energy")
+            every, *_ = together.of(counted, "energy")
             assert len({row.tobytes() for row in every[:count]}) > 1 or np.isinf(every).all()
             rows = np.arange(min(len(counted), 20))
             for lane, one in enumerate(alone):
-                assert (every[lane] == one.bounds(counted, "energy")[0][0]).all()
+                assert (every[lane] == one.of(counted, "energy")[0][0]).all()
                 for here, there in zip(
                     together.exact(lane, counted, rows), one.exact(0, counted, rows), strict=True
                 ):
@@ -129,7 +167,7 @@ def test_one_mapping_stands_for_all_of_equal_cost(case: Case) -> None:
         declared += all(w <= r for w, r, i in zip(wide, room, range(99), strict=False) if i % 3)
     kept = sum(
         int(counted.stands_for.sum())
-        for _, batch, _ in looked_at(case, limited=False)
+        for _, batch, _ in bounded(case, limited=False)
         for counted in batch.blocks
     )
     if case.semantics.whole_accesses:

@@ -1,6 +1,4 @@
-"""Exact factorizations of a loop bound over the groups of a loop nest.
-
-The map space: which loop factors and loop orders the constraints leave.
+"""The map space: which loop factors and loop orders the constraints leave.
 
 A loop nest is a row of *groups* from the outermost to the innermost: for each storage level its
 temporal loops, then the spatial loops along each axis of the fan-out below it. Every loop bound
@@ -118,13 +116,13 @@ class LoopGroup:
         given = self.fixed.get(dimension)
         return rest if given == 0 else given, self.least.get(dimension, 1), most
 
-    def said(self, dimension: str) -> list[str]:
+    def constraints(self, dimension: str) -> list[str]:
         """Return what the constraints say about a dimension, for messages."""
         parts = [("=", self.fixed), (">=", self.least), ("<=", self.most)]
-        told = [f"{self.name} {dimension}{s}{c[dimension]}" for s, c in parts if dimension in c]
+        given = [f"{self.name} {dimension}{s}{c[dimension]}" for s, c in parts if dimension in c]
         if self.only is not None and dimension not in self.only:
-            told.append(f"{self.name} without {dimension}")
-        return told
+            given.append(f"{self.name} without {dimension}")
+        return given
 
     def check(self, dimensions: tuple[str, ...]) -> None:
         """Refuse what no layer could satisfy.
@@ -151,7 +149,7 @@ class LoopGroup:
 
 @dataclass(frozen=True)
 class MapSpace:
-    """All loop nests of a layer that the constraints allow, before capacity is looked at.
+    """All loop nests of a layer that the constraints allow, before capacity is considered.
 
     Parameters
     ----------
@@ -184,9 +182,9 @@ class MapSpace:
             group.check(self.dimensions)
         for dimension, bound in self.bounds.items():
             if not len(self.factors(dimension)):
-                told = [text for group in self.groups for text in group.said(dimension)]
+                given = [text for group in self.groups for text in group.constraints(dimension)]
                 raise InputError(
-                    f"no split of {dimension} = {bound} satisfies {', '.join(told)}",
+                    f"no split of {dimension} = {bound} satisfies {', '.join(given)}",
                     where="map space",
                     remedy="Each bound must be the product of its factors over all loop groups",
                 )

@@ -12,15 +12,15 @@ from collections.abc import Mapping as Dictionary
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from leanspike.arrays import Ints, Ints32
 from leanspike.errors import InputError
 from leanspike.hardware.workload.problem import Problem
 from leanspike.spec import load_yaml
-
-Ints = NDArray[np.int64]
 
 SLOTS = ("time", "y", "x")
 
@@ -54,6 +54,27 @@ def read_mappings(path: str | Path) -> dict[str, tuple[str, ...]]:
 
 
 _FORMS = "Write 'layer: [time | y | x, ...]', a line per level, or give what cost --json printed"
+
+
+class LoopArrays(NamedTuple):
+    """The loops of n mappings as compiled code takes them.
+
+    ``places`` [C, 2] are slot and dim of the loops that may run, ``steps`` [n, C] theirs; all
+    others have one step. ``order`` [n] is each mapping's row of ``orders`` [kinds, 3 L, D].
+    """
+
+    places: Ints
+    steps: Ints32
+    order: Ints32
+    orders: NDArray[np.int8]
+
+    def product(self, slots: Sequence[int], d: int) -> Ints:
+        """Return the steps of a loop in some slots together, int64 [n]."""
+        found = np.ones(len(self.steps), np.int64)
+        for c, (slot, dim) in enumerate(self.places.tolist()):
+            if dim == d and slot in slots:
+                found *= self.steps[:, c]
+        return found
 
 
 @dataclass(frozen=True)
@@ -105,11 +126,32 @@ class Mapping:
         """Number of storage levels."""
         return len(self.factors) // 3
 
+    @property
+    def arrays(self) -> LoopArrays:
+        """Return the mapping as one of many.
+
+        Raises
+        ------
+        InputError
+            When a loop has 2^31 steps or more.
+        """
+        if self.factors.max(initial=1) >= 1 << 31:
+            raise InputError(
+                f"found a loop of {self.factors.max()} steps, expected fewer than 2^31",
+                where="mapping",
+            )
+        runs = self.factors > 1
+        steps = self.factors[runs][None].astype(np.int32)
+        first = np.zeros(1, np.int32)
+        places = np.ascontiguousarray(np.argwhere(runs))
+        return LoopArrays(places, steps, first, self.order[None].astype(np.int8))
+
     @classmethod
     def from_loops(cls, dims: Sequence[str], levels: int, loops: Sequence[Loop]) -> Mapping:
         """Build from loops listed outermost first; every other loop is one step.
 
-        Those stand innermost in their slots, the first dimension last (see ``mapspace_walk``).
+        Those stand innermost in their slots, the first dimension last (see
+        :mod:`~leanspike.hardware.mapping.walk`).
         """
         factors = np.ones((3 * levels, len(dims)), np.int64)
         orders: list[list[int]] = [[] for _ in range(3 * levels)]

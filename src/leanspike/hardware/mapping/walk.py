@@ -1,6 +1,4 @@
-"""Many loop nests of one map space, in columns: only loops that can run have one.
-
-Walking a map space: blocks of legal loop nests, nothing legal left out.
+"""Walking a map space: blocks of legal loop nests, nothing legal left out.
 
 Bounds are split dimension by dimension. A limit (fan-out, capacity) is tested as soon as some
 bounds are split, with the others still at one iteration: it may only ever get harder to meet when
@@ -18,6 +16,7 @@ from numpy.typing import NDArray
 
 from leanspike.errors import InputError
 from leanspike.hardware.mapping.map_space import MapSpace
+from leanspike.hardware.mapping.mapping import LoopArrays
 from leanspike.hardware.mapping.orders import Reuse, orders
 
 Column = NDArray[np.int64]
@@ -114,6 +113,12 @@ class Block:
 
     def __len__(self) -> int:
         return len(self.nests)
+
+    @property
+    def arrays(self) -> LoopArrays:
+        """Return the nests as compiled code takes them."""
+        places = np.array(self.nests.places, np.int64).reshape(-1, 2)
+        return LoopArrays(places, self.nests.values, self.order, self.orders)
 
 
 def fanout_limits(space: MapSpace) -> list[Limit]:
@@ -271,12 +276,12 @@ class _OrderTables:
 
 
 def why_empty(space: MapSpace, limits: Sequence[Limit]) -> InputError:
-    """Say which limit leaves no mapping: one alone where one is enough, else all together."""
+    """Return which limit leaves no mapping: one alone where one is enough, else all together."""
     every = [*fanout_limits(space), *limits]
     alone = [limit.name for limit in every if next(split(space, [limit]), None) is None]
-    told = alone or [limit.name for limit in every]
+    names = alone or [limit.name for limit in every]
     return InputError(
-        f"no mapping is left by {' and '.join(told)}" + ("" if alone else " together"),
+        f"no mapping is left by {' and '.join(names)}" + ("" if alone else " together"),
         where="map space",
         remedy="Relax it, free a factor, or choose a larger buffer",
     )

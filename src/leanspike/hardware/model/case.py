@@ -8,8 +8,8 @@ from functools import lru_cache
 from math import ceil, inf
 
 import numpy as np
-from numpy.typing import NDArray
 
+from leanspike.arrays import Reals
 from leanspike.errors import InputError
 from leanspike.hardware.architecture.architecture import (
     COMPUTE_ACTIONS,
@@ -29,8 +29,6 @@ from leanspike.hardware.semantics import Semantics
 from leanspike.hardware.sparsity.density import DensityModel, FixedStructured, Measured, Uniform
 from leanspike.hardware.workload.layer import DIMENSIONS, Layer, Statistic
 from leanspike.hardware.workload.problem import Problem
-
-Reals = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -113,12 +111,12 @@ class Case:
         """
         levels = self.plan.architecture.levels
         mapping.check(self.plan.problem, len(levels))
-        membrane = (
-            membrane_traffic(self.plan, mapping) if self.neurons else no_membrane(len(levels))
-        )
+        membrane = no_membrane(1, len(levels))
+        if self.neurons:
+            membrane = membrane_traffic(self.plan, mapping.arrays)
         found = evaluate(
             self.plan, mapping, self.models, self.semantics, dense=self.dense,
-            state=membrane.per_instance,
+            state=membrane.per_instance[0],
         )  # fmt: skip
         stored = self.storage_bits(found, membrane)
         latency = found.cycles * self.cycle_ns * 1e-9
@@ -199,7 +197,7 @@ class Case:
                     bits *= plan.finished_share[i]  # no partial sum ever gets here
                 held = content_bits(content, bits, found.word_bits[i, x])
                 data, metadata = data + held[0], metadata + held[1]
-            data += membrane.tile[i] * plan.stored_state_bits[i]
+            data += membrane.tile[0, i] * plan.stored_state_bits[i]
             shared = plan.metadata_capacity[i] < 0
             _check_room(level.name, "values", data + metadata * shared, plan.capacity[i])
             if not shared:
@@ -230,8 +228,8 @@ class Case:
                             EnergyItem(level.name, tensor, action, float(count), float(pj))
                         )
             for way, count, price in (
-                ("read", membrane.reads[i], prices.state[i, 0]),
-                ("update", membrane.writes[i], prices.state[i, 1]),
+                ("read", membrane.reads[0, i], prices.state[i, 0]),
+                ("update", membrane.writes[0, i], prices.state[i, 1]),
             ):
                 if count:
                     items.append(

@@ -2,7 +2,7 @@
 
 One :class:`Content` answers for one level and tensor of one mapping. It follows from the tile's
 geometry (:mod:`~leanspike.hardware.model.geometry`), the tensor's density model and the format,
-so whoever looks at many mappings keeps one per geometry.
+so a search over many mappings keeps one per geometry.
 """
 
 from __future__ import annotations
@@ -10,16 +10,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from leanspike.arrays import Ints, Reals
 from leanspike.hardware.architecture.architecture import Format
 from leanspike.hardware.semantics import Semantics
 from leanspike.hardware.sparsity.density import DensityModel
 from leanspike.hardware.sparsity.formats import Rank as SizedRank
 from leanspike.hardware.sparsity.formats import tile_sizes
-
-Ints = NDArray[np.int64]
-Reals = NDArray[np.float64]
 
 # Tiles of more rows than this fill all but half a row on average, whatever their distribution.
 _MANY_ROWS = 64

@@ -5,13 +5,12 @@ from __future__ import annotations
 from math import gcd
 
 import numpy as np
-from numba import njit
-from numpy.typing import NDArray
 
-Ints = NDArray[np.int64]
+from leanspike.arrays import Ints
+from leanspike.hardware.compiling import helper, kernel
 
 
-@njit(cache=True)
+@helper
 def distinct_children(
     coefficients: Ints,
     x: int,
@@ -30,7 +29,7 @@ def distinct_children(
     ranks = coefficients.shape[1]
     total = 1
     for r in range(ranks):
-        groups = 0
+        groups = np.int64(0)  # not a literal: numba would compile distinct_sums for it too
         for i in range(count):
             slot, d = loops[i, 0], loops[i, 1]
             step = coefficients[x, r, d] * loops[i, 2]
@@ -45,7 +44,7 @@ def distinct_children(
     return total
 
 
-@njit(cache=True)
+@kernel
 def distinct_sums(steps: Ints, lengths: Ints, groups: int) -> int:
     """Return the number of different values of ``sum of steps[g] * i[g]``, i[g] < lengths[g].
 
@@ -60,10 +59,20 @@ def distinct_sums(steps: Ints, lengths: Ints, groups: int) -> int:
         m, n = lengths[0], lengths[1]
         g = gcd(steps[0], steps[1])
         return m * n - max(0, m - steps[1] // g) * max(0, n - steps[0] // g)
-    reach = np.ones(1, np.bool_)
+    furthest = np.int64(0)
     for k in range(groups):
-        further = np.zeros(len(reach) + steps[k] * (lengths[k] - 1), np.bool_)
-        for i in range(lengths[k]):
-            further[i * steps[k] : i * steps[k] + len(reach)] |= reach
-        reach = further
-    return int(np.count_nonzero(reach))
+        furthest += steps[k] * (lengths[k] - 1)
+    reached = np.empty(furthest + 1, np.bool_)
+    for at in range(furthest + 1):
+        reached[at] = at == 0
+    total, last = 1, np.int64(0)
+    for k in range(groups):
+        # From the furthest down, so that what a term adds is not moved by it again.
+        for at in range(last, -1, -1):
+            if reached[at]:
+                for i in range(1, lengths[k]):
+                    if not reached[at + i * steps[k]]:
+                        reached[at + i * steps[k]] = True
+                        total += 1
+        last += steps[k] * (lengths[k] - 1)
+    return total

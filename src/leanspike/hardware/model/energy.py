@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from leanspike.arrays import Reals
 from leanspike.hardware.architecture.architecture import (
     COMPUTE_ACTIONS,
     STORAGE_ACTIONS,
@@ -19,8 +19,6 @@ from leanspike.hardware.model.footprint import Footprint, UnitBits
 from leanspike.hardware.model.plan import Plan, values_per_row
 from leanspike.hardware.model.unit_prices import level_prices, unit_prices
 from leanspike.hardware.semantics import Semantics
-
-Reals = NDArray[np.float64]
 
 _COMPARE = {"class": "logic", "operations": {"compare": 1}}
 

@@ -4,39 +4,37 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
+from leanspike.arrays import Ints, Reals
 from leanspike.errors import InputError
-from leanspike.hardware.mapping.mapping import Mapping
-from leanspike.hardware.model.actions import SKIPS
-from leanspike.hardware.model.imbalance import Passes, measured_passes, pass_shape
-from leanspike.hardware.model.plan import Plan
-from leanspike.hardware.model.row import (
+from leanspike.hardware.mapping.mapping import LoopArrays, Mapping
+from leanspike.hardware.model.actions import (
+    SKIPS,
     NestArrays,
     Row,
     RowConditions,
     RowPlan,
     RowRules,
     empty_row,
-    evaluate_row,
     no_conditions,
 )
+from leanspike.hardware.model.imbalance import Passes, measured_passes, pass_shapes
+from leanspike.hardware.model.plan import Plan
+from leanspike.hardware.model.rows import Prices, Scratch, evaluate_rows, one_row
 from leanspike.hardware.model.skipping import sparseloop_conditions, survival_of
 from leanspike.hardware.model.tiles import Contents, content_arrays, tile_contents
-from leanspike.hardware.model.traffic import nest_counts
+from leanspike.hardware.model.traffic import count_nests
 from leanspike.hardware.semantics import Semantics
 from leanspike.hardware.sparseloop.links import add_links
 from leanspike.hardware.sparsity.density import DensityModel
 
-Ints = NDArray[np.int64]
-Reals = NDArray[np.float64]
-
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Counts of one mapping under one configuration, per instance unless said otherwise.
+    """Counts of one mapping under one configuration, per instance unless another unit is given.
 
     Attributes
     ----------
@@ -96,22 +94,32 @@ def evaluate(
     mapping.check(plan.problem, levels)
     check_mesh(plan, mapping)
     nest = count_nest(plan, mapping, semantics)
-    if state is not None:
-        nest = nest._replace(state=state)
+    nest = nest._replace(state=np.zeros((levels, 2)) if state is None else state)
     contents = tile_contents(plan, mapping, nest, models, semantics, dense=dense)
     conditions = row_conditions(plan, mapping, models, semantics, dense=dense)
     arrays = content_arrays(plan, contents, models, conditions, semantics, dense=dense)
     setup = row_plan(plan, semantics, arrays.words.shape[2])
     row = empty_row(levels, tensors, arrays.words.shape[2])
-    rules = row_rules(semantics)
+    rules, whole = row_rules(semantics), True if semantics.whole_accesses else None
+    free = Prices(np.zeros_like(row.accesses), np.zeros(3), 0.0)
+
+    def cycles_of(nest: NestArrays) -> float:
+        """Fill the row and return the cycles of the computes."""
+        one, found = np.zeros(1, np.int64), np.zeros((4, 1))
+        evaluate_rows(
+            setup, rules, whole, *one_row(nest, arrays), free, one, found[0],
+            Scratch(nest, arrays, row), found[1], found[2], found[3],
+        )  # fmt: skip
+        return float(found[3, 0])
+
     if semantics.load_imbalance and not dense and setup.inside >= 0:
         passes = measured_passes(plan, mapping, models, setup.inside)
         if passes is not None:
             nest = nest._replace(pass_shape=np.zeros_like(nest.pass_shape))
-            even = evaluate_row(setup, rules, nest, arrays, row)
-            slowest = _slowest(plan, setup, passes, float(even), int(nest.instances[levels]))
+            even = cycles_of(nest)
+            slowest = _slowest(plan, setup, passes, even, int(nest.instances[levels]))
             nest = nest._replace(slowest=slowest)
-    compute_cycles = evaluate_row(setup, rules, nest, arrays, row)
+    compute_cycles = cycles_of(nest)
     return Evaluation(
         nest=nest,
         contents=contents,
@@ -119,7 +127,7 @@ def evaluate(
         word_bits=setup.word_bits,
         bandwidth=plan.bandwidth,
         unit="values" if semantics.whole_accesses else "bits",
-        compute_cycles=float(compute_cycles),
+        compute_cycles=compute_cycles,
         cycles=float(max(compute_cycles, row.level_cycles.max())),
     )
 
@@ -147,7 +155,7 @@ def _slowest(plan: Plan, setup: RowPlan, passes: Passes, even: float, units: int
     """Return the cycles of the slowest units from what they are known to do.
 
     ``even`` are the cycles of units that share the computes left evenly. What levels outside the
-    units leave alone of other tensors than the units do takes the same share of every unit.
+    units stop of other tensors than the units do takes the same share of every unit.
     """
     skipping = [f for f in plan.follows if f.remedy == SKIPS and f.target in setup.operands]
     outside = {f.target for f in skipping if f.level < setup.inside}
@@ -160,7 +168,7 @@ def _slowest(plan: Plan, setup: RowPlan, passes: Passes, even: float, units: int
 def row_plan(plan: Plan, semantics: Semantics, ranks: int) -> RowPlan:
     """Return the plan's arrays for compiled rows; physical metadata is counted in bits."""
     levels, tensors = plan.keep.shape
-    operands = [x for x in range(tensors) if x != plan.problem.written]
+    operands = plan.problem.operands
     if len(operands) != 2:
         raise InputError(f"found {len(operands)} operands, expected two", where="problem")
     row_bits, finished_row_bits = plan.value_bits.copy(), plan.finished_bits.copy()
@@ -208,8 +216,6 @@ def innermost_array(plan: Plan) -> int:
 def row_rules(semantics: Semantics) -> RowRules:
     """Return the switches that compiled rows depend on."""
     return RowRules(
-        semantics.whole_accesses,
-        semantics.whole_accesses,
         semantics.chained_metadata,
         semantics.first_fill,
         semantics.gating_keeps_cycles,
@@ -217,26 +223,47 @@ def row_rules(semantics: Semantics) -> RowRules:
     )
 
 
-def count_nest(plan: Plan, mapping: Mapping, semantics: Semantics) -> NestArrays:
-    """Count the dense traffic of a mapping."""
-    shape = plan.keep.shape
-    tile, partition = np.zeros(shape, np.int64), np.zeros(shape, np.int64)
-    arriving, leaving = np.zeros(shape), np.zeros(shape)
-    instances = np.zeros(shape[0] + 1, np.int64)
-    nest_counts(
-        plan.problem.coefficients, plan.keep, mapping.factors, mapping.order,
-        semantics.exact_overlap, plan.problem.masked, plan.problem.real, tile, arriving, leaving,
-        partition, instances,
+class Traffic(NamedTuple):
+    """Dense counts of one instance under n mappings, as ``count_nests`` fills them.
+
+    ``tile``, ``arriving``, ``leaving`` and ``partition`` [n, L, X], ``instances`` [n, L + 1];
+    ``passes`` [n, 5] is what units do in a pass.
+    """
+
+    tile: Ints
+    arriving: Reals
+    leaving: Reals
+    partition: Ints
+    instances: Ints
+    passes: Ints
+
+
+def count_traffic(plan: Plan, loops: LoopArrays, semantics: Semantics) -> Traffic:
+    """Count the dense traffic of n mappings."""
+    problem, n, (levels, tensors) = plan.problem, len(loops.steps), plan.keep.shape
+    found = Traffic(
+        tile=np.zeros((n, levels, tensors), np.int64),
+        arriving=np.zeros((n, levels, tensors)),
+        leaving=np.zeros((n, levels, tensors)),
+        partition=np.zeros((n, levels, tensors), np.int64),
+        instances=np.zeros((n, levels + 1), np.int64),
+        passes=pass_shapes(problem, plan.mesh, loops),
+    )
+    count_nests(
+        loops, problem.coefficients, plan.keep, semantics.exact_overlap, problem.masked,
+        problem.real, *found[:-1],
     )  # fmt: skip
     if semantics.links_neighbors:
         add_links(
-            plan.problem.coefficients, plan.problem.written, plan.keep, plan.mesh,
-            mapping.factors, mapping.order, arriving, leaving,
+            loops, problem.coefficients, problem.written, plan.keep, plan.mesh, found.arriving,
+            found.leaving,
         )  # fmt: skip
-    operands = [x for x in range(shape[1]) if x != plan.problem.written]
-    in_pass = np.zeros(5, np.int64)
-    pass_shape(plan.problem.coefficients, np.array(operands), plan.mesh, mapping.factors, in_pass)
-    return NestArrays(tile, arriving, leaving, partition, instances, in_pass)
+    return found
+
+
+def count_nest(plan: Plan, mapping: Mapping, semantics: Semantics) -> NestArrays:
+    """Count the dense traffic of a mapping."""
+    return NestArrays(*(counts[0] for counts in count_traffic(plan, mapping.arrays, semantics)))
 
 
 def check_mesh(plan: Plan, mapping: Mapping) -> None:

@@ -1,81 +1,76 @@
-"""How a compressed tile is divided into ranks: fibers and the tiles under their coordinates."""
+"""How compressed tiles are divided into ranks: fibers and the tiles under their coordinates."""
 
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
-from numpy.typing import NDArray
 
-from leanspike.hardware.model.traffic import tile_size
-from leanspike.hardware.sparseloop.geometry import FITS, rank_geometry
-
-Ints = NDArray[np.int64]
-Bools = NDArray[np.bool_]
+from leanspike.arrays import Ints
+from leanspike.hardware.mapping.mapping import LoopArrays
+from leanspike.hardware.model.plan import Plan
+from leanspike.hardware.sparseloop.geometry import FITS, FormatArrays, rank_geometry
 
 
-@njit(cache=True)
-def own_geometry(
-    coefficients: Ints,
-    x: int,
-    keep: Bools,
-    ranks: Ints,
-    factors: Ints,
-    fiber: Ints,
-    under: Ints,
-) -> None:
-    """Divide the tiles of tensor ``x`` so that every level's format stands by itself.
+def tile_geometry(
+    plan: Plan, x: int, loops: LoopArrays, *, own: bool, along_x: Ints | None = None
+) -> tuple[Ints, Ints, Ints]:
+    """Divide the tiles of tensor ``x`` under n mappings.
+
+    Parameters
+    ----------
+    own
+        Whether every level's format stands by itself; otherwise Sparseloop's rules hold.
+    along_x
+        As in :class:`~leanspike.hardware.mapping.mapping.Mapping`, for those rules.
+
+    Returns
+    -------
+    What keeps formats from dividing a mapping's tiles (:data:`FITS`: nothing), int64 [n];
+    coordinates of one fiber of each rank, [n, L, R], rank 0 the innermost; and values of the tile
+    under one coordinate of each, [n, L, R + 1], of which the last one used is the whole tile.
+    """
+    n, (levels, most) = len(loops.steps), plan.flattens.shape[1:3]
+    fiber = np.ones((n, levels, most), np.int64)
+    under = np.ones((n, levels, most + 1), np.int64)
+    fits = np.full(n, FITS, np.int64)
+    if own:
+        _own_geometry(plan, x, loops, fiber, under)
+    else:
+        if along_x is None:
+            along_x = np.full(levels, -1, np.int64)
+        formats = FormatArrays(
+            *(
+                np.ascontiguousarray(part)
+                for part in (
+                    plan.keep[:, x], plan.ranks[:, x], plan.compressed[:, x], plan.flattens[x],
+                    plan.from_inside[:, x], plan.passes[:, x], plan.fans_out, along_x,
+                )
+            )
+        )  # fmt: skip
+        rank_geometry(loops, plan.problem.coefficients, x, formats, fiber, under, fits)
+    return fits, fiber, under
+
+
+def _own_geometry(plan: Plan, x: int, loops: LoopArrays, fiber: Ints, under: Ints) -> None:
+    """Divide tiles so that every level's format stands by itself.
 
     The outermost rank counts the tiles of the next level inside, the next one the tiles of the
-    level inside that, and the innermost rank all values that are left. Arguments are those of
-    :func:`~leanspike.hardware.sparseloop.geometry.rank_geometry`.
+    level inside that, and the innermost rank all values that are left.
     """
-    levels, dims = keep.shape[0], factors.shape[1]
-    tiles = np.ones(levels + 1, np.int64)
-    sizes = np.ones(dims, np.int64)
-    held = 0  # levels inside that keep the tensor, innermost first in tiles[1:]
-    for level in range(levels - 1, -1, -1):
-        for slot in range(3 * level, 3 * level + 3):
-            for d in range(dims):
-                sizes[d] *= factors[slot, d]
-        if not keep[level, x]:
+    coefficients = plan.problem.coefficients[x]
+    sizes = np.ones((len(fiber), len(plan.problem.dims)), np.int64)
+    tiles = [np.ones(len(fiber), np.int64)]  # of levels inside that keep it, innermost first
+    for level in range(len(plan.keep) - 1, -1, -1):
+        for c, (slot, d) in enumerate(loops.places.tolist()):
+            if slot // 3 == level:
+                sizes[:, d] *= loops.steps[:, c]
+        if not plan.keep[level, x]:
             continue
-        tile = tile_size(coefficients, x, sizes)
-        rest, total = tile, max(1, int(ranks[level]))
+        rest = (1 + (sizes - 1) @ coefficients.T).prod(axis=1)
+        tiles.append(rest)
+        total = max(1, int(plan.ranks[level, x]))
         for rank in range(total - 1, -1, -1):
-            under[level, rank + 1] = rest
-            inside = tiles[held - (total - 1 - rank)] if held > total - 1 - rank else 1
-            if rank == 0:
-                inside = 1
-            fiber[level, rank] = max(1, rest // inside)
+            under[:, level, rank + 1] = rest
+            place = len(tiles) - 1 - (total - rank)
+            inside = tiles[place] if place > 0 and rank > 0 else tiles[0]
+            fiber[:, level, rank] = np.maximum(1, rest // inside)
             rest = inside
-        under[level, 0] = 1
-        held += 1
-        tiles[held] = tile
-
-
-@njit(cache=True)
-def tile_geometry(
-    alone: bool,
-    coefficients: Ints,
-    x: int,
-    keep: Bools,
-    ranks: Ints,
-    compressed: Bools,
-    flattens: Ints,
-    from_inside: Bools,
-    passes: Bools,
-    fans_out: Bools,
-    along_x: Ints,
-    factors: Ints,
-    order: Ints,
-    fiber: Ints,
-    under: Ints,
-) -> int:
-    """Divide tiles as :func:`own_geometry` (``alone``) or :func:`rank_geometry` does."""
-    if alone:
-        own_geometry(coefficients, x, keep, ranks, factors, fiber, under)
-        return FITS
-    return rank_geometry(
-        coefficients, x, keep, ranks, compressed, flattens, from_inside, passes, fans_out,
-        along_x, factors, order, fiber, under,
-    )  # fmt: skip

@@ -15,12 +15,9 @@ which is that of ``phi`` times a binomial count of ``n / phi`` trials of probabi
 skipping on one operand (g = 1, phi = r) that is X itself. The expected largest of G such counts
 is ``phi * sum over x of (1 - F(x)^G)``.
 
-
-Load imbalance exactly, where the tensors that units skip on are known value by value.
-
-Units work in passes, as in :mod:`~leanspike.hardware.model.imbalance`. Here every pass is looked
-at: each unit's computes left are counted in the tensors themselves, and the pass takes as long as
-the unit with most of them. Nothing is assumed about where non-zeros lie.
+Where the tensors that units skip on are known value by value, every pass is counted instead: each
+unit's computes left are counted in the tensors themselves, and the pass takes as long as the unit
+with most of them. Nothing is assumed about where non-zeros lie.
 """
 
 from __future__ import annotations
@@ -30,58 +27,46 @@ from dataclasses import dataclass
 from math import exp, lgamma, log, log1p, prod, sqrt
 
 import numpy as np
-from numba import njit
 from numpy.lib.stride_tricks import sliding_window_view
-from numpy.typing import NDArray
 
+from leanspike.arrays import Bools, Ints
 from leanspike.errors import InputError
-from leanspike.hardware.mapping.mapping import Mapping
+from leanspike.hardware.compiling import inlined, kernel
+from leanspike.hardware.mapping.mapping import LoopArrays, Mapping
 from leanspike.hardware.model.actions import SKIPS
+from leanspike.hardware.model.leader_tiles import waited_steps
 from leanspike.hardware.model.plan import Plan
-from leanspike.hardware.model.skipping import waited_sizes
-from leanspike.hardware.model.traffic import list_loops, tile_size
+from leanspike.hardware.model.traffic import list_loops
 from leanspike.hardware.sparsity.density import DensityModel, Measured
-
-Ints = NDArray[np.int64]
+from leanspike.hardware.workload.problem import Problem
 
 # Beyond this many trials the binomial is normal to three digits.
 _NORMAL = 2000
 
 
-@njit(cache=True)
-def pass_shape(coefficients: Ints, operands: Ints, mesh: Ints, factors: Ints, shape: Ints) -> None:
-    """Fill what units do in a pass, int64 [5].
+def pass_shapes(problem: Problem, mesh: Ints, loops: LoopArrays) -> Ints:
+    """Return what units do in a pass under n mappings, int64 [n, 5].
 
     A unit's computes, the values of each operand it meets, and how many different sets of them
     the units meet side by side. ``mesh`` [L, 2] is the instances below each level; a pass is what
     runs inside the innermost level that fans out. Without a fan-out it is the whole layer, and
     there is one unit.
     """
-    levels, dims = factors.shape[0] // 3, factors.shape[1]
-    first = 0
-    for level in range(levels):
-        if mesh[level, 0] * mesh[level, 1] > 1:
-            first = level + 1
-    sizes = np.ones(dims, np.int64)
-    for level in range(first, levels):
-        for d in range(dims):
-            sizes[d] *= factors[3 * level, d]
-    shape[0] = 1
-    for d in range(dims):
-        shape[0] *= sizes[d]
-    for k in range(2):
-        shape[1 + k] = tile_size(coefficients, operands[k], sizes)
-        shape[3 + k] = 1
-        for d in range(dims):
-            used = False
-            for r in range(coefficients.shape[1]):
-                used |= coefficients[operands[k], r, d] != 0
-            if used:
-                for level in range(levels):
-                    shape[3 + k] *= factors[3 * level + 1, d] * factors[3 * level + 2, d]
+    levels = len(mesh)
+    fanning = np.flatnonzero(mesh.prod(axis=1) > 1)
+    first = int(fanning[-1]) + 1 if len(fanning) else 0
+    time, space = range(3 * first, 3 * levels, 3), [i for i in range(3 * levels) if i % 3]
+    sizes = np.stack([loops.product(time, d) for d in range(len(problem.dims))], axis=1)
+    shapes = np.ones((len(sizes), 5), np.int64)
+    shapes[:, 0] = sizes.prod(axis=1)
+    for k, x in enumerate(problem.operands):
+        shapes[:, 1 + k] = (1 + (sizes - 1) @ problem.coefficients[x].T).prod(axis=1)
+        for d in np.flatnonzero(problem.uses(x)):
+            shapes[:, 3 + k] *= loops.product(space, int(d))
+    return shapes
 
 
-@njit(cache=True)
+@inlined
 def waiting_factor(
     computes: int, met_a: float, met_b: float, f: float, g: float, units: int
 ) -> float:
@@ -129,7 +114,7 @@ def waiting_factor(
     return max(1.0, expected / (trials * p))
 
 
-@njit(cache=True)
+@inlined
 def largest_normal(count: int) -> float:
     """Return the expected largest of ``count`` standard normals (Blom 1958), count > 1.
 
@@ -140,8 +125,6 @@ def largest_normal(count: int) -> float:
     top = 2.515517 + 0.802853 * t + 0.010328 * t * t
     return t - top / (1.0 + 1.432788 * t + 0.189269 * t * t + 0.001308 * t**3)
 
-
-Bools = NDArray[np.bool_]
 
 # Computes that are walked one by one: some seconds.
 _MOST_COMPUTES = 1 << 32
@@ -174,7 +157,7 @@ def measured_passes(
     ------
     InputError
         When a measured tensor does not have the problem's shape, or there are more than 2^32
-        computes to look at.
+        computes to count.
     """
     conditions = _skipped_on(plan, mapping, inside)
     if not conditions or any(not isinstance(models[x], Measured) for x, _ in conditions):
@@ -225,7 +208,7 @@ def _count(
     moving = [loop for loop in loops if used[loop[1]]]
     if len(conditions) * prod(n for _, _, n, _ in moving) > _MOST_COMPUTES:
         raise InputError(
-            f"more than {_MOST_COMPUTES} computes to look at for measured load imbalance",
+            f"more than {_MOST_COMPUTES} computes to count for measured load imbalance",
             where="models",
             remedy="Give densities as numbers, or switch load_imbalance off",
         )
@@ -256,6 +239,8 @@ def _skipped_on(plan: Plan, mapping: Mapping, inside: int) -> list[tuple[int, In
     found: dict[int, Ints] = {}
     loops = np.empty((mapping.factors.size, 3), np.int64)
     count = list_loops(mapping.factors, mapping.order, loops)
+    uses = np.stack([problem.uses(x) for x in range(len(problem.tensors))])
+    steps = np.empty(count, np.int64)
 
     def add(x: int, sizes: Ints) -> None:
         if x not in found or sizes.prod() < found[x].prod():
@@ -267,10 +252,11 @@ def _skipped_on(plan: Plan, mapping: Mapping, inside: int) -> list[tuple[int, In
         for leader in follow.leaders:
             sizes = np.ones(len(problem.dims), np.int64)
             child = plan.child(follow.level, follow.target)
-            waited_sizes(
-                problem.coefficients, follow.target, follow.level, child, mapping.factors, loops,
-                count, sizes,
-            )  # fmt: skip
+            waited_steps(
+                uses, follow.target, follow.level, child, 0.0, mapping.factors, loops, count, steps
+            )
+            for (_, d, _), n in zip(loops[:count], steps[:count], strict=True):
+                sizes[d] *= n
             add(leader, sizes)
     for x in range(len(problem.tensors)):
         innermost = int(np.flatnonzero(plan.keep[:, x])[-1])
@@ -315,7 +301,7 @@ def _sums(loops: Sequence[Ints]) -> Ints:
     return found
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _walk(
     first: Bools,
     second: Bools,

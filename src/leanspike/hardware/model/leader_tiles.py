@@ -1,6 +1,6 @@
-"""What every read of a tensor waits for, described so that equal descriptions are equally likely.
+"""What every read of a tensor depends on, described so that equal descriptions are equally likely.
 
-A level that skips or gates reads of a *target* on a *leader* leaves a read alone when every value
+A level that skips or gates reads of a *target* on a *leader* stops a read when every value
 of the leader that is met while the values read stay is zero: the read's leader tile. How large it
 is follows from the loops (:func:`waited_steps`), and where nothing slides that is all: so many
 values. It is not the same for every read where
@@ -24,18 +24,15 @@ it holds, in the order in which the level's reads walk them, innermost loops fir
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
-from numba import njit
-from numpy.typing import NDArray
 
+from leanspike.arrays import Bools, Ints, Reals
+from leanspike.hardware.compiling import helper, inlined, kernel
 from leanspike.hardware.model.distinct import distinct_sums
 from leanspike.hardware.model.padding import real_in
 from leanspike.hardware.workload.problem import Problem
-
-Ints = NDArray[np.int64]
-Reals = NDArray[np.float64]
-Bools = NDArray[np.bool_]
 
 #: Leader tiles of one condition and leader: of a value and of a row; of both the first time that
 #: an output is reached; of a value, a row, and a row of finished outputs the last time.
@@ -55,7 +52,7 @@ _DIM, _FACTOR, _STEPS = 3, 9, 36
 _MASK = (1 << 27) - 1
 
 
-@njit(cache=True)
+@inlined
 def waited_steps(
     uses: Bools,
     target: int,
@@ -108,7 +105,7 @@ def waited_steps(
             rows /= steps[i]
 
 
-@njit(cache=True)
+@inlined
 def run_of(
     uses: Bools,
     target: int,
@@ -130,12 +127,25 @@ def run_of(
     return ENDLESS
 
 
-@njit(cache=True)
+class SpreadArrays(NamedTuple):
+    """What :func:`describe` needs of :class:`Spreads`.
+
+    ``coefficients`` [X, ranks, D], ``uses`` [X, D]: which dims index a tensor; ``group_of`` [D]:
+    the group of every dim, or -1; ``masked``: the tensor with padding; ``keys`` and ``slots``
+    number the spreads.
+    """
+
+    coefficients: Ints
+    uses: Bools
+    group_of: Ints
+    masked: int
+    keys: Ints
+    slots: Ints
+
+
+@inlined
 def describe(
-    coefficients: Ints,
-    uses: Bools,
-    group_of: Ints,
-    masked: int,
+    spreads: SpreadArrays,
     target: int,
     leader: int,
     level: int,
@@ -145,18 +155,16 @@ def describe(
     loops: Ints,
     count: int,
     steps: Ints,
-    keys: Ints,
-    slots: Ints,
     known: int,
     found: Ints,
 ) -> int:
     """Fill the description of a leader tile, [2 + groups]; return how many spreads are known.
 
-    ``group_of`` [D] is the group of every dim, or -1; ``steps`` as :func:`waited_steps` fills
-    them. Of ``variant`` it matters whether only the first or the last reads of a target value are
-    asked about. ``keys`` and ``slots`` number the spreads; there must be room for one more of
-    every group.
+    ``steps`` are as :func:`waited_steps` fills them. Of ``variant`` it matters whether only the
+    first or the last reads of a target value are asked about. There must be room for one more
+    spread of every group.
     """
+    coefficients, uses, group_of, masked, keys, slots = spreads
     ranks = coefficients.shape[1]
     values = 1
     for i in range(count):
@@ -181,7 +189,7 @@ def describe(
         if leader != masked and together < 2:
             # The same for every read.
             for r in range(ranks):
-                groups = 0
+                groups = np.int64(0)
                 for i in range(count):
                     d = loops[i, 1]
                     step = coefficients[leader, r, d] * loops[i, 2]
@@ -190,7 +198,9 @@ def describe(
                         groups += 1
                 values *= distinct_sums(terms[0], terms[1], groups)
             continue
-        row = np.zeros(keys.shape[1], np.int64)
+        row = np.empty(keys.shape[1], np.int64)
+        for part in range(len(row)):
+            row[part] = 0
         row[0] = (target * coefficients.shape[0] + leader) * len(found) + g
         n = 1
         for i in range(count):
@@ -214,7 +224,7 @@ def describe(
     return known
 
 
-@njit(cache=True)
+@kernel
 def _number(row: Ints, keys: Ints, slots: Ints, known: int) -> tuple[int, int]:
     """Return the number of a row among ``known`` ones, and how many are known then."""
     value = np.uint64(1469598103934665603)
@@ -223,15 +233,19 @@ def _number(row: Ints, keys: Ints, slots: Ints, known: int) -> tuple[int, int]:
         value ^= value >> np.uint64(29)
     slot = int(value & np.uint64(0x7FFFFFFFFFFFFFFF)) & (len(slots) - 1)
     while slots[slot] >= 0:
-        if np.array_equal(keys[slots[slot]], row):
+        same = True
+        for part in range(len(row)):
+            same = same and keys[slots[slot], part] == row[part]
+        if same:
             return slots[slot], known
         slot = (slot + 1) & (len(slots) - 1)
     slots[slot] = known
-    keys[known] = row
+    for part in range(len(row)):
+        keys[known, part] = row[part]
     return known, known + 1
 
 
-@njit(cache=True)
+@kernel
 def _walk_group(
     coefficients: Ints,
     dims: Ints,
@@ -254,13 +268,14 @@ def _walk_group(
     while count + 1 < len(row) and row[count + 1] > 0:
         count += 1
     # Every loop as steps within the leader tile and steps outside it.
-    dim, inner, outer = (
-        np.empty(count, np.int64),
-        np.empty(count, np.int64),
-        np.ones(count, np.int64),
-    )
-    step, flags = np.empty(count, np.int64), np.empty(count, np.int64)
-    stride, stands = np.ones(len(dims), np.int64), np.zeros(len(dims), np.int64)
+    dim, inner = np.empty(count, np.int64), np.empty(count, np.int64)
+    outer, step = np.empty(count, np.int64), np.empty(count, np.int64)
+    flags = np.empty(count, np.int64)
+    stride, stands = np.empty(len(dims), np.int64), np.empty(len(dims), np.int64)
+    inside_tile = np.empty(len(dims), np.int64)
+    for j in range(len(dims)):
+        stride[j] = inside_tile[j] = 1
+        stands[j] = 0
     for i in range(count):
         word = row[i + 1]
         flags[i] = word & 7
@@ -269,10 +284,21 @@ def _walk_group(
         step[i] = stride[dim[i]]
         stride[dim[i]] *= factor
         outer[i] = -(-factor // inner[i])
-        if flags[i] in (_FIRST, _LAST):
+        if flags[i] == _FIRST or flags[i] == _LAST:
             stands[dim[i]] += (outer[i] - 1) * step[i] * inner[i] if flags[i] == _LAST else 0
             outer[i] = 1
-    inside_tile = np.ones(len(dims), np.int64)
+    shares, moves = np.empty(count, np.bool_), np.empty(count, np.bool_)
+    for i in range(count):
+        shares[i] = flags[i] == _SHARING
+        moves[i] = not shares[i]
+    # Ranks of a tensor with padding, and of the target where it has padding, within the group.
+    padded, sent_from = np.empty(ranks, np.bool_), np.empty(ranks, np.bool_)
+    for r in range(ranks):
+        padded[r] = sent_from[r] = False
+        for j in range(len(dims)):
+            if masked >= 0 and coefficients[masked, r, dims[j]] != 0:
+                padded[r] = True
+                sent_from[r] = target == masked
     sharing = staying = places = 1
     for i in range(count):
         staying *= inner[i]
@@ -282,21 +308,27 @@ def _walk_group(
             places *= outer[i]
         if flags[i] == _INSIDE:
             inside_tile[dim[i]] *= inner[i]
-    extent = np.ones((2, ranks), np.int64)  # of the whole leader, of one target tile
+    extent, values = np.empty((2, ranks), np.int64), 1  # the whole leader's, one target tile's
     for r in range(ranks):
+        extent[0, r] = extent[1, r] = 1
         for k in range(len(dims)):
             extent[0, r] += coefficients[leader, r, dims[k]] * (bounds[k] - 1)
             extent[1, r] += coefficients[target, r, dims[k]] * (inside_tile[k] - 1)
-    seen = np.zeros(extent[0].prod(), np.int64)
+        values *= extent[0, r]
+    seen = np.empty(values, np.int64)
+    for value in range(values):
+        seen[value] = 0
     stamp = 0
-    at, here, there = np.zeros((3, len(dims)), np.int64)
+    at, here = np.empty(len(dims), np.int64), np.empty(len(dims), np.int64)
+    there = np.empty(len(dims), np.int64)
     codes = np.empty((sharing, ranks), np.int64)
     exists = np.empty(sharing, np.bool_)
     for place in range(places):
-        _locate(place, dim, outer, step, inner, flags, False, at)
-        at += stands
+        _locate(place, dim, outer, step, inner, moves, at)
+        for j in range(len(dims)):
+            at[j] += stands[j]
         for k in range(sharing):
-            _locate(k, dim, outer, step, inner, flags, True, here)
+            _locate(k, dim, outer, step, inner, shares, here)
             exists[k] = True
             for j in range(len(dims)):
                 exists[k] = exists[k] and at[j] + here[j] < bounds[j]
@@ -318,7 +350,7 @@ def _walk_group(
                     continue
                 exists[other] = False
                 members += 1
-                _locate(other, dim, outer, step, inner, flags, True, here)
+                _locate(other, dim, outer, step, inner, shares, here)
                 for tap in range(staying):
                     _locate_inside(tap, dim, inner, step, there)
                     value, is_real, in_bounds = 0, True, True
@@ -331,7 +363,7 @@ def _walk_group(
                         for j in range(len(dims)):
                             index += coefficients[leader, r, dims[j]] * (at[j] + here[j] + there[j])
                         value = value * extent[0, r] + index
-                        if masked >= 0 and coefficients[masked, r, dims].any():
+                        if padded[r]:
                             index = 0
                             for j in range(len(dims)):
                                 far = at[j] + here[j] + there[j]
@@ -343,39 +375,39 @@ def _walk_group(
                         seen[value] = stamp
                         met += 1
             sent = 1
-            if target == masked:
-                for r in range(ranks):
-                    if coefficients[target, r, dims].any():
-                        sent *= real_in(real, r, codes[k, r], extent[1, r])
+            for r in range(ranks):
+                if sent_from[r]:
+                    sent *= real_in(real, r, codes[k, r], extent[1, r])
             spread[READS, met] += sent
             spread[TAKEN, met] += sent * members
             spread[COMPUTES, met] += taps
             spread[REAL_COMPUTES, met] += real_taps
 
 
-@njit(cache=True)
+@helper
 def _locate(
     number: int,
     dim: Ints,
     outer: Ints,
     step: Ints,
     inner: Ints,
-    flags: Ints,
-    sharing: bool,
+    here: Bools,
     at: Ints,
 ) -> None:
-    """Fill where the steps outside the leader tile stand, [group's dims]."""
-    at[:] = 0
+    """Fill where the steps outside the leader tile stand, [group's dims], of the loops ``here``."""
+    for j in range(len(at)):
+        at[j] = 0
     for i in range(len(dim)):
-        if (flags[i] == _SHARING) == sharing:
+        if here[i]:
             at[dim[i]] += (number % outer[i]) * step[i] * inner[i]
             number //= outer[i]
 
 
-@njit(cache=True)
+@inlined
 def _locate_inside(number: int, dim: Ints, inner: Ints, step: Ints, at: Ints) -> None:
     """Fill where the steps inside the leader tile stand, [group's dims]."""
-    at[:] = 0
+    for j in range(len(at)):
+        at[j] = 0
     for i in range(len(dim)):
         at[dim[i]] += (number % inner[i]) * step[i]
         number //= inner[i]
@@ -414,6 +446,15 @@ class Spreads:
         self._spreads: list[Spread] = []
         self._same: dict[bytes, int] = {}
         self._canonical: list[int] = []
+
+    @property
+    def arrays(self) -> SpreadArrays:
+        """Return what compiled code takes; it changes when room is made."""
+        coefficients = self.problem.coefficients
+        uses = (coefficients != 0).any(axis=1)
+        return SpreadArrays(
+            coefficients, uses, self.group_of, self.problem.masked, self.keys, self.slots
+        )
 
     @property
     def groups(self) -> int:

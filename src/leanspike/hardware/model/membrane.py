@@ -10,35 +10,31 @@ proportion.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
-from numba import njit
-from numpy.typing import NDArray
 
-from leanspike.hardware.mapping.mapping import Mapping
+from leanspike.arrays import Ints, Reals
+from leanspike.hardware.mapping.mapping import LoopArrays
 from leanspike.hardware.model.plan import Plan
-from leanspike.hardware.model.traffic import nest_counts
-
-Reals = NDArray[np.float64]
-Ints = NDArray[np.int64]
+from leanspike.hardware.model.traffic import count_nests
 
 
 @dataclass(frozen=True)
 class Membrane:
-    """Traffic of the state.
+    """Traffic of the state under n mappings.
 
     Attributes
     ----------
     updates
         Neuron updates: neurons times steps.
     reads, writes
-        Values read and written at each level, all instances together, [L].
+        Values read and written at each level, all instances together, [n, L].
     tile
-        Values an instance of each level holds at once, [L]; 0 where it keeps no state.
+        Values an instance of each level holds at once, [n, L]; 0 where it keeps no state.
     instances
-        Instances of each level that hold different states, [L].
+        Instances of each level that hold different states, [n, L].
     """
 
     updates: float
@@ -49,86 +45,74 @@ class Membrane:
 
     @property
     def per_instance(self) -> Reals:
-        """Values read and written by one instance of each level, [L, 2]."""
-        return np.stack((self.reads, self.writes), axis=-1) / self.instances[:, None]
+        """Values read and written by one instance of each level, [n, L, 2]."""
+        return np.stack((self.reads, self.writes), axis=-1) / self.instances[..., None]
 
 
-def no_membrane(levels: int) -> Membrane:
-    """Return the traffic of a layer without neurons."""
-    nothing = np.zeros(levels)
-    return Membrane(0.0, nothing, nothing, nothing, np.ones(levels, np.int64))
+def no_membrane(n: int, levels: int, updates: float = 0.0) -> Membrane:
+    """Return the traffic of a layer without neurons, or whose state is kept nowhere."""
+    nothing = np.zeros((n, levels))
+    return Membrane(updates, nothing, nothing, nothing, np.ones((n, levels), np.int64))
 
 
-def membrane_traffic(plan: Plan, mapping: Mapping) -> Membrane:
-    """Count the state's traffic under a mapping.
+def membrane_traffic(plan: Plan, loops: LoopArrays) -> Membrane:
+    """Count the state's traffic under n mappings.
 
     The innermost level of ``Neuron.state`` is read and written on every update. A state that is
     brought in for the first time is zero and needs no reading; one that is not needed again is
     not written back.
     """
-    chip, problem = plan.architecture, plan.problem
-    levels = len(chip.levels)
-    outputs = problem.written
+    chip, problem, n = plan.architecture, plan.problem, len(loops.steps)
+    levels, outputs = len(chip.levels), problem.written
     if chip.neuron is None or not chip.neuron.state:
-        return replace(no_membrane(levels), updates=plan.neuron_updates)
-    carried = "T" in problem.dims
+        return no_membrane(n, levels, plan.neuron_updates)
     coefficients = problem.coefficients[outputs : outputs + 1].copy()
-    if carried:
+    if "T" in problem.dims:
         coefficients[:, :, problem.dims.index("T")] = 0
-    factors = mapping.factors.copy()
-    factors[:, ~problem.uses(outputs)] = 1
+    steps = loops.steps.copy()
+    steps[:, ~problem.uses(outputs)[loops.places[:, 1]]] = 1
+    loops = loops._replace(steps=steps)
     keep = np.array([[level.name in chip.neuron.state] for level in chip.levels])
-    tile, partition = np.zeros((levels, 1), np.int64), np.zeros((levels, 1), np.int64)
-    arriving, leaving = np.zeros((levels, 1)), np.zeros((levels, 1))
-    instances = np.zeros(levels + 1, np.int64)
-    nest_counts(
-        coefficients, keep, factors, mapping.order, True, -1, problem.real, tile, arriving,
-        leaving, partition, instances,
+    tile, partition = np.zeros((2, n, levels, 1), np.int64)
+    arriving, leaving = np.zeros((2, n, levels, 1))
+    instances = np.zeros((n, levels + 1), np.int64)
+    count_nests(
+        loops, coefficients, keep, True, -1, problem.real, tile, arriving, leaving, partition,
+        instances,
     )  # fmt: skip
-    reads, writes = state_traffic(
-        [i for i in range(levels) if keep[i, 0]], arriving[:, 0], leaving[:, 0], partition[:, 0],
+    reads, writes = _state_traffic(
+        np.flatnonzero(keep[:, 0]).tolist(), arriving[..., 0], leaving[..., 0], partition[..., 0],
         instances,
     )  # fmt: skip
     share = plan.neurons_per_output
-    pooled_tiles(pooling(plan), factors, tile[:, 0])
+    held = _neurons_of(plan, loops, tile[..., 0])
     return Membrane(
-        plan.neuron_updates, reads * share, writes * share, tile[:, 0].astype(np.float64),
-        instances[:-1],
+        plan.neuron_updates, reads * share, writes * share, held.astype(np.float64),
+        instances[:, :-1],
     )  # fmt: skip
 
 
-def pooling(plan: Plan) -> Ints:
-    """Return where P and Q stand among the loops, their bounds, and the neurons' rows and columns.
-
-    int64 [3, 2]; nothing, [0, 2], where there is a neuron per output position.
-    """
+def _neurons_of(plan: Plan, loops: LoopArrays, tile: Ints) -> Ints:
+    """Turn the output positions of tiles, [n, L], into neurons; a neuron of a part counts whole."""
     if plan.neuron_maps is None:
-        return np.zeros((0, 2), np.int64)
-    places = [plan.problem.dims.index(letter) for letter in "PQ"]
-    return np.array([places, plan.problem.bounds[places], plan.neuron_maps], np.int64)
+        return tile
+    held, problem = tile.copy(), plan.problem
+    for level in range(tile.shape[1]):
+        for letter, neurons in zip("PQ", plan.neuron_maps, strict=True):
+            d = problem.dims.index(letter)
+            extent = loops.product(range(3 * level, 3 * tile.shape[1]), d)
+            whole = -((-extent * neurons) // int(problem.bounds[d]))
+            held[:, level] = held[:, level] // extent * whole
+    return held
 
 
-@njit(cache=True, nogil=True)
-def pooled_tiles(pooled: Ints, factors: Ints, tile: Ints) -> None:
-    """Turn the output positions of tiles, [L], into neurons; a neuron of a part counts whole."""
-    if len(pooled) == 0:
-        return
-    for level in range(len(tile)):
-        for axis in range(2):
-            extent = 1
-            for slot in range(3 * level, len(factors)):
-                extent *= factors[slot, pooled[0, axis]]
-            neurons = -((-extent * pooled[2, axis]) // pooled[1, axis])
-            tile[level] = tile[level] // extent * neurons
-
-
-def state_traffic(
+def _state_traffic(
     kept: Sequence[int], arriving: Reals, leaving: Reals, partition: Ints, instances: Ints
 ) -> tuple[Reals, Reals]:
     """Return values read and written at each level, all instances together, both [..., L].
 
     ``kept`` lists the levels that keep the state, outermost first; the counts are one instance's
-    as ``nest_counts`` fills them, [..., L], and ``instances`` [..., L + 1].
+    as ``count_nests`` fills them, [..., L], and ``instances`` [..., L + 1].
     """
     reads, writes = np.zeros(arriving.shape), np.zeros(arriving.shape)
     for outer, inner in pairwise(kept):

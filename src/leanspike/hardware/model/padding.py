@@ -13,16 +13,13 @@ have: sums over where the tile goes are then products of one sum for every rank.
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
-from numpy.typing import NDArray
 
+from leanspike.arrays import Ints, Reals
+from leanspike.hardware.compiling import helper, inlined
 from leanspike.hardware.model.distinct import distinct_sums
 
-Ints = NDArray[np.int64]
-Reals = NDArray[np.float64]
 
-
-@njit(cache=True, inline="always")
+@helper
 def real_in(real: Ints, r: int, first: int, length: int) -> int:
     """Return the real indices of rank ``r`` among ``length`` from ``first`` on."""
     if real[r, 0] < 0:
@@ -31,7 +28,7 @@ def real_in(real: Ints, r: int, first: int, length: int) -> int:
     return real[r, last] - real[r, first] if last > first else 0
 
 
-@njit(cache=True)
+@inlined
 def most_real(extents: Ints, real: Ints) -> int:
     """Return the most real values that a tile of the given extents [ranks] holds anywhere."""
     total = 1
@@ -43,21 +40,21 @@ def most_real(extents: Ints, real: Ints) -> int:
     return total
 
 
-@njit(cache=True)
-def child_extents(coefficients: Ints, x: int, factors: Ints, child: int) -> Ints:
-    """Return the extents [ranks] of the tile that all slots from level ``child`` inward span."""
+@inlined
+def child_extents(coefficients: Ints, x: int, factors: Ints, child: int, extents: Ints) -> None:
+    """Fill the extents [ranks] of the tile that all slots from level ``child`` inward span."""
     ranks, dims = coefficients.shape[1], coefficients.shape[2]
-    extents = np.ones(ranks, np.int64)
+    for r in range(ranks):
+        extents[r] = 1
     for d in range(dims):
         size = 1
         for slot in range(3 * child, factors.shape[0]):
             size *= factors[slot, d]
         for r in range(ranks):
             extents[r] += coefficients[x, r, d] * (size - 1)
-    return extents
 
 
-@njit(cache=True)
+@helper
 def passed_real(
     coefficients: Ints,
     x: int,
@@ -80,17 +77,21 @@ def passed_real(
     ranks = len(extents)
     to_compute = 3 * child == factors.shape[0]
     # Where the tile can stand in each rank with padding, and how often; ``times`` counts the rest.
-    places = np.zeros((ranks, real.shape[1]))
-    places[:, 0] = 1.0
+    places = np.empty((ranks, real.shape[1]))
+    for r in range(ranks):
+        for at in range(places.shape[1]):
+            places[r, at] = 1.0 if at == 0 else 0.0
     moved, scratch = np.empty((ranks, real.shape[1])), np.empty(real.shape[1])
     times = 1.0
+    # Not literals: numba would compile what they are handed to for each of them.
+    whole_turn, further = np.int64(0), np.int64(1)
     # Space first. Below one instance of the level children whose tiles are equal share a read.
     for i in range(count):
         if loops[i, 0] % 3 != 0 and loops[i, 0] < 3 * level:
             times *= _step(coefficients, x, factors, loops, i, real, places, scratch)
     terms = np.empty((2, count + 1), np.int64)
     for r in range(ranks):
-        groups = 0
+        groups = np.int64(0)
         for i in range(count):
             slot, d = loops[i, 0], loops[i, 1]
             step = coefficients[x, r, d] * loops[i, 2]
@@ -100,17 +101,21 @@ def passed_real(
         if real[r, 0] < 0:
             times *= distinct_sums(terms[0], terms[1], groups)
         elif groups > 0:
-            apart = np.zeros(real.shape[1])
-            apart[0] = 1.0
+            apart = np.empty(real.shape[1])
+            for at in range(len(apart)):
+                apart[at] = 1.0 if at == 0 else 0.0
             for k in range(groups):
-                _spread(apart, scratch, terms[0, k], 0, terms[1, k])
+                _spread(apart, scratch, terms[0, k], whole_turn, terms[1, k])
             _shift(places[r], scratch, apart)
     # How every loop in time moves the tile when it steps and those inside it return.
-    moves = np.zeros((count, ranks), np.int64)
-    keeps = np.ones(count, np.bool_)
-    carried = np.zeros(ranks, np.int64)
+    moves = np.empty((count, ranks), np.int64)
+    keeps = np.empty(count, np.bool_)
+    carried = np.empty(ranks, np.int64)
+    for r in range(ranks):
+        carried[r] = 0
     first = -1
     for i in range(count):
+        keeps[i] = True
         slot, d = loops[i, 0], loops[i, 1]
         if slot % 3 != 0 or slot >= 3 * child:
             continue
@@ -127,7 +132,7 @@ def passed_real(
     # The first tiles; then time, from the outermost loop inward: what comes in when a loop steps.
     total = times
     for r in range(ranks):
-        total *= _held(places[r], real, r, 0, extents[r])
+        total *= _held(places[r], real, r, whole_turn, extents[r])
     for i in range(count - 1, -1, -1):
         slot, d = loops[i, 0], loops[i, 1]
         if slot % 3 != 0 or slot >= 3 * child:
@@ -138,11 +143,12 @@ def passed_real(
             steps = float(factors[slot, d] - 1)
             for r in range(ranks):
                 step = coefficients[x, r, d] * loops[i, 2]
-                moved[r] = places[r]
+                for at in range(places.shape[1]):
+                    moved[r, at] = places[r, at]
                 if step > 0 and real[r, 0] >= 0:
                     steps = 1.0
-                    _spread(moved[r], scratch, step, 1, factors[slot, d])
-                whole *= _held(moved[r], real, r, 0, extents[r])
+                    _spread(moved[r], scratch, step, further, factors[slot, d])
+                whole *= _held(moved[r], real, r, whole_turn, extents[r])
                 overlap = extents[r] - abs(moves[i, r])
                 shift = max(0, -moves[i, r])
                 if kept > 0.0:
@@ -152,11 +158,11 @@ def passed_real(
     if to_compute:
         total = times
         for r in range(ranks):
-            total *= _held(places[r], real, r, 0, extents[r])
+            total *= _held(places[r], real, r, whole_turn, extents[r])
     return total
 
 
-@njit(cache=True)
+@helper
 def _step(
     coefficients: Ints,
     x: int,
@@ -173,34 +179,36 @@ def _step(
     for r in range(len(places)):
         step = coefficients[x, r, d] * loops[i, 2]
         if step > 0 and real[r, 0] >= 0:
-            _spread(places[r], scratch, step, 0, factors[slot, d])
+            _spread(places[r], scratch, step, np.int64(0), factors[slot, d])
             times = 1.0
     return times
 
 
-@njit(cache=True)
+@helper
 def _spread(places: Reals, scratch: Reals, step: int, first: int, steps: int) -> None:
     """Move every place by ``step`` times each of ``first`` to ``steps`` - 1."""
-    scratch[:] = places
-    if first > 0:
-        places[:] = 0.0
+    for at in range(len(places)):
+        scratch[at] = places[at]
+        if first > 0:
+            places[at] = 0.0
     for k in range(max(first, 1), steps):
         for at in range(len(places) - k * step):
             places[at + k * step] += scratch[at]
 
 
-@njit(cache=True)
+@inlined
 def _shift(places: Reals, scratch: Reals, apart: Reals) -> None:
     """Move every place by each distance of ``apart`` that there is, however often."""
-    scratch[:] = places
-    places[:] = 0.0
+    for at in range(len(places)):
+        scratch[at] = places[at]
+        places[at] = 0.0
     for far in range(len(apart)):
         if apart[far] > 0.0:
             for at in range(len(places) - far):
                 places[at + far] += scratch[at]
 
 
-@njit(cache=True, inline="always")
+@helper
 def _held(places: Reals, real: Ints, r: int, shift: int, length: int) -> float:
     """Return the real indices in the windows that begin ``shift`` after every place."""
     if real[r, 0] < 0:

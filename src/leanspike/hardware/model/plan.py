@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from math import ceil, inf, prod
 
 import numpy as np
-from numpy.typing import NDArray
 
+from leanspike.arrays import Bools, Ints, Reals
 from leanspike.errors import InputError
 from leanspike.hardware.architecture.architecture import (
     Architecture,
@@ -21,14 +21,10 @@ from leanspike.hardware.model.actions import GATES, SKIPS
 from leanspike.hardware.semantics import Semantics
 from leanspike.hardware.workload.problem import Problem
 
-Ints = NDArray[np.int64]
-Reals = NDArray[np.float64]
-Bools = NDArray[np.bool_]
-
 
 @dataclass(frozen=True)
 class Follow:
-    """A condition by indices: ``level`` leaves ``target`` alone while ``leaders`` are empty."""
+    """A condition by indices: ``level`` stops reads of ``target`` while ``leaders`` are empty."""
 
     level: int
     target: int
@@ -373,7 +369,7 @@ def _follow(
         source -= 1
     if source < 0:
         raise InputError(
-            f"no level outside keeps {condition.target}, so it cannot be left alone here",
+            f"no level outside keeps {condition.target}, so it cannot be skipped or gated here",
             where=architecture.levels[level].name,
         )
     leaders = tuple(problem.tensors.index(name) for name in condition.when_empty)

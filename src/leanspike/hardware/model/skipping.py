@@ -1,17 +1,14 @@
-"""What units skip together, by loops: the box of indices that one read waits for.
-
-Conditions of an architecture applied to a mapping: which leader tiles reads wait for.
-"""
+"""Conditions of an architecture applied to mappings: which leader tiles reads depend on."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 import numpy as np
-from numba import njit
-from numpy.typing import NDArray
 
-from leanspike.hardware.mapping.mapping import Mapping
+from leanspike.arrays import Ints, Reals
+from leanspike.hardware.compiling import kernel
+from leanspike.hardware.mapping.mapping import LoopArrays, Mapping
 from leanspike.hardware.model.actions import NOTHING, SHARES, SURVIVALS
 from leanspike.hardware.model.leader_tiles import (
     FINISHED_ROW,
@@ -22,6 +19,7 @@ from leanspike.hardware.model.leader_tiles import (
     RUN,
     VALUES,
     VARIANTS,
+    SpreadArrays,
     Spreads,
     describe,
     run_of,
@@ -29,51 +27,10 @@ from leanspike.hardware.model.leader_tiles import (
 )
 from leanspike.hardware.model.plan import Plan
 from leanspike.hardware.model.survival import Survival, variants
-from leanspike.hardware.model.traffic import list_loops, tile_size
+from leanspike.hardware.model.traffic import list_loops, read_loops, tile_size
 from leanspike.hardware.semantics import Semantics
-from leanspike.hardware.sparseloop.leader import sparseloop_sizes
+from leanspike.hardware.sparseloop.leader import leader_sizes
 from leanspike.hardware.sparsity.density import DensityModel, FixedStructured
-
-Ints = NDArray[np.int64]
-
-
-@njit(cache=True)
-def waited_sizes(
-    coefficients: Ints,
-    target: int,
-    level: int,
-    child: int,
-    factors: Ints,
-    loops: Ints,
-    count: int,
-    sizes: Ints,
-) -> None:
-    """Fill the loop sizes [D] of all that happens while one target tile stays with its readers.
-
-    That is the child's own tile, over the loops in time above it that bring no other target tile,
-    up to the first that does, and over the loops in space whose children share the read.
-    """
-    to_compute = child == factors.shape[0] // 3
-    sizes[:] = 1
-    stays = not to_compute
-    for i in range(count):
-        slot, d = loops[i, 0], loops[i, 1]
-        if slot >= 3 * child:
-            sizes[d] *= factors[slot, d]
-            continue
-        moves = False
-        for r in range(coefficients.shape[1]):
-            moves |= coefficients[target, r, d] != 0
-        if slot % 3 == 0:
-            stays = stays and not moves
-            if stays:
-                sizes[d] *= factors[slot, d]
-        elif not moves and slot >= 3 * level:
-            sizes[d] *= factors[slot, d]
-
-
-Reals = NDArray[np.float64]
-Bools = NDArray[np.bool_]
 
 
 def condition_rows(plan: Plan) -> Ints:
@@ -104,69 +61,101 @@ def descriptions(plan: Plan) -> int:
     )
 
 
-@njit(cache=True, nogil=True)
-def describe_leaders(
-    exact: bool,
-    coefficients: Ints,
-    uses: Bools,
-    group_of: Ints,
-    masked: int,
+def leader_tiles(
+    plan: Plan, loops: LoopArrays, spreads: Spreads, *, exact: bool, along_x: Ints | None = None
+) -> Ints:
+    """Return the descriptions of all leader tiles of n mappings, [n, descriptions, 2 + groups].
+
+    ``exact`` is ``Semantics.exact_leader``: otherwise a leader tile is Sparseloop's (which looks
+    at ``along_x`` of :class:`~leanspike.hardware.mapping.mapping.Mapping`), the same for values
+    and rows, and has no values where a condition cannot be used.
+    """
+    problem, rows = plan.problem, condition_rows(plan)
+    found = np.full((len(loops.steps), descriptions(plan), spreads.width), -1, np.int64)
+    if not len(rows):
+        return found
+    if not exact:
+        found[..., RUN] = NO_RUN
+        sizes = sparseloop_leaders(plan, loops, rows, along_x)
+        for f, (_, x, leader, *_, first) in enumerate(rows.tolist()):
+            box = (1 + (sizes[:, f] - 1) @ problem.coefficients[leader].T).prod(axis=1)
+            box[sizes[:, f, 0] == 0] = 0
+            here = slice(first, first + len(variants(x == problem.written)))
+            found[:, here, VALUES] = box[:, None]
+        return found
+    done = 0
+    while done < len(found):
+        # The count goes on where the room for spreads ended.
+        spreads.room_for(64 + 2 * found[0].size)
+        done, spreads.known = _describe_leaders(
+            done, loops, spreads.arrays, rows, spreads.known, found
+        )
+    return spreads.renumbered(found)
+
+
+def sparseloop_leaders(
+    plan: Plan, loops: LoopArrays, rows: Ints, along_x: Ints | None = None
+) -> Ints:
+    """Return the loop sizes of Sparseloop's leader tiles, [n, F, D]; 0 where there is none."""
+    sizes = np.zeros((len(loops.steps), len(rows), len(plan.problem.dims)), np.int64)
+    if along_x is None:
+        along_x = np.full(len(plan.keep), -1, np.int64)
+    leader_sizes(loops, plan.problem.coefficients, rows, plan.fans_out, along_x, sizes)
+    return sizes
+
+
+@kernel
+def _describe_leaders(
+    start: int,
+    loops: LoopArrays,
+    spreads: SpreadArrays,
     conditions: Ints,
-    fans_out: Bools,
-    along_x: Ints,
-    factors: Ints,
-    order: Ints,
-    loops: Ints,
-    count: int,
-    keys: Ints,
-    slots: Ints,
     known: int,
     found: Ints,
-) -> int:
-    """Fill the descriptions of all leader tiles [descriptions, 2 + groups]; return known spreads.
+) -> tuple[int, int]:
+    """Fill descriptions from mapping ``start`` on while there is room for their spreads.
 
-    ``exact`` is ``Semantics.exact_leader``: otherwise a leader tile is Sparseloop's, the same for
-    values and rows, and has no values where a condition cannot be used. ``keys`` and ``slots``
-    must have room for as many spreads as there are descriptions times groups.
+    Returns how far it got, and how many spreads are known then.
     """
-    levels = factors.shape[0] // 3
-    steps = np.empty(loops.shape[0], np.int64)
+    uses = spreads.uses
+    factors: Ints = np.empty(loops.orders.shape[1:], np.int64)
+    order = np.empty(loops.orders.shape[1:], np.int64)
+    listed = np.empty((factors.size, 3), np.int64)
+    steps = np.empty(factors.size, np.int64)
     sizes = np.empty(factors.shape[1], np.int64)
-    for f in range(len(conditions)):
-        level, target, leader, child, block, finished, compressed, first = conditions[f]
-        variants = 2 if finished == 0 else VARIANTS
-        if not exact:
-            usable = sparseloop_sizes(
-                coefficients, target, leader, level, child, block, factors, order, fans_out,
-                along_x, sizes,
-            )  # fmt: skip
-            found[first : first + variants] = -1
-            values = tile_size(coefficients, leader, sizes) if usable else 0
-            found[first : first + variants, VALUES] = values
-            found[first : first + variants, RUN] = NO_RUN
-            continue
-        sizes[:] = 1
-        for slot in range(3 * child, 3 * levels):
-            sizes *= factors[slot]
-        sent = tile_size(coefficients, target, sizes)
-        for variant in range(variants):
-            held = 1
-            if variant in (ROW, FIRST_ROW, LAST_ROW):
-                held = block
-            elif variant == FINISHED_ROW:
-                held = finished
-            apart = compressed > 0 and held > 1
-            rows = np.inf if apart else held / sent
-            waited_steps(uses, target, level, child, rows, factors, loops, count, steps)
-            known = describe(
-                coefficients, uses, group_of, masked, target, leader, level, child,
-                variant, factors, loops, count, steps, keys, slots, known, found[first + variant],
-            )  # fmt: skip
-            if apart:
-                found[first + variant, RUN] = run_of(
-                    uses, target, leader, level, child, factors, loops, count, sent
-                )
-    return known
+    for n in range(start, len(found)):
+        if known + found.shape[1] * found.shape[2] > len(spreads.keys):
+            return n, known
+        read_loops(loops, n, factors, order)
+        count = list_loops(factors, order, listed)
+        for f in range(len(conditions)):
+            level, target, leader = conditions[f, 0], conditions[f, 1], conditions[f, 2]
+            child, block, finished = conditions[f, 3], conditions[f, 4], conditions[f, 5]
+            compressed, first = conditions[f, 6], conditions[f, 7]
+            for d in range(len(sizes)):
+                sizes[d] = 1
+                for slot in range(3 * child, factors.shape[0]):
+                    sizes[d] *= factors[slot, d]
+            sent = tile_size(spreads.coefficients, target, sizes)
+            for variant in range(2 if finished == 0 else VARIANTS):
+                held = np.int64(1)
+                if variant in (ROW, FIRST_ROW, LAST_ROW):
+                    held = block
+                elif variant == FINISHED_ROW:
+                    held = finished
+                apart = compressed > 0 and held > 1
+                rows = np.inf if apart else held / sent
+                waited_steps(uses, target, level, child, rows, factors, listed, count, steps)
+                described = found[n, first + variant]
+                known = describe(
+                    spreads, target, leader, level, child, variant, factors, listed, count, steps,
+                    known, described,
+                )  # fmt: skip
+                if apart:
+                    described[RUN] = run_of(
+                        uses, target, leader, level, child, factors, listed, count, sent
+                    )
+    return len(found), known
 
 
 def survival_of(
@@ -185,7 +174,9 @@ def survival_of(
     levels, tensors = plan.keep.shape
     survive, shares = np.ones((levels, tensors, SURVIVALS)), np.ones((tensors, tensors, SHARES))
     spreads = Spreads(plan.problem, levels)
-    described = leaders_of_mapping(plan, mapping, spreads, exact=semantics.exact_leader)
+    described = leader_tiles(
+        plan, mapping.arrays, spreads, exact=semantics.exact_leader, along_x=mapping.along_x
+    )[0]
     rows = condition_rows(plan)
     for x in range(tensors):
         mine = chain_columns(rows, x, described.shape[1], plan.problem.written)
@@ -206,21 +197,6 @@ def chain_columns(rows: Ints, x: int, width: int, written: int) -> list[int]:
     ]
 
 
-def leaders_of_mapping(plan: Plan, mapping: Mapping, spreads: Spreads, *, exact: bool) -> Ints:
-    """Return the descriptions of all leader tiles of one mapping, [descriptions, 2 + groups]."""
-    loops = np.empty((mapping.factors.size, 3), np.int64)
-    count = list_loops(mapping.factors, mapping.order, loops)
-    problem = plan.problem
-    found = np.full((descriptions(plan), spreads.width), -1, np.int64)
-    spreads.room_for(found.size)
-    spreads.known = describe_leaders(
-        exact, problem.coefficients, (problem.coefficients != 0).any(axis=1), spreads.group_of,
-        problem.masked, condition_rows(plan), plan.fans_out, mapping.along_x, mapping.factors,
-        mapping.order, loops, count, spreads.keys, spreads.slots, spreads.known, found,
-    )  # fmt: skip
-    return spreads.renumbered(found)
-
-
 def sparseloop_conditions(
     plan: Plan, mapping: Mapping, models: Sequence[DensityModel], *, exact: bool, dense: bool
 ) -> tuple[Ints, Reals]:
@@ -229,7 +205,7 @@ def sparseloop_conditions(
     if dense:
         return remedy, p_left
     spreads = Spreads(plan.problem, len(plan.keep))
-    described = leaders_of_mapping(plan, mapping, spreads, exact=exact)
+    described = leader_tiles(plan, mapping.arrays, spreads, exact=exact, along_x=mapping.along_x)[0]
     rows = condition_rows(plan)
     for x in range(plan.keep.shape[1]):
         mine = chain_columns(rows, x, described.shape[1], plan.problem.written)
@@ -274,13 +250,6 @@ def conditions_met(
 
 def leader_loops(plan: Plan, mapping: Mapping, x: int) -> list[Ints]:
     """Return the loop sizes [D] of Sparseloop's leader tiles of tensor ``x`` that can be used."""
-    found = []
-    for level, target, leader, child, block, *_ in condition_rows(plan).tolist():
-        sizes = np.ones(len(plan.problem.dims), np.int64)
-        usable = sparseloop_sizes(
-            plan.problem.coefficients, target, leader, level, child, block, mapping.factors,
-            mapping.order, plan.fans_out, mapping.along_x, sizes,
-        )  # fmt: skip
-        if leader == x and usable:
-            found.append(sizes)
-    return found
+    rows = condition_rows(plan)
+    sizes = sparseloop_leaders(plan, mapping.arrays, rows, mapping.along_x)[0]
+    return [one for row, one in zip(rows, sizes, strict=True) if row[2] == x and one[0] > 0]

@@ -15,8 +15,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
+from leanspike.arrays import Ints, Reals
 from leanspike.hardware.model.actions import (
     INSIDE,
     LEFT,
@@ -45,9 +45,6 @@ from leanspike.hardware.model.leader_tiles import (
 )
 from leanspike.hardware.model.plan import Plan
 from leanspike.hardware.sparsity.density import DensityModel
-
-Ints = NDArray[np.int64]
-Reals = NDArray[np.float64]
 
 
 class Chances:
@@ -158,7 +155,7 @@ class Survival:
                     for _, skips, leader, chances in mine:
                         if skips != gated:
                             smallest[leader] = np.minimum(smallest[leader], chances[known][READS])
-                    survive[:, level, left_column(variant, gated)] = smallest.prod(axis=0)
+                    survive[:, level, left_column(variant, gated=gated)] = smallest.prod(axis=0)
             for _, skips, leader, chances in mine:
                 for time, variant in enumerate(_TIMES):
                     value = chances[variant if written else VALUE][TAKEN]

@@ -5,22 +5,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
+from leanspike.arrays import Ints
 from leanspike.errors import InputError
 from leanspike.hardware.mapping.mapping import Mapping
+from leanspike.hardware.model.actions import ContentArrays, NestArrays, RowConditions
 from leanspike.hardware.model.contents import Content, dense_contents, physical_contents
 from leanspike.hardware.model.contents import Contents as TileContents
 from leanspike.hardware.model.geometry import tile_geometry
 from leanspike.hardware.model.plan import Plan
-from leanspike.hardware.model.row import ContentArrays, NestArrays, RowConditions
 from leanspike.hardware.semantics import Semantics
 from leanspike.hardware.sparseloop.content import sparseloop_contents
 from leanspike.hardware.sparseloop.geometry import FITS, OTHER_FORMAT, TOO_MANY_LOOPS
 from leanspike.hardware.sparsity.density import DensityModel
-
-Ints = NDArray[np.int64]
-Reals = NDArray[np.float64]
 
 # What keeps a tensor's formats from dividing its tiles (see ``rank_geometry``).
 _MISFITS = {
@@ -45,19 +42,16 @@ def tile_contents(
     """Return what the tiles of every level and tensor hold."""
     levels, tensors = plan.keep.shape
     rows: list[list[Content | None]] = [[None] * tensors for _ in range(levels)]
-    most = plan.flattens.shape[2]
+    loops, most = mapping.arrays, plan.flattens.shape[2]
     for x in range(tensors):
         fiber = np.ones((levels, most), np.int64)
         under = np.ones((levels, most + 1), np.int64)
         if not dense and plan.ranks[:, x].any():
-            found = tile_geometry(
-                not semantics.whole_accesses, plan.problem.coefficients, x, plan.keep,
-                plan.ranks[:, x], plan.compressed[:, x], plan.flattens[x],
-                plan.from_inside[:, x], plan.passes[:, x], plan.fans_out, mapping.along_x,
-                mapping.factors, mapping.order, fiber, under,
-            )  # fmt: skip
-            if found != FITS:
-                raise InputError(_MISFITS[found].format(plan.problem.tensors[x]), where="mapping")
+            (fits,), (fiber,), (under,) = tile_geometry(
+                plan, x, loops, own=not semantics.whole_accesses, along_x=mapping.along_x
+            )
+            if fits != FITS:
+                raise InputError(_MISFITS[fits].format(plan.problem.tensors[x]), where="mapping")
         for i in range(levels):
             tile = int(nest.tile[i, x])
             if tile == 0:
@@ -95,9 +89,9 @@ def contents_of(
             model, tiles, fibers[:, :n], layout, block=block, semantics=semantics
         )
     parent = plan.parent(level, x)
-    told = parent >= 0 and plan.formats[parent][x] is not None
+    known = parent >= 0 and plan.formats[parent][x] is not None
     return sparseloop_contents(
-        model, tiles, fibers[:, :n], unders[:, : n + 1], layout, told=told, block=block,
+        model, tiles, fibers[:, :n], unders[:, : n + 1], layout, known=known, block=block,
         offsets=semantics.innermost_offsets,
     )  # fmt: skip
 

@@ -1,8 +1,7 @@
 """Dense counts of a mapping: tiles, and the values that move between levels.
 
 Everything here depends on the loop nest alone, not on densities, formats, bits or energies.
-The functions are compiled, take plain arrays and work on one mapping; whoever has many mappings
-loops over them in compiled code of its own.
+:func:`count_nests` is compiled and counts many mappings.
 
 How it counts
 -------------
@@ -27,18 +26,15 @@ Padding is no value: of a tensor with padding only the real positions of a tile 
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
-from numpy.typing import NDArray
 
+from leanspike.arrays import Bools, Ints, Reals
+from leanspike.hardware.compiling import helper, inlined, kernel
+from leanspike.hardware.mapping.mapping import LoopArrays
 from leanspike.hardware.model.distinct import distinct_children
 from leanspike.hardware.model.padding import child_extents, most_real, passed_real
 
-Ints = NDArray[np.int64]
-Reals = NDArray[np.float64]
-Bools = NDArray[np.bool_]
 
-
-@njit(cache=True, inline="always")
+@helper
 def tile_size(coefficients: Ints, x: int, sizes: Ints) -> int:
     """Return the values of tensor ``x`` that a tile of the given loop sizes [D] holds."""
     ranks, dims = coefficients.shape[1], coefficients.shape[2]
@@ -51,7 +47,20 @@ def tile_size(coefficients: Ints, x: int, sizes: Ints) -> int:
     return total
 
 
-@njit(cache=True)
+@helper
+def read_loops(loops: LoopArrays, n: int, factors: Ints, order: Ints) -> None:
+    """Fill factors and order [3 L, D] of the n-th mapping."""
+    for slot in range(factors.shape[0]):
+        for d in range(factors.shape[1]):
+            factors[slot, d] = 1
+    for c in range(len(loops.places)):
+        factors[loops.places[c, 0], loops.places[c, 1]] = loops.steps[n, c]
+    for slot in range(order.shape[0]):
+        for k in range(order.shape[1]):
+            order[slot, k] = loops.orders[loops.order[n], slot, k]
+
+
+@kernel
 def list_loops(factors: Ints, order: Ints, loops: Ints) -> int:
     """List the loops of more than one step, innermost first, and return how many there are.
 
@@ -59,7 +68,9 @@ def list_loops(factors: Ints, order: Ints, loops: Ints) -> int:
     same dim inside, which is what one step of the loop advances its index by.
     """
     slots, dims = factors.shape
-    stride = np.ones(dims, np.int64)
+    stride = np.empty(dims, np.int64)
+    for d in range(dims):
+        stride[d] = 1
     count = 0
     for slot in range(slots - 1, -1, -1):
         for k in range(dims - 1, -1, -1):
@@ -73,7 +84,7 @@ def list_loops(factors: Ints, order: Ints, loops: Ints) -> int:
     return count
 
 
-@njit(cache=True)
+@helper
 def arrivals(
     coefficients: Ints,
     x: int,
@@ -100,8 +111,8 @@ def arrivals(
     for r in range(ranks):
         tile *= extents[r]
     # How far the loops passed so far have carried the tile when they are at their last iteration.
-    carried[:] = 0
-    first_move[:] = 0
+    for r in range(ranks):
+        carried[r] = first_move[r] = 0
     outside = 1
     for i in range(count):
         slot = loops[i, 0]
@@ -141,12 +152,11 @@ def arrivals(
     return total
 
 
-@njit(cache=True)
-def nest_counts(
+@kernel
+def count_nests(
+    loops: LoopArrays,
     coefficients: Ints,
     keep: Bools,
-    factors: Ints,
-    order: Ints,
     exact: bool,
     masked: int,
     real: Ints,
@@ -155,14 +165,13 @@ def nest_counts(
     leaving: Reals,
     partition: Ints,
     instances: Ints,
-) -> int:
-    """Count the dense traffic of one mapping; return the steps in time, that is, dense cycles.
+) -> None:
+    """Count the dense traffic of n mappings.
 
     Parameters
     ----------
-    coefficients, factors, order
-        As in :class:`~leanspike.hardware.workload.problem.Problem` and
-        :class:`~leanspike.hardware.mapping.Mapping`: [X, ranks, D], [3 L, D], [3 L, D].
+    coefficients
+        As in :class:`~leanspike.hardware.workload.problem.Problem`, [X, ranks, D].
     keep
         Which tensors each level keeps, bool [L, X]; level 0 is the outermost.
     exact
@@ -172,20 +181,45 @@ def nest_counts(
         each of its ranks has before every index, int64 [ranks, extent + 1]; see
         :attr:`~leanspike.hardware.workload.problem.Problem.real`.
     tile, arriving, leaving, partition
-        Filled, [L, X], in values of one instance over the whole run: what it holds at once, what
-        enters it from above (never for the outermost level that keeps a tensor), what it delivers
-        below, how many different values it ever holds. Tiles and different values are int64. Of a
-        masked tensor only real values count: the most that a tile holds, and the mean over all
-        instances.
+        Filled, [n, L, X], in values of one instance over the whole run: what it holds at once,
+        what enters it from above (never for the outermost level that keeps a tensor), what it
+        delivers below, how many different values it ever holds. Tiles and different values are
+        int64. Of a masked tensor only real values count: the most that a tile holds, and the mean
+        over all instances.
     instances
-        Filled, int64 [L + 1]: instances used of every level, the compute units last.
+        Filled, int64 [n, L + 1]: instances used of every level, the compute units last.
     """
+    factors = np.empty(loops.orders.shape[1:], np.int64)
+    order = np.empty(loops.orders.shape[1:], np.int64)
+    listed = np.empty((factors.size, 3), np.int64)
+    for n in range(len(loops.steps)):
+        read_loops(loops, n, factors, order)
+        count = list_loops(factors, order, listed)
+        _count_nest(
+            coefficients, keep, factors, listed, count, exact, masked, real, tile[n], arriving[n],
+            leaving[n], partition[n], instances[n],
+        )  # fmt: skip
+
+
+@inlined
+def _count_nest(
+    coefficients: Ints,
+    keep: Bools,
+    factors: Ints,
+    loops: Ints,
+    count: int,
+    exact: bool,
+    masked: int,
+    real: Ints,
+    tile: Ints,
+    arriving: Reals,
+    leaving: Reals,
+    partition: Ints,
+    instances: Ints,
+) -> None:
     levels, tensors = keep.shape
     dims = factors.shape[1]
-    loops = np.empty((factors.size, 3), np.int64)
-    count = list_loops(factors, order, loops)
     ranks = coefficients.shape[1]
-
     instances[0] = 1
     cycles = 1
     timed = np.empty(levels, np.bool_)
@@ -198,7 +232,7 @@ def nest_counts(
         cycles *= steps_here
         timed[level] = steps_here > 1
 
-    extents = np.empty(ranks, np.int64)
+    extents, ends = np.empty(ranks, np.int64), np.empty(ranks, np.int64)
     sizes = np.empty(dims, np.int64)
     carried, first_move = np.empty(ranks, np.int64), np.empty(ranks, np.int64)
     lengths = np.empty((2, count + 1), np.int64)
@@ -206,8 +240,10 @@ def nest_counts(
         # Inside out: what the next level inside that keeps x takes in, over all its copies.
         passed = float(cycles)
         child = levels
-        sizes[:] = 1
-        extents[:] = 1
+        for d in range(dims):
+            sizes[d] = 1
+        for r in range(ranks):
+            extents[r] = 1
         held = 1
         for level in range(levels - 1, -1, -1):
             if instances[level + 1] > instances[level]:
@@ -228,27 +264,17 @@ def nest_counts(
                 continue
             if x == masked:
                 tile[level, x] = most_real(extents, real)
-                leaving[level, x] = (
-                    passed_real(
-                        coefficients,
-                        x,
-                        child_extents(coefficients, x, factors, child),
-                        factors,
-                        loops,
-                        count,
-                        level,
-                        child,
-                        exact,
-                        real,
+                for way in range(2):
+                    # What the level delivers to its children's tiles, and what enters its own.
+                    inner = child if way == 0 else level
+                    child_extents(coefficients, x, factors, inner, ends)
+                    moved = passed_real(
+                        coefficients, x, ends, factors, loops, count, level, inner, exact, real
                     )
-                    / instances[level]
-                )
-                arriving[level, x] = (
-                    passed_real(
-                        coefficients, x, extents, factors, loops, count, level, level, exact, real
-                    )
-                    / instances[level]
-                )
+                    if way == 0:
+                        leaving[level, x] = moved / instances[level]
+                    else:
+                        arriving[level, x] = moved / instances[level]
             else:
                 if exact and instances[child] > instances[level]:
                     passed *= distinct_children(
@@ -280,10 +306,9 @@ def nest_counts(
             elif outermost:
                 arriving[level, x] = 0
                 outermost = False
-    return cycles
 
 
-@njit(cache=True, inline="always")
+@helper
 def _grow(coefficients: Ints, x: int, steps: Ints, sizes: Ints, extents: Ints) -> int:
     """Multiply a tile's loop sizes [D]; fill its extents [ranks] and return its values."""
     ranks, dims = coefficients.shape[1], coefficients.shape[2]

@@ -7,13 +7,13 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from leanspike.arrays import Reals
 from leanspike.hardware.mapping.map_space import MapSpace
 from leanspike.hardware.mapping.mapping import Mapping
 from leanspike.hardware.pareto import pareto_front
 from leanspike.hardware.search.groups import CountedBlock
 
 Objective = Literal["edp", "energy", "latency", "pareto"]
-Reals = NDArray[np.float64]
 
 
 def score(energy: Reals, cycles: Reals, objective: Objective) -> Reals:
@@ -72,7 +72,7 @@ class Best:
     def offer(
         self, counted: CountedBlock, rows: NDArray[np.int64], energy: Reals, cycles: Reals
     ) -> None:
-        """Look at evaluated mappings of a block, ``rows`` ascending."""
+        """Keep the best of evaluated mappings of a block, ``rows`` ascending."""
         if not len(rows):
             return
         scores = score(energy, cycles, self._objective)

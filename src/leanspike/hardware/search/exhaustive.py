@@ -1,7 +1,4 @@
-"""Why a map space is empty: the constraint that leaves no mapping, by name.
-
-Exhaustive search: the best mapping of a layer, having looked at every one there is.
-"""
+"""Exhaustive search: the best mapping of a layer, of all there are."""
 
 from __future__ import annotations
 
@@ -19,11 +16,11 @@ from leanspike.hardware.mapping.mapping import Mapping
 from leanspike.hardware.mapping.walk import why_empty
 from leanspike.hardware.model.case import Case
 from leanspike.hardware.model.cost import LayerCost
+from leanspike.hardware.search._bounds import LANES, Bounds
 from leanspike.hardware.search.best import Best, undominated
 from leanspike.hardware.search.best import Objective as Objective
-from leanspike.hardware.search.bounds import LANES, Pricer
 from leanspike.hardware.search.groups import Batch, batches, grouped
-from leanspike.hardware.search.measured import look_at_measured, waits_on_measured
+from leanspike.hardware.search.measured import needs_passes, search_passes
 from leanspike.hardware.search.tables import Tables
 from leanspike.hardware.search.walks import Walk
 from leanspike.hardware.search.watch import SearchProgress, Watch
@@ -31,8 +28,8 @@ from leanspike.hardware.semantics import Semantics
 from leanspike.hardware.workload.layer import Layer, Statistic
 
 
-def why_none(case: Case) -> InputError:
-    """Say which constraint leaves a case no mapping: fan-outs, formats, or a level's room.
+def _no_mapping(case: Case) -> InputError:
+    """Return which constraint leaves a case no mapping: fan-outs, formats, or a level's room.
 
     One alone is named where one alone is enough; otherwise all that refuse some mapping.
     """
@@ -44,11 +41,11 @@ def why_none(case: Case) -> InputError:
         spread += batch.walked
         if not batch.blocks:
             continue
-        pricer = Pricer([case], Tables(batch.numbers))
+        alone = Bounds([case], Tables(batch.numbers))
         for counted in batch.blocks:
             fitting += int(counted.stands_for.sum())
             for i in range(len(levels)):
-                met[i] += pricer.fitting(counted, i)
+                met[i] += alone.fitting(counted, i)
     if not spread:
         error = why_empty(walk.space, [])
         return InputError(error.what, where=f"{case.name}, map space", remedy=error.remedy)
@@ -60,10 +57,10 @@ def why_none(case: Case) -> InputError:
         )
     small = [name for name, count in zip(levels, met, strict=True) if count == 0]
     tight = [name for name, count in zip(levels, met, strict=True) if count < fitting]
-    told = " and ".join(small or tight)
+    names = " and ".join(small or tight)
     together = "" if small else " together"
     return InputError(
-        f"no mapping is left by the capacity of {told}{together}: the smallest tiles do not fit",
+        f"no mapping is left by the capacity of {names}{together}: the smallest tiles do not fit",
         where=f"{case.name}, map space",
         remedy="Choose a larger depth, or free a factor so that tiles can be smaller",
     )
@@ -88,7 +85,7 @@ class SearchResult:
     mappings_total
         Mappings the constraints declare: splits of the bounds times orders of the loops in time.
     mappings_legal
-        Those that fit the fan-outs, the formats and every capacity. All of them were looked at.
+        Those that fit the fan-outs, the formats and every capacity. All of them were considered.
     mappings_priced
         Those that were priced one by one: of legal mappings with equal counts, the first.
     seconds
@@ -264,7 +261,7 @@ def _search_group(
     try:
         if watch is None:
             for batch in batches(cases[0], walk):
-                _look_at_batch(cases, batch, bests, objective)
+                _search_batch(cases, batch, bests, objective)
             complete = True
         elif not watch.interrupted:
             watch.begin(place)
@@ -291,7 +288,7 @@ def _watched(
     """Search until the watch has enough; return whether everything was considered."""
     considered = 0
     for batch in batches(cases[0], walk):
-        _look_at_batch(cases, batch, bests, objective)
+        _search_batch(cases, batch, bests, objective)
         considered += batch.walked
         found = all(best.mapping is not None for best in bests)
         first = bests[0]
@@ -302,24 +299,24 @@ def _watched(
     return True
 
 
-def _look_at_batch(
+def _search_batch(
     cases: Sequence[Case], batch: Batch, bests: Sequence[Best], objective: Objective
 ) -> None:
     if not batch.blocks:
         return
-    if waits_on_measured(cases[0]):
+    if needs_passes(cases[0]):
         for case, best in zip(cases, bests, strict=True):
-            look_at_measured(case, batch, best, objective)
+            search_passes(case, batch, best, objective)
         return
     tables = Tables(batch.numbers)
     for first in range(0, len(cases), LANES):
         few = slice(first, first + LANES)
-        _look_at(Pricer(cases[few], tables), batch, bests[few], objective)
+        _offer(Bounds(cases[few], tables), batch, bests[few], objective)
 
 
-def _look_at(pricer: Pricer, batch: Batch, bests: Sequence[Best], objective: Objective) -> None:
+def _offer(pricer: Bounds, batch: Batch, bests: Sequence[Best], objective: Objective) -> None:
     for counted in batch.blocks:
-        least, most, legal, bounds = pricer.bounds(counted, objective)
+        least, most, legal, bounds = pricer.of(counted, objective)
         for lane, best in enumerate(bests):
             best.legal += int(legal[0, lane])
             best.priced += int(legal[1, lane])
@@ -337,7 +334,7 @@ def _result(
 ) -> SearchResult | InputError:
     if best.mapping is None:
         if complete:
-            return why_none(case)
+            return _no_mapping(case)
         return InputError("interrupted before a legal mapping was found", where=case.name)
     return SearchResult(
         case=case,

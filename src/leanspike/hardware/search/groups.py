@@ -6,52 +6,44 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from leanspike.arrays import Ints, Ints32, Reals
 from leanspike.hardware.mapping.map_space import MapSpace
 from leanspike.hardware.mapping.mapping import Mapping
 from leanspike.hardware.mapping.walk import Block
 from leanspike.hardware.model.case import Case
+from leanspike.hardware.model.rows import MappingCounts
 from leanspike.hardware.search.counting import Counts, count_key, kept_pairs
-from leanspike.hardware.search.numbering import Numbers, Shapes, first_of_equal, number_shapes
+from leanspike.hardware.search.numbering import Numbers, first_of_equal, number_classes
 from leanspike.hardware.search.walks import Walk, walk_key
 from leanspike.hardware.sparsity.density import Measured
 
-Ints = NDArray[np.int64]
-Reals = NDArray[np.float64]
-
-# Mappings counted before cases look at them: some 100 MB.
+# Mappings counted before they are priced: some 100 MB.
 _BATCH = 1 << 18
 
 
 @dataclass(frozen=True)
 class CountedBlock:
-    """Mappings that differ in something a case looks at, the first of each kind.
+    """Mappings that differ in something that matters to a case, the first of each kind.
 
-    ``rows`` [n] says which of ``block`` they are and ``stands_for`` [n] how many of equal counts
-    each stands for. ``cell`` [n, K] and ``pace`` [n] are numbers (see :class:`Numbers`); ``tile``,
-    ``arriving``, ``leaving``, ``partition`` and ``new`` (of what arrives, the first uses of
-    partial sums) [n, K], ``instances`` [n, L + 1], the instances that pay for an access ``used``
-    [n, L], and the membrane's values ``reads``, ``writes`` and ``held`` [n, L] are counts,
-    ``state`` [n, L, 2] those that one instance reads and writes.
+    Attributes
+    ----------
+    block, rows
+        The block they are of, and which of its mappings they are, [n].
+    stands_for
+        How many mappings of equal counts each stands for, [n].
+    counts
+        What compiled code takes of them.
+    reads, writes
+        The membrane's values that all instances read and write, [n, L].
     """
 
     block: Block
     rows: Ints
     stands_for: Ints
-    cell: NDArray[np.int32]
-    pace: NDArray[np.int32]
-    tile: Ints
-    arriving: Reals
-    leaving: Reals
-    partition: Ints
-    new: Reals
-    instances: Ints
-    used: Reals
+    counts: MappingCounts
     reads: Reals
     writes: Reals
-    held: Reals
-    state: Reals
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -78,9 +70,9 @@ class Batch:
     def add(self, case: Case, block: Block, counts: Counts) -> None:
         """Add the mappings of a block that the formats can divide."""
         self.walked += len(block)
-        shapes = number_shapes(case, block, counts, self.numbers)
-        if len(shapes.rows):
-            self.blocks.append(_counted(case, block, counts, shapes))
+        classes = number_classes(case, block, counts, self.numbers)
+        if len(classes[0]):
+            self.blocks.append(_counted(case, block, counts, *classes))
 
 
 def batches(case: Case, walk: Walk) -> Iterator[Batch]:
@@ -94,43 +86,42 @@ def batches(case: Case, walk: Walk) -> Iterator[Batch]:
     yield batch
 
 
-def _counted(case: Case, block: Block, counts: Counts, shapes: Shapes) -> CountedBlock:
-    """Keep one of all mappings that are equal in everything a case looks at."""
+def _counted(
+    case: Case, block: Block, counts: Counts, rows: Ints, tiles: Ints32, computes: Ints32
+) -> CountedBlock:
+    """Keep one of all mappings that are equal in everything that matters to a case."""
     keys = (
-        shapes.cell, shapes.pace[:, None], counts.arriving[shapes.rows].view(np.int64),
-        counts.leaving[shapes.rows].view(np.int64), counts.partition[shapes.rows],
-        counts.instances[shapes.rows], counts.reads[shapes.rows].view(np.int64),
-        counts.writes[shapes.rows].view(np.int64), counts.held[shapes.rows].view(np.int64),
-        counts.spread[shapes.rows],
+        tiles, computes[:, None], counts.arriving[rows].view(np.int64),
+        counts.leaving[rows].view(np.int64), counts.partition[rows], counts.instances[rows],
+        counts.reads[rows].view(np.int64), counts.writes[rows].view(np.int64),
+        counts.held[rows].view(np.int64), counts.spread[rows],
     )  # fmt: skip
     first, which = first_of_equal(np.concatenate(keys, axis=1, dtype=np.int64))
-    stands_for = np.bincount(which, block.stands_for[shapes.rows], len(first))
-    rows = shapes.rows[first]
+    stands_for = np.bincount(which, block.stands_for[rows], len(first))
+    rows = rows[first]
     chip = case.plan.architecture
     clusters = [chip.instances(i) // level.cluster for i, level in enumerate(chip.levels)]
     arriving, partition = counts.arriving[rows], counts.partition[rows]
     written = np.array([x == case.plan.problem.written for _, x in kept_pairs(case)])
-    new = np.where((arriving > 0) & written, partition, 0).astype(np.float64)
     instances = counts.instances[rows]
     moved = np.stack((counts.reads[rows], counts.writes[rows]), axis=-1)
-    return CountedBlock(
-        block=block,
-        rows=rows,
-        stands_for=np.rint(stands_for).astype(np.int64),
-        cell=shapes.cell[first],
-        pace=shapes.pace[first],
+    found = MappingCounts(
         tile=counts.tile[rows],
         arriving=arriving,
         leaving=counts.leaving[rows],
         partition=partition,
-        new=new,
         instances=instances,
+        tile_class=tiles[first],
+        compute_class=computes[first],
+        new=np.where((arriving > 0) & written, partition, 0).astype(np.float64),
         used=np.minimum(instances[:, :-1], clusters).astype(np.float64),
-        reads=counts.reads[rows],
-        writes=counts.writes[rows],
         held=counts.held[rows],
         state=moved / counts.spread[rows, :, None],
     )
+    return CountedBlock(
+        block, rows, np.rint(stands_for).astype(np.int64), found, counts.reads[rows],
+        counts.writes[rows],
+    )  # fmt: skip
 
 
 def structure(case: Case) -> tuple[object, ...]:

@@ -1,4 +1,5 @@
-"""Searching a case whose units skip on measured tensors: every contender's passes are walked.
+"""Searching a case whose units skip on measured tensors: the passes of every mapping
+that may be the best are walked.
 
 What the slowest units take depends on where in the nest every loop stands, so it cannot be looked
 up by numbers. It is never less than the computes that are left when every pair with a zero is
@@ -15,14 +16,14 @@ import numpy as np
 from leanspike.hardware.model.case import Case
 from leanspike.hardware.model.evaluate import innermost_array
 from leanspike.hardware.model.imbalance import computes_left
+from leanspike.hardware.search._bounds import Bounds
 from leanspike.hardware.search.best import Best, Objective
-from leanspike.hardware.search.bounds import Pricer
 from leanspike.hardware.search.groups import Batch
 from leanspike.hardware.search.tables import Tables
 from leanspike.hardware.sparsity.density import Measured
 
 
-def waits_on_measured(case: Case) -> bool:
+def needs_passes(case: Case) -> bool:
     """Return whether units may wait for each other by tensors that are known."""
     return (
         case.semantics.load_imbalance
@@ -32,16 +33,16 @@ def waits_on_measured(case: Case) -> bool:
     )
 
 
-def look_at_measured(case: Case, batch: Batch, best: Best, objective: Objective) -> None:
-    """Offer a batch's contenders, priced by the engine one by one."""
+def search_passes(case: Case, batch: Batch, best: Best, objective: Objective) -> None:
+    """Offer what may be the best of a batch, priced one by one."""
     even = replace(case, semantics=replace(case.semantics, load_imbalance=False))
     tables = Tables(batch.numbers)
-    pricer = Pricer([even], tables)
-    units = np.maximum(batch.numbers.paces.rows[:, -1:], 1)
+    pricer = Bounds([even], tables)
+    units = np.maximum(batch.numbers.compute_classes.rows[:, -1:], 1)
     left = computes_left(case.plan, case.models) / units
     pricer.lanes = pricer.lanes._replace(needed=np.minimum(pricer.lanes.needed, left))
     for counted in batch.blocks:
-        least, _, legal, bounds = pricer.bounds(counted, objective)
+        least, _, legal, bounds = pricer.of(counted, objective)
         best.legal += int(legal[0, 0])
         best.priced += int(legal[1, 0])
         rows = np.flatnonzero(np.isfinite(least[0]))

@@ -1,6 +1,4 @@
-"""Numbering distinct rows of integers, compiled: equal rows get one number, exactly.
-
-Numbering what mappings hold and wait for: equal tiles and equal conditions get one number.
+"""Numbering what mappings hold and depend on: equal tiles and equal conditions get one number.
 
 What depends on densities, formats' words or energies is then looked up by these numbers instead
 of being computed per mapping.
@@ -8,21 +6,18 @@ of being computed per mapping.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from leanspike.arrays import Bools, Ints, Ints32
+from leanspike.hardware.compiling import helper, kernel
 from leanspike.hardware.mapping.walk import Block
 from leanspike.hardware.model.case import Case
 from leanspike.hardware.model.geometry import tile_geometry
 from leanspike.hardware.model.leader_tiles import Spreads
 from leanspike.hardware.model.skipping import chain_columns, condition_rows
-from leanspike.hardware.search.counting import PASS, Counts, kept_pairs
+from leanspike.hardware.search.counting import Counts, kept_pairs
 from leanspike.hardware.sparseloop.geometry import FITS
-
-Ints = NDArray[np.int64]
 
 
 class Interner:
@@ -48,7 +43,7 @@ class Interner:
     def number(self, rows: Ints) -> NDArray[np.int32]:
         """Return the number of each row, int32 [rows]."""
         numbers = np.empty(len(rows), np.int32)
-        done = 0
+        rows, done = np.ascontiguousarray(rows, np.int64), 0
         while True:
             done, self._count = _number(rows, numbers, done, self._keys, self._slots, self._count)
             if done == len(rows):
@@ -75,7 +70,7 @@ def first_of_equal(rows: Ints) -> tuple[Ints, Ints]:
     return first, which
 
 
-@njit(cache=True, inline="always")
+@helper
 def _hash(row: Ints) -> int:
     # FNV-1a over whole words, with a shift that spreads high bits down.
     value = np.uint64(1469598103934665603)
@@ -85,7 +80,7 @@ def _hash(row: Ints) -> int:
     return int(value & np.uint64(0x7FFFFFFFFFFFFFFF))
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _number(
     rows: Ints, numbers: NDArray[np.int32], done: int, keys: Ints, slots: Ints, count: int
 ) -> tuple[int, int]:
@@ -98,19 +93,23 @@ def _number(
             if found < 0:
                 if count == len(keys):
                     return i, count
-                keys[count] = rows[i]
+                for part in range(rows.shape[1]):
+                    keys[count, part] = rows[i, part]
                 slots[slot] = count
                 numbers[i] = count
                 count += 1
                 break
-            if np.array_equal(keys[found], rows[i]):
+            same = True
+            for part in range(rows.shape[1]):
+                same = same and keys[found, part] == rows[i, part]
+            if same:
                 numbers[i] = found
                 break
             slot = (slot + 1) & mask
     return len(rows), count
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _place(keys: Ints, slots: Ints, count: int) -> None:
     mask = len(slots) - 1
     for n in range(count):
@@ -118,29 +117,6 @@ def _place(keys: Ints, slots: Ints, count: int) -> None:
         while slots[slot] >= 0:
             slot = (slot + 1) & mask
         slots[slot] = n
-
-
-Numbers32 = NDArray[np.int32]
-Bools = NDArray[np.bool_]
-
-
-@dataclass(frozen=True)
-class Shapes:
-    """Mappings of a block that fit the formats' ranks, by numbers.
-
-    Attributes
-    ----------
-    rows
-        Which mappings of the block these are, [n].
-    cell
-        Number of each pair's tile and chain of leader tiles (:attr:`Numbers.cells`), [n, K].
-    pace
-        Number of what the computes depend on (:attr:`Numbers.paces`), [n].
-    """
-
-    rows: Ints
-    cell: Numbers32
-    pace: Numbers32
 
 
 class Numbers:
@@ -155,9 +131,9 @@ class Numbers:
     chains
         Per tensor, rows of the descriptions of its conditions' leader tiles, whose spreads are
         numbered in ``spreads``.
-    cells
+    tile_classes
         Per pair, rows of (content, chain of its tensor).
-    paces
+    compute_classes
         Rows of the chain of every tensor, what units do in a pass (5), and the units used.
     """
 
@@ -174,14 +150,21 @@ class Numbers:
             for x in range(tensors)
         ]
         self.chains = [Interner(len(mine)) for mine in self.mine]
-        self.cells = [Interner(2) for _ in self.pairs]
-        self.paces = Interner(tensors + PASS + 1)
+        self.tile_classes = [Interner(2) for _ in self.pairs]
+        self.compute_classes = Interner(tensors + 6)
 
 
-def number_shapes(case: Case, block: Block, counts: Counts, numbers: Numbers) -> Shapes:
+def number_classes(
+    case: Case, block: Block, counts: Counts, numbers: Numbers
+) -> tuple[Ints, Ints32, Ints32]:
     """Give a block of mappings their numbers; ``numbers`` grows by what this block adds.
 
     Of the case only the structure matters: not its densities, bits, words and prices.
+
+    Returns
+    -------
+    Which mappings of the block fit the formats' ranks, [n], and for these the number of each
+    pair's tile class, [n, K], and of the compute class, [n].
     """
     tensors = case.plan.keep.shape[1]
     content = np.zeros((len(block), len(numbers.pairs)), np.int64)
@@ -191,16 +174,18 @@ def number_shapes(case: Case, block: Block, counts: Counts, numbers: Numbers) ->
     rows = np.flatnonzero(fits)
     chain = np.stack(
         [
-            numbers.chains[x].number(np.ascontiguousarray(counts.leader[rows][:, mine]))
+            numbers.chains[x].number(counts.leader[rows][:, mine])
             for x, mine in enumerate(numbers.mine)
         ],
         axis=1,
     ).astype(np.int64)
-    cell = np.zeros((len(rows), len(numbers.pairs)), np.int32)
+    tiles = np.zeros((len(rows), len(numbers.pairs)), np.int32)
     for k, (_, x) in enumerate(numbers.pairs):
-        cell[:, k] = numbers.cells[k].number(np.stack((content[rows, k], chain[:, x]), axis=1))
-    pace = np.concatenate((chain, counts.passes[rows], counts.instances[rows, -1:]), axis=1)
-    return Shapes(rows, cell, numbers.paces.number(pace))
+        tiles[:, k] = numbers.tile_classes[k].number(
+            np.stack((content[rows, k], chain[:, x]), axis=1)
+        )
+    computes = np.concatenate((chain, counts.passes[rows], counts.instances[rows, -1:]), axis=1)
+    return rows, tiles, numbers.compute_classes.number(computes)
 
 
 def _number_contents(
@@ -209,7 +194,7 @@ def _number_contents(
     """Fill the numbers of a tensor's contents; return which mappings its formats can divide.
 
     A tensor's tiles follow from the loops that index it and their order alone, so mappings that
-    agree in these are looked at once.
+    agree in these are divided once.
     """
     plan = case.plan
     used = plan.problem.uses(x)
@@ -223,61 +208,18 @@ def _number_contents(
     first, which = first_of_equal(
         np.column_stack((orders, block.nests.values[:, columns])).astype(np.int64)
     )
-    most, levels = numbers.ranks, len(plan.keep)
-    geometry = np.ones((len(first), levels, 2 * most + 1), np.int64)
     fits = np.ones(len(first), np.bool_)
+    geometry = np.ones((len(first), len(plan.keep), 2 * numbers.ranks + 1), np.int64)
     if not case.dense and plan.ranks[:, x].any():
-        _divide(
-            not case.semantics.whole_accesses, plan.problem.coefficients, x, plan.keep,
-            np.ascontiguousarray(plan.ranks[:, x]), np.ascontiguousarray(plan.compressed[:, x]),
-            np.ascontiguousarray(plan.flattens[x]), np.ascontiguousarray(plan.from_inside[:, x]),
-            np.ascontiguousarray(plan.passes[:, x]), plan.fans_out,
-            np.array(block.nests.places, np.int64).reshape(-1, 2), block.nests.values[first],
-            block.order[first], block.orders, geometry, fits,
-        )  # fmt: skip
+        loops = block.arrays
+        some = loops._replace(steps=loops.steps[first], order=loops.order[first])
+        found, *parts = tile_geometry(plan, x, some, own=not case.semantics.whole_accesses)
+        fits, geometry = found == FITS, np.concatenate(parts, axis=2)
     for k, (i, tensor) in enumerate(numbers.pairs):
         if tensor == x:
             # Mappings that do not fit are dropped later: their tiles get no numbers.
             key = np.column_stack((counts.tile[first, k], geometry[:, i]))
-            found = np.zeros(len(first), np.int64)
-            found[fits] = numbers.contents[k].number(np.ascontiguousarray(key[fits]))
-            content[:, k] = found[which]
+            mine = np.zeros(len(first), np.int64)
+            mine[fits] = numbers.contents[k].number(key[fits])
+            content[:, k] = mine[which]
     return np.asarray(fits[which])
-
-
-@njit(cache=True, nogil=True)
-def _divide(
-    alone: bool,
-    coefficients: Ints,
-    x: int,
-    keep: Bools,
-    ranks: Ints,
-    compressed: Bools,
-    flattens: Ints,
-    from_inside: Bools,
-    passes: Bools,
-    fans_out: Bools,
-    places: Ints,
-    values: Numbers32,
-    which: Numbers32,
-    orders: NDArray[np.int8],
-    geometry: Ints,
-    fits: Bools,
-) -> None:
-    """Fill the geometry of a tensor's tiles [n, L, 2 R + 1]: fibers, then values under them."""
-    levels, most = flattens.shape[:2]
-    factors = np.ones(orders.shape[1:], np.int64)
-    fiber = np.empty((levels, most), np.int64)
-    under = np.empty((levels, most + 1), np.int64)
-    along_x = np.full(levels, -1, np.int64)
-    for n in range(len(values)):
-        for c in range(len(places)):
-            factors[places[c, 0], places[c, 1]] = values[n, c]
-        fiber[:] = 1
-        under[:] = 1
-        fits[n] = tile_geometry(
-            alone, coefficients, x, keep, ranks, compressed, flattens, from_inside, passes,
-            fans_out, along_x, factors, orders[which[n]].astype(np.int64), fiber, under,
-        ) == FITS  # fmt: skip
-        geometry[n, :, :most] = fiber
-        geometry[n, :, most:] = under

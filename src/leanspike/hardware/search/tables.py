@@ -4,48 +4,77 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from leanspike.arrays import Reals
 from leanspike.hardware.identity import Same
-from leanspike.hardware.model.actions import SHARES, SURVIVALS
+from leanspike.hardware.model.actions import (
+    SHARES,
+    SKIPPED_METADATA,
+    SURVIVALS,
+    RowPlan,
+    RowRules,
+    empty_row,
+)
 from leanspike.hardware.model.case import Case
 from leanspike.hardware.model.energy import Pricing
 from leanspike.hardware.model.evaluate import innermost_array, row_plan, row_rules
 from leanspike.hardware.model.plan import Plan
-from leanspike.hardware.model.row import RowPlan, RowRules, empty_row
+from leanspike.hardware.model.rows import Lookup, Prices, Scratch, scratch
 from leanspike.hardware.model.skipping import conditions_met
 from leanspike.hardware.model.survival import Survival
 from leanspike.hardware.model.tiles import contents_of
-from leanspike.hardware.search.exact import Lookup, Prices, Scratch, scratch
-from leanspike.hardware.search.linear import alone
 from leanspike.hardware.search.numbering import Numbers
 from leanspike.hardware.semantics import Semantics
 from leanspike.hardware.sparsity.density import DensityModel, FixedStructured, Uniform
 
-Ints = NDArray[np.int64]
-Reals = NDArray[np.float64]
 
-# Columns of the storage prices that hold skipped metadata (see STORAGE_ACTIONS).
-_SKIPPED_METADATA = slice(15, 18)
+class Alone(NamedTuple):
+    """Plan, prices and room for a row of one tensor alone (see :func:`alone`)."""
+
+    plan: RowPlan
+    prices: Prices
+    space: Scratch
+
+
+def alone(plan: RowPlan, prices: Prices, x: int) -> tuple[RowPlan, Prices]:
+    """Return what a row of tensor ``x`` alone takes: it has no computes, and a single tensor."""
+    only = slice(x, x + 1)
+    return (
+        plan._replace(
+            written=0 if x == plan.written else -1,
+            operands=np.zeros(2, np.int64),
+            innermost=np.zeros(2, np.int64),
+            parent=np.ascontiguousarray(plan.parent[:, only]),
+            compressed=np.ascontiguousarray(plan.compressed[:, only]),
+            block=np.ascontiguousarray(plan.block[:, only]),
+            row_bits=np.ascontiguousarray(plan.row_bits[:, only]),
+            value_bits=np.ascontiguousarray(plan.value_bits[:, only]),
+            word_bits=np.ascontiguousarray(plan.word_bits[:, only]),
+            inside=-1,
+        ),
+        prices._replace(storage=np.ascontiguousarray(prices.storage[:, only])),
+    )
 
 
 @dataclass(frozen=True)
 class Fixed:
     """What compiled code takes of a case and no density changes.
 
-    ``alone`` is the plan, the prices and room for a row of each tensor alone; ``scratch`` is room
-    for a row, ``pace_scratch`` for one without tiles.
+    ``whole`` is that of :func:`~leanspike.hardware.model.row.evaluate_row`, ``unrounded`` the same
+    without rounding; ``alone`` is each tensor by itself; ``scratch`` is room for a row.
     """
 
     plan: RowPlan
     rules: RowRules
+    whole: bool | None
+    unrounded: bool | None
     prices: Prices
-    alone: tuple[tuple[RowPlan, Prices, Scratch], ...]
+    alone: tuple[Alone, ...]
     scratch: Scratch
-    pace_scratch: Scratch
 
 
 @dataclass(frozen=True)
@@ -82,7 +111,7 @@ def _fixed(
     rows = row_plan(plan.it, semantics, ranks)
     storage = pricing.it.storage.copy()
     if not semantics.skipped_metadata:
-        storage[:, :, _SKIPPED_METADATA] = 0.0
+        storage[:, :, SKIPPED_METADATA : SKIPPED_METADATA + 3] = 0.0
     # uW x ns = 1e-3 pJ
     leakage = sum(pricing.it.leakage_uw.values()) * cycle_ns * 1e-3
     prices = Prices(storage, pricing.it.compute, float(leakage))
@@ -90,13 +119,14 @@ def _fixed(
     return Fixed(
         plan=rows,
         rules=row_rules(semantics),
+        whole=True if semantics.whole_accesses else None,
+        unrounded=False if semantics.whole_accesses else None,
         prices=prices,
         alone=tuple(
-            (*alone(rows, prices, x), scratch(levels, 1, ranks, empty_row(levels, 1, ranks)))
+            Alone(*alone(rows, prices, x), scratch(levels, 1, ranks, empty_row(levels, 1, ranks)))
             for x in range(tensors)
         ),
         scratch=scratch(levels, tensors, ranks, empty_row(levels, tensors, ranks)),
-        pace_scratch=scratch(levels, tensors, ranks, empty_row(levels, tensors, ranks)),
     )
 
 
@@ -109,27 +139,27 @@ class Tables:
         self._chains = [interner.rows for interner in numbers.chains]
         self._known: dict[tuple[object, ...], PairTable] = {}
         self._survival: dict[int, Survival] = {}
-        cells = [interner.rows for interner in numbers.cells]
-        paces = numbers.paces.rows
+        classes = [interner.rows for interner in numbers.tile_classes]
+        computes = numbers.compute_classes.rows
         self.first_content = np.cumsum([0] + [len(rows) for rows in self._contents])
         self.first_chain = np.cumsum([0] + [len(rows) for rows in self._chains])
         self._structure = {
             "level": np.array([i for i, _ in numbers.pairs]),
             "tensor": np.array([x for _, x in numbers.pairs]),
-            "first_cell": np.cumsum([0] + [len(rows) for rows in cells]),
-            "cell_content": np.concatenate(
-                [rows[:, 0] + self.first_content[k] for k, rows in enumerate(cells)]
+            "first_class": np.cumsum([0] + [len(rows) for rows in classes]),
+            "class_content": np.concatenate(
+                [rows[:, 0] + self.first_content[k] for k, rows in enumerate(classes)]
             ),
-            "cell_chain": np.concatenate(
+            "class_chain": np.concatenate(
                 [
                     rows[:, 1] + self.first_chain[x]
-                    for rows, (_, x) in zip(cells, numbers.pairs, strict=True)
+                    for rows, (_, x) in zip(classes, numbers.pairs, strict=True)
                 ]
             ),
             "tile": np.concatenate([rows[:, 0] for rows in self._contents]),
-            "together": paces[:, : len(self._chains)] + self.first_chain[:-1],
-            "passes": np.ascontiguousarray(paces[:, len(self._chains) : -1]),
-            "units": np.ascontiguousarray(paces[:, -1]),
+            "together": computes[:, : len(self._chains)] + self.first_chain[:-1],
+            "passes": np.ascontiguousarray(computes[:, len(self._chains) : -1]),
+            "units": np.ascontiguousarray(computes[:, -1]),
         }
 
     def lookup(self, case: Case, fixed: Fixed) -> Lookup:

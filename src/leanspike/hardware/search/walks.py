@@ -1,15 +1,12 @@
-"""Capacities as limits of a walk: partial nests whose tiles cannot fit are not continued.
-
-Walking and counting a map space once for all cases that have it in common.
-"""
+"""Walking and counting a map space once for all cases that have it in common."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
+from leanspike.arrays import Bools, Ints
 from leanspike.hardware.mapping.rules import map_space, reuse_of
 from leanspike.hardware.mapping.walk import Block, Limit, Nests, walk
 from leanspike.hardware.model.case import Case
@@ -17,9 +14,6 @@ from leanspike.hardware.model.leader_tiles import Spreads
 from leanspike.hardware.search.counting import Counts, count_block, count_key
 from leanspike.hardware.sparsity.density import DensityModel
 from leanspike.hardware.workload.problem import Problem
-
-Ints = NDArray[np.int64]
-Bools = NDArray[np.bool_]
 
 
 def capacity_limits(cases: Sequence[Case]) -> list[Limit]:
@@ -153,7 +147,7 @@ class Walk:
 def walk_key(case: Case, rules: str) -> tuple[object, ...]:
     """Return what two cases must share to walk the same mappings; ``rules`` are the loop rules.
 
-    That is the problem, which levels keep what, the fan-outs, and what orders can be told apart.
+    That is the problem, which levels keep what, the fan-outs, and which orders differ.
     """
     plan, chip = case.plan, case.plan.architecture
     problem = plan.problem

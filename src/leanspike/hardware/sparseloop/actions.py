@@ -3,8 +3,8 @@
 For every level and tensor the dense reads, fills and updates are thinned three times:
 
 1. where a level has metadata about a tensor, values that are zero are never touched;
-2. a condition (skip or gate) leaves a fraction ``p`` of a level's reads alone: the probability
-   that the leader tile is empty. What is left alone there never reaches the levels inside;
+2. a condition (skip or gate) stops a fraction ``p`` of a level's reads: the probability
+   that the leader tile is empty. What is stopped there never reaches the levels inside;
 3. computes follow the operands that arrive, and the compute unit's own gating and skipping.
 
 Facts from Timeloop v3.0.3, src/sparse-analysis/storage-optimization-combiner.cpp and
@@ -16,41 +16,38 @@ from __future__ import annotations
 
 from math import ceil, floor
 
-import numpy as np
-from numba import njit
-from numpy.typing import NDArray
+from leanspike.arrays import Bools, Ints, Reals
+from leanspike.hardware.compiling import helper, inlined
+from leanspike.hardware.model.actions import (
+    GATED,
+    GATES,
+    NOTHING,
+    READ,
+    SKIPPED,
+    UPDATE,
+    ContentArrays,
+    RowPlan,
+)
 
-from leanspike.hardware.model.actions import GATED, GATES, NOTHING, READ, SKIPPED, UPDATE
 
-Ints = NDArray[np.int64]
-Reals = NDArray[np.float64]
-Bools = NDArray[np.bool_]
-
-
-@njit(cache=True, inline="always")
+@helper
 def _down(value: float, whole: bool) -> float:
     return floor(value) if whole else value
 
 
-@njit(cache=True, inline="always")
+@helper
 def _up(value: float, whole: bool) -> float:
     return ceil(value) if whole else value
 
 
-@njit(cache=True)
+@inlined
 def sparseloop_actions(
-    written: int,
+    plan: RowPlan,
     tile: Ints,
-    dense: Reals,
-    has_metadata: Bools,
-    ranks: Ints,
-    density: Reals,
-    words: Reals,
-    remedy: Ints,
-    p_left: Reals,
+    content: ContentArrays,
     whole: bool,
     chained: bool,
-    computes: float,
+    dense: Reals,
     data: Reals,
     metadata: Reals,
 ) -> float:
@@ -58,31 +55,21 @@ def sparseloop_actions(
 
     Parameters
     ----------
-    written
-        The tensor that accumulates.
     tile
         Values of the tile each level keeps, int64 [L, X]; 0 where it keeps none.
-    dense
-        Dense reads, fills and updates of one instance, [L, X, 3].
-    has_metadata, ranks
-        Whether a format is used, bool [L, X], and its ranks, int64 [L, X].
-    density
-        Expected density of the tiles, [L, X].
-    words
-        Expected metadata and payload words of one tile, [L, X, R, 2].
-    remedy, p_left
-        What a level does about reads (NOTHING, GATES, SKIPS), int64 [L, X], and the probability
-        that the leader is empty, [L, X].
     whole, chained
         ``Semantics.whole_accesses`` and ``Semantics.chained_metadata``.
-    computes
-        Dense computes of all units.
+    dense
+        Dense reads, fills and updates of one instance, [L, X, 3].
     data
-        Filled, [L, X, 9]: kind + outcome, such as ``READ + SKIPPED``.
+        Filled, [L, X, KINDS]: kind + outcome, such as ``READ + SKIPPED``.
     metadata
-        Filled, [L, X, 9, R, 2], in words.
+        Filled, [L, X, KINDS, R, 2], in words.
     """
     levels, tensors = tile.shape
+    written, computes = plan.written, plan.computes
+    has_metadata, ranks, density = content.has_metadata, content.ranks, content.density
+    words, remedy, p_left = content.words, content.remedy, content.p_left
     data[:] = 0.0
     metadata[:] = 0.0
     for x in range(tensors):
@@ -105,7 +92,7 @@ def sparseloop_actions(
         while level < levels and remedy[level, x] == NOTHING:
             level += 1
         if level < levels:
-            _leave_alone(level, x, p_left[level, x], remedy[level, x], x == written, tile, ranks,
+            _thin_reads(level, x, p_left[level, x], remedy[level, x], x == written, tile, ranks,
                          whole, chained, data, metadata)  # fmt: skip
         while level < levels:
             p = p_left[level, x]
@@ -126,13 +113,13 @@ def sparseloop_actions(
                 share = 1.0 - (1.0 - p_left[inner, x]) / (1.0 - p) if p < 1.0 else 0.0
                 if not chained:
                     metadata[inner, x, READ] = metadata[inner, x, UPDATE]
-                _leave_alone(inner, x, share, remedy[inner, x], x == written, tile, ranks, whole,
+                _thin_reads(inner, x, share, remedy[inner, x], x == written, tile, ranks, whole,
                              chained, data, metadata)  # fmt: skip
             level = inner
     return computes
 
 
-@njit(cache=True)
+@helper
 def _never_arrives(
     level: int,
     x: int,
@@ -144,7 +131,7 @@ def _never_arrives(
     data: Reals,
     metadata: Reals,
 ) -> None:
-    """Take away what a level outside has left alone; ``follow``: its metadata goes with it."""
+    """Take away what a level outside has stopped; ``follow``: its metadata goes with it."""
     for kind in range(3):
         data[level, x, kind] -= _down(data[level, x, kind] * p, whole)
         if not follow or (kind == UPDATE and not chained):
@@ -155,8 +142,8 @@ def _never_arrives(
                 metadata[level, x, kind, rank, part] -= _down(count * p, whole)
 
 
-@njit(cache=True)
-def _leave_alone(
+@helper
+def _thin_reads(
     level: int,
     x: int,
     p: float,
@@ -196,7 +183,7 @@ def _leave_alone(
                 metadata[level, x, kind, rank, part] -= left
 
 
-@njit(cache=True)
+@inlined
 def sparseloop_computes(
     computes: float,
     density: Reals,
@@ -218,7 +205,7 @@ def sparseloop_computes(
         Of each operand at its innermost level, [2]: a zero there either arrives or, with
         metadata, does not.
     followed, p_left
-        Whether the operand's innermost level leaves reads alone, bool [2], and how often, [2].
+        Whether the operand's innermost level stops reads, bool [2], and how often, [2].
     gates, skips
         What the compute unit does itself.
     """
@@ -250,12 +237,12 @@ def sparseloop_computes(
     outcome[0] = computes - outcome[1] - outcome[2] - _down(computes * absent, whole)
 
 
-@njit(cache=True, inline="always")
+@helper
 def _conditioned(density: float, p_empty: float) -> float:
     return min(1.0, density / (1.0 - p_empty)) if p_empty < 1.0 else 0.0
 
 
-@njit(cache=True, inline="always")
+@helper
 def _state(state: int, nonzero: float, has_metadata: bool) -> float:
     if state == 0:
         return nonzero

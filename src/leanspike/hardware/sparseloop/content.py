@@ -4,20 +4,18 @@ from __future__ import annotations
 
 from functools import lru_cache
 from math import ceil, exp, floor, lgamma
+from typing import NamedTuple
 
 import numpy as np
-from numba import njit
-from numpy.typing import NDArray
 
+from leanspike.arrays import Ints, Reals
 from leanspike.hardware.architecture.architecture import Format
+from leanspike.hardware.compiling import helper, inlined, kernel
 from leanspike.hardware.identity import Same
 from leanspike.hardware.model.contents import Contents
 from leanspike.hardware.sparseloop.formats import UOP, metadata_words, payload_words
 from leanspike.hardware.sparsity.density import DensityModel, FixedStructured, Uniform
 from leanspike.hardware.sparsity.formats import FORMAT_NAMES
-
-Ints = NDArray[np.int64]
-Reals = NDArray[np.float64]
 
 
 def sparseloop_contents(
@@ -27,7 +25,7 @@ def sparseloop_contents(
     unders: Ints,
     layout: Format | None,
     *,
-    told: bool,
+    known: bool,
     block: int,
     offsets: bool,
 ) -> Contents:
@@ -43,7 +41,7 @@ def sparseloop_contents(
         Sizes and geometry of the tiles, [K], [K, R] and [K, R + 1].
     layout
         The format, None where the tile is stored with its zeros.
-    told
+    known
         Whether the level above has metadata, so that empty tiles are not sent.
     block
         Values per access.
@@ -54,10 +52,11 @@ def sparseloop_contents(
     ranks = len(layout.ranks) if layout else 0
     kind = 0 if isinstance(model, FixedStructured) else 1 if isinstance(model, Uniform) else 2
     codes, compressed = _codes(Same(layout)) if layout else (np.zeros(0, np.int64), False)
-    inside = layout is not None and layout.from_inside
-    rules = (codes, inside, kind, told, block, compressed, offsets)
+    from_inside = layout is not None and layout.from_inside
+    rules = _Layout(codes, from_inside, kind, known, block, compressed, offsets)
+    fibers, unders = np.ascontiguousarray(fibers), np.ascontiguousarray(unders)
     if kind == 0:
-        return Contents(*_weigh_evenly(model.density, tiles, fibers, unders, *rules))
+        return Contents(*_weigh_evenly(model.density, tiles, fibers, unders, rules))
     found = Contents(
         np.ones(len(tiles)), np.ones(len(tiles)), model.maximum(tiles) if layout else tiles.copy(),
         np.zeros((len(tiles), ranks, 2)), np.zeros((len(tiles), ranks, 2)), np.ones(len(tiles)),
@@ -73,9 +72,11 @@ def sparseloop_contents(
         )
         _weigh(
             occupancies.values[None].astype(np.float64), occupancies.probabilities[None],
-            tiles[one], found.values[one], fibers[one], unders[one], empty, *rules,
-            found.density[one], found.present[one], found.words[one], found.most_words[one],
-            found.row_waste[one],
+            tiles[one], found.values[one], fibers[one], unders[one], empty, rules,
+            _Weighed(
+                found.density[one], found.present[one], found.words[one], found.most_words[one],
+                found.row_waste[one],
+            ),
         )  # fmt: skip
     if kind == 1:
         # The mean is known; a sum over many occupancies would be off in the last digits.
@@ -90,22 +91,37 @@ def _codes(layout: Same[Format]) -> tuple[Ints, bool]:
     return np.array(codes, np.int64), any(rank.format != "UOP" for rank in layout.it.ranks)
 
 
-@njit(cache=True, nogil=True)
+class _Layout(NamedTuple):
+    """Codes of a format's ranks, innermost first, whether the innermost chooses its loops first,
+    the kind of density model (even, uniform, any other), whether the level above has metadata,
+    values per access, whether zeros are left out, and whether innermost offsets are stored.
+    """
+
+    codes: Ints
+    from_inside: bool
+    kind: int
+    known: bool
+    block: int
+    compressed: bool
+    offsets: bool
+
+
+class _Weighed(NamedTuple):
+    """Fields of :class:`~leanspike.hardware.model.contents.Contents` that are filled."""
+
+    density: Reals
+    present: Reals
+    words: Reals
+    most_words: Reals
+    row_waste: Reals
+
+
+@kernel
 def _weigh_evenly(
-    share: float,
-    tiles: Ints,
-    fibers: Ints,
-    unders: Ints,
-    codes: Ints,
-    from_inside: bool,
-    kind: int,
-    told: bool,
-    block: int,
-    compressed: bool,
-    offsets: bool,
+    share: float, tiles: Ints, fibers: Ints, unders: Ints, layout: _Layout
 ) -> tuple[Reals, Reals, Ints, Reals, Reals, Reals]:
     """Return what tiles hold when every one holds ``share`` of its values, rounded down or up."""
-    count, ranks = len(tiles), len(codes)
+    count, ranks = len(tiles), len(layout.codes)
     density, present, row_waste = np.ones(count), np.ones(count), np.ones(count)
     words, most_words = np.zeros((count, ranks, 2)), np.zeros((count, ranks, 2))
     most = tiles.copy()
@@ -118,13 +134,13 @@ def _weigh_evenly(
         if ranks > 0:
             most[k] = ceil(exact)
     _weigh(
-        values, chances, tiles, most, fibers, unders, np.zeros((count, 1, 1)), codes, from_inside,
-        kind, told, block, compressed, offsets, density, present, words, most_words, row_waste,
+        values, chances, tiles, most, fibers, unders, np.zeros((count, 1, 1)), layout,
+        _Weighed(density, present, words, most_words, row_waste),
     )  # fmt: skip
     return density, present, most, words, most_words, row_waste
 
 
-@njit(cache=True, inline="always")
+@inlined
 def _rows_are_full(tile: int, density: float, block: int) -> bool:
     """Return whether a tile's last, partly filled row is less than 1 % of its rows.
 
@@ -136,7 +152,7 @@ def _rows_are_full(tile: int, density: float, block: int) -> bool:
     return tile // block >= ceil((block - 1) / (2 * block * tenths) / 0.01)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _weigh(
     values: Reals,
     chances: Reals,
@@ -145,24 +161,16 @@ def _weigh(
     fibers: Ints,
     unders: Ints,
     subtiles_empty: Reals,
-    codes: Ints,
-    from_inside: bool,
-    kind: int,
-    told: bool,
-    block: int,
-    compressed: bool,
-    offsets: bool,
-    density: Reals,
-    present: Reals,
-    words: Reals,
-    most_words: Reals,
-    row_waste: Reals,
+    layout: _Layout,
+    found: _Weighed,
 ) -> None:
     """Fill what tiles hold from their occupancies [K, V] and the chances of these.
 
     ``subtiles_empty`` [K, V + 1, R + 1] is the chance that the tile under a rank's coordinate is
-    empty when the tile holds so much (last: as much as it can); only kind 2 looks at it.
+    empty when the tile holds so much (last: as much as it can); only kind 2 needs it.
     """
+    codes, from_inside, kind, known, block, compressed, offsets = layout
+    density, present, words, most_words, row_waste = found
     certain = np.ones(1)
     for k in range(len(tiles)):
         tile = tiles[k]
@@ -171,7 +179,7 @@ def _weigh(
         for v in range(len(weights)):
             if values[k, v] == 0:
                 p_empty += weights[v]
-        if told and p_empty > 0:
+        if known and p_empty > 0:
             present[k] = 1.0 - p_empty
             for v in range(len(weights)):
                 weights[v] = 0.0 if values[k, v] == 0 else weights[v] / max(1.0 - p_empty, 1e-300)
@@ -204,7 +212,7 @@ def _weigh(
             row_waste[k] = rows / (tile * density[k] / block) if density[k] > 0 else 1.0
 
 
-@njit(cache=True)
+@helper
 def _expected_words(
     codes: Ints,
     fiber: Ints,
@@ -250,7 +258,7 @@ def _expected_words(
     return total
 
 
-@njit(cache=True, inline="always")
+@helper
 def _p_subtile_empty(size: int, tile: int, held: float, kind: int, otherwise: float) -> float:
     """Probability that ``size`` of ``tile`` values are all zero when ``held`` are not."""
     if kind == 0:

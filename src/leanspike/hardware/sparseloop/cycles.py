@@ -9,63 +9,56 @@ from __future__ import annotations
 from math import ceil, floor
 
 import numpy as np
-from numba import njit
-from numpy.typing import NDArray
 
-from leanspike.hardware.model.actions import FILL, GATED, READ, UPDATE
-from leanspike.hardware.model.cycles import metadata_bits
+from leanspike.arrays import Reals
+from leanspike.hardware.compiling import inlined
+from leanspike.hardware.model.actions import (
+    FILL,
+    GATED,
+    READ,
+    UPDATE,
+    NestArrays,
+    Row,
+    RowPlan,
+    metadata_bits,
+)
 
-Ints = NDArray[np.int64]
-Reals = NDArray[np.float64]
 
-
-@njit(cache=True)
+@inlined
 def sparseloop_cycles(
     level: int,
-    tile: Ints,
-    data: Reals,
-    metadata: Reals,
-    word_bits: Reals,
-    value_bits: Reals,
-    instances: float,
+    plan: RowPlan,
+    nest: NestArrays,
     present: Reals,
     state: Reals,
-    bandwidth: Reals,
     compute_cycles: float,
     whole: bool,
-    demand: Reals,
+    row: Row,
 ) -> float:
     """Return the cycles one level needs: the compute's, or more where its bandwidth is short.
 
-    Parameters
-    ----------
-    data, metadata, word_bits, value_bits, present
-        As the rows have them, with axes [L, X]. Actual and gated accesses count.
-    instances
-        Instances used of the level; each holds a tile with probability ``present``.
-    state
-        Membrane values read and written, [L, 2]: Timeloop has none.
-    bandwidth
-        Read, write and shared words per cycle of one instance, [3], infinite without a limit.
-    whole
-        Whether words and cycles are whole.
-    demand
-        Filled: words one instance of the level is read and written, [L, 2].
+    Words of actual and gated accesses count; ``row.demand`` is filled with those that one instance
+    of the level is read and written. Each instance used holds a tile with probability ``present``
+    [L, X]. ``state`` [L, 2] are membrane values read and written: Timeloop has none. ``whole``:
+    words and cycles are whole.
     """
-    demand[level] = state[level]
+    data, metadata, demand = row.data, row.metadata, row.demand
+    word_bits, value_bits, bandwidth = plan.word_bits, plan.value_bits, plan.bandwidth[level]
+    instances = float(nest.instances[level])
+    demand[level, 0], demand[level, 1] = state[level, 0], state[level, 1]
     read_rate = write_rate = 0.0
     if compute_cycles > 0:
         read_rate, write_rate = state[level, 0] / compute_cycles, state[level, 1] / compute_cycles
-    for x in range(tile.shape[1]):
-        if tile[level, x] == 0:
+    for x in range(nest.tile.shape[1]):
+        if nest.tile[level, x] == 0:
             continue
         reads = data[level, x, READ] + data[level, x, READ + GATED]
         writes = read_bits = write_bits = 0.0
         for outcome in (0, GATED):
-            read_bits += metadata_bits(metadata[level, x], word_bits[level, x], READ + outcome)
+            read_bits += metadata_bits(metadata, word_bits, level, x, READ + outcome)
             for kind in (FILL, UPDATE):
                 writes += data[level, x, kind + outcome]
-                write_bits += metadata_bits(metadata[level, x], word_bits[level, x], kind + outcome)
+                write_bits += metadata_bits(metadata, word_bits, level, x, kind + outcome)
         read_words = read_bits / value_bits[level, x]
         write_words = write_bits / value_bits[level, x]
         if whole:

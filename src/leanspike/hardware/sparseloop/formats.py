@@ -9,13 +9,13 @@ from __future__ import annotations
 
 from math import ceil
 
-from numba import njit
+from leanspike.hardware.compiling import inlined
 
 #: Integer codes of the formats, in the order of ``FORMAT_NAMES``.
 U, UOP, UBM, CP, RLE = range(5)
 
 
-@njit(cache=True, inline="always")
+@inlined
 def metadata_words(
     code: int, fibers: float, shape: float, p_fiber: float, p_coordinate: float
 ) -> float:
@@ -41,7 +41,7 @@ def metadata_words(
     return 0.0
 
 
-@njit(cache=True, inline="always")
+@inlined
 def payload_words(
     code: int, fibers: float, shape: float, p_fiber: float, p_coordinate: float
 ) -> float:

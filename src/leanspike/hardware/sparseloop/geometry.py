@@ -8,15 +8,15 @@ src/sparse-analysis/representation-analyzer.cpp, DefineCompressionFormatModels.
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
-from numba import njit
-from numpy.typing import NDArray
 
-from leanspike.hardware.model.traffic import tile_size
+from leanspike.arrays import Bools, Ints
+from leanspike.hardware.compiling import helper, inlined, kernel
+from leanspike.hardware.mapping.mapping import LoopArrays
+from leanspike.hardware.model.traffic import read_loops, tile_size
 from leanspike.hardware.sparseloop.nest import COLUMNS, DIM, STEPS, add_level
-
-Ints = NDArray[np.int64]
-Bools = NDArray[np.bool_]
 
 #: What :func:`rank_geometry` finds: the formats fit, the tensor has more loops between two levels
 #: than ranks, or a level cannot pass its tile on in the format of the next one inside.
@@ -25,27 +25,13 @@ FITS, TOO_MANY_LOOPS, OTHER_FORMAT = 0, 1, 2
 _OVER_VALUES, _OVER_LOOP = -2, -1
 
 
-@njit(cache=True)
-def rank_geometry(
-    coefficients: Ints,
-    x: int,
-    keep: Bools,
-    ranks: Ints,
-    compressed: Bools,
-    flattens: Ints,
-    from_inside: Bools,
-    passes: Bools,
-    fans_out: Bools,
-    along_x: Ints,
-    factors: Ints,
-    order: Ints,
-    fiber: Ints,
-    under: Ints,
-) -> int:
-    """Divide the tiles of tensor ``x`` at every level that keeps it.
+class FormatArrays(NamedTuple):
+    """How the levels store one tensor.
 
-    Parameters
+    Attributes
     ----------
+    keep
+        Whether a level keeps it, bool [L].
     ranks
         Ranks of each level's format, int64 [L]; 0 where it has none.
     compressed
@@ -60,18 +46,59 @@ def rank_geometry(
         Whether a level's innermost ranks have the formats of the next level inside, bool [L].
     fans_out, along_x
         Of every level, [L]: see :func:`~leanspike.hardware.sparseloop.nest.add_level`.
-    fiber
-        Filled, int64 [L, R]: coordinates of one fiber of each rank.
-    under
-        Filled, int64 [L, R + 1]: values of the tile under one coordinate of each rank; the last
-        one used is the whole tile.
-
-    Returns
-    -------
-    int
-        :data:`FITS`, :data:`TOO_MANY_LOOPS` or :data:`OTHER_FORMAT`.
     """
-    levels, dims = keep.shape[0], factors.shape[1]
+
+    keep: Bools
+    ranks: Ints
+    compressed: Bools
+    flattens: Ints
+    from_inside: Bools
+    passes: Bools
+    fans_out: Bools
+    along_x: Ints
+
+
+@kernel
+def rank_geometry(
+    loops: LoopArrays,
+    coefficients: Ints,
+    x: int,
+    formats: FormatArrays,
+    fiber: Ints,
+    under: Ints,
+    fits: Ints,
+) -> None:
+    """Divide the tiles of tensor ``x`` at every level that keeps it, under n mappings.
+
+    Parameters
+    ----------
+    fiber
+        Filled, int64 [n, L, R]: coordinates of one fiber of each rank.
+    under
+        Filled, int64 [n, L, R + 1]: values of the tile under one coordinate of each rank; the
+        last one used is the whole tile.
+    fits
+        Filled, int64 [n]: :data:`FITS`, :data:`TOO_MANY_LOOPS` or :data:`OTHER_FORMAT`.
+    """
+    factors = np.empty(loops.orders.shape[1:], np.int64)
+    order = np.empty(loops.orders.shape[1:], np.int64)
+    for n in range(len(loops.steps)):
+        read_loops(loops, n, factors, order)
+        fits[n] = _divide(coefficients, x, formats, factors, order, fiber[n], under[n])
+
+
+@inlined
+def _divide(
+    coefficients: Ints,
+    x: int,
+    formats: FormatArrays,
+    factors: Ints,
+    order: Ints,
+    fiber: Ints,
+    under: Ints,
+) -> int:
+    keep, ranks, compressed, flattens, from_inside, passes, fans_out, along_x = formats
+    levels, dims = len(keep), factors.shape[1]
     nest = np.empty((levels * 3 * dims, COLUMNS), np.int64)
     loop_dim = np.empty(len(nest), np.int64)
     loop_steps = np.empty(len(nest), np.int64)
@@ -87,7 +114,7 @@ def rank_geometry(
     sizes = np.ones(dims, np.int64)
     loop_tile[0] = 1
     for level in range(levels - 1, -1, -1):
-        if not keep[level, x]:
+        if not keep[level]:
             continue
         total = max(1, int(ranks[level]))
         passes_on = compressed[level] and child < levels and child_tile > 1
@@ -102,7 +129,7 @@ def rank_geometry(
         count = 0
         for i in range(child - 1, level - 1, -1):
             count = add_level(factors, order, i, fans_out[i], along_x[i], nest, count)
-        found = 0
+        found = np.int64(0)
         for i in range(count):
             d, steps = nest[i, DIM], nest[i, STEPS]
             sizes[d] *= steps
@@ -144,7 +171,7 @@ def rank_geometry(
     return FITS
 
 
-@njit(cache=True)
+@helper
 def _from_outside(
     flattens: Ints,
     free: bool,
@@ -199,7 +226,7 @@ def _from_outside(
     return i < 0
 
 
-@njit(cache=True)
+@helper
 def _from_inside(
     flattens: Ints,
     free: bool,

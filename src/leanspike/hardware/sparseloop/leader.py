@@ -9,18 +9,16 @@ from __future__ import annotations
 from math import ceil
 
 import numpy as np
-from numba import njit
-from numpy.typing import NDArray
 
-from leanspike.hardware.model.traffic import tile_size
+from leanspike.arrays import Bools, Ints
+from leanspike.hardware.compiling import inlined, kernel
+from leanspike.hardware.mapping.mapping import LoopArrays
+from leanspike.hardware.model.traffic import read_loops, tile_size
 from leanspike.hardware.sparseloop.nest import COLUMNS, DIM, SPACE, STEPS, add_level
 
-Ints = NDArray[np.int64]
-Bools = NDArray[np.bool_]
 
-
-@njit(cache=True)
-def sparseloop_sizes(
+@inlined
+def _leader_sizes(
     coefficients: Ints,
     target: int,
     condition: int,
@@ -116,3 +114,30 @@ def sparseloop_sizes(
     if scale > 1:
         sizes[target_dim] = int(sizes[target_dim] * scale)
     return True
+
+
+@kernel
+def leader_sizes(
+    loops: LoopArrays,
+    coefficients: Ints,
+    conditions: Ints,
+    fans_out: Bools,
+    along_x: Ints,
+    sizes: Ints,
+) -> None:
+    """Fill the loop sizes of every condition's leader tile, [n, F, D]; 0 where it cannot be used.
+
+    ``conditions`` [F, 8] are those of :func:`~leanspike.hardware.model.skipping.condition_rows`.
+    """
+    factors = np.empty(loops.orders.shape[1:], np.int64)
+    order = np.empty(loops.orders.shape[1:], np.int64)
+    for n in range(len(loops.steps)):
+        read_loops(loops, n, factors, order)
+        for f in range(len(conditions)):
+            usable = _leader_sizes(
+                coefficients, conditions[f, 1], conditions[f, 2], conditions[f, 0],
+                conditions[f, 3], conditions[f, 4], factors, order, fans_out, along_x, sizes[n, f],
+            )  # fmt: skip
+            if not usable:
+                for d in range(sizes.shape[2]):
+                    sizes[n, f, d] = 0

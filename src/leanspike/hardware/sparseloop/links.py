@@ -19,25 +19,21 @@ from __future__ import annotations
 from math import floor
 
 import numpy as np
-from numba import njit
-from numpy.typing import NDArray
 
+from leanspike.arrays import Bools, Ints, Reals
+from leanspike.hardware.compiling import helper, inlined, kernel
+from leanspike.hardware.mapping.mapping import LoopArrays
 from leanspike.hardware.model.distinct import distinct_children
-from leanspike.hardware.model.traffic import list_loops
-
-Ints = NDArray[np.int64]
-Reals = NDArray[np.float64]
-Bools = NDArray[np.bool_]
+from leanspike.hardware.model.traffic import list_loops, read_loops
 
 
-@njit(cache=True)
+@kernel
 def add_links(
+    loops: LoopArrays,
     coefficients: Ints,
     written: int,
     keep: Bools,
     mesh: Ints,
-    factors: Ints,
-    order: Ints,
     arriving: Reals,
     leaving: Reals,
 ) -> None:
@@ -50,8 +46,31 @@ def add_links(
     mesh
         Instances below one instance along y and x, int64 [L, 2].
     arriving, leaving
-        As ``nest_counts`` fills them (not exact), int64 [L, X]; changed.
+        As ``count_nests`` fills them (not exact), [n, L, X]; changed.
     """
+    factors = np.empty(loops.orders.shape[1:], np.int64)
+    order = np.empty(loops.orders.shape[1:], np.int64)
+    listed = np.empty((factors.size, 3), np.int64)
+    for n in range(len(loops.steps)):
+        read_loops(loops, n, factors, order)
+        count = list_loops(factors, order, listed)
+        _add_links(
+            coefficients, written, keep, mesh, factors, listed, count, arriving[n], leaving[n]
+        )
+
+
+@inlined
+def _add_links(
+    coefficients: Ints,
+    written: int,
+    keep: Bools,
+    mesh: Ints,
+    factors: Ints,
+    loops: Ints,
+    count: int,
+    arriving: Reals,
+    leaving: Reals,
+) -> None:
     levels, tensors = keep.shape
     dims = factors.shape[1]
     fans_out = False
@@ -60,8 +79,6 @@ def add_links(
             fans_out |= factors[3 * level + 1, d] * factors[3 * level + 2, d] > 1
     if not fans_out:
         return
-    loops = np.empty((factors.size, 3), np.int64)
-    count = list_loops(factors, order, loops)
     extents = np.empty(coefficients.shape[1], np.int64)
     sizes = np.empty(dims, np.int64)
     found = np.empty(3)
@@ -107,7 +124,7 @@ def add_links(
                 passed = float(arriving[level, x])
 
 
-@njit(cache=True, inline="always")
+@helper
 def _instances(factors: Ints, level: int) -> int:
     total = 1
     for above in range(level):
@@ -116,7 +133,7 @@ def _instances(factors: Ints, level: int) -> int:
     return total
 
 
-@njit(cache=True)
+@inlined
 def _spread(
     coefficients: Ints,
     x: int,
@@ -141,7 +158,7 @@ def _spread(
         tile *= extents[r]
     # Instances below, and the furthest apart that two of them lie in each rank.
     reach = np.zeros(ranks, np.int64)
-    number, along = 1, 1
+    number, along = np.int64(1), np.int64(1)
     for i in range(count):
         slot, d = loops[i, 0], loops[i, 1]
         if slot // 3 == level and slot % 3 != 0:
@@ -150,8 +167,8 @@ def _spread(
                 along *= factors[slot, d]
             for r in range(ranks):
                 reach[r] += coefficients[x, r, d] * loops[i, 2] * (factors[slot, d] - 1)
-    columns = max(columns, along)
-    rows = max(rows, number // along)
+    columns = max(columns, int(along))
+    rows = max(rows, int(number // along))
     bases = np.ones(ranks, np.int64)
     for r in range(1, ranks):
         bases[r] = bases[r - 1] * (2 * reach[r - 1] + 1)
@@ -210,7 +227,7 @@ def _spread(
             if alike > 0.0:
                 if len(keys) == 0:
                     keys = _places(coefficients, x, factors, loops, count, level, number, bases)
-                key = 0
+                key = np.int64(0)
                 for r in range(ranks):
                     key += move[r] * bases[r]
                 linked, left = _neighbors(keys, key, rows, columns)
@@ -228,7 +245,7 @@ def _spread(
         # Steps of the innermost loop right after an outer one that moved alike.
         if len(keys) == 0:
             keys = _places(coefficients, x, factors, loops, count, level, number, bases)
-        key = 0
+        key = np.int64(0)
         for r in range(ranks):
             key += first_move[r] * bases[r]
         linked, left = _neighbors(keys, key, rows, columns)
@@ -241,7 +258,7 @@ def _spread(
     return moved > 0.0 and steps_in_time > 1
 
 
-@njit(cache=True)
+@helper
 def _places(
     coefficients: Ints,
     x: int,
@@ -273,7 +290,7 @@ def _places(
     return keys
 
 
-@njit(cache=True)
+@helper
 def _distinct(ordered: Ints) -> int:
     total = 0
     for n in range(len(ordered)):
@@ -282,7 +299,7 @@ def _distinct(ordered: Ints) -> int:
     return total
 
 
-@njit(cache=True)
+@helper
 def _neighbors(keys: Ints, move: int, rows: int, columns: int) -> tuple[int, int]:
     """Return how many instances have a neighbor that lies ``move`` further, and how many different
     tiles the others hold.

@@ -8,18 +8,14 @@ src/mapping/parser.cpp, ``complete_loop_nest``).
 
 from __future__ import annotations
 
-import numpy as np
-from numba import njit
-from numpy.typing import NDArray
-
-Ints = NDArray[np.int64]
-Bools = NDArray[np.bool_]
+from leanspike.arrays import Ints
+from leanspike.hardware.compiling import inlined
 
 #: Columns of the list: dimension, steps, whether it runs in space.
 DIM, STEPS, SPACE, COLUMNS = 0, 1, 2, 3
 
 
-@njit(cache=True)
+@inlined
 def add_level(
     factors: Ints, order: Ints, level: int, fans_out: bool, along_x: int, nest: Ints, count: int
 ) -> int:

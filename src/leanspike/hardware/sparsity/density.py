@@ -27,16 +27,18 @@ from math import ceil, floor, log, log1p, pi
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit, vectorize
+from numba import vectorize
 
+from leanspike.arrays import Reals
 from leanspike.errors import InputError
+from leanspike.hardware.compiling import helper, kernel
 
 # log(k!) for k below this is a table; from here Stirling's series to its x^-7 term is exact to
 # the last digits of a double.
 _TABLE = np.concatenate([[0.0], np.cumsum(np.log(np.arange(1, 32)))])
 
 
-@njit(cache=True)
+@kernel
 def log_factorial_ratio(a: float, b: float, c: float) -> float:
     """``log(a! b! / (c! (a + b - c)!))`` of whole numbers, for 0 <= c <= a and b <= a + b - c.
 
@@ -51,7 +53,7 @@ def log_factorial_ratio(a: float, b: float, c: float) -> float:
     return leading + _rest(a) + _rest(b) - _rest(c) - _rest(top)
 
 
-@njit(cache=True)
+@helper
 def _x_log_ratio(x: float, top: float) -> float:
     """``x log(x / top)``, 0 at x = 0."""
     if x <= 0.0:
@@ -60,7 +62,7 @@ def _x_log_ratio(x: float, top: float) -> float:
     return x * log1p((x - top) / top) if x > 0.5 * top else x * log(x / top)
 
 
-@njit(cache=True)
+@helper
 def _rest(x: float) -> float:
     """``log(x!) - (x log x - x)``: what Stirling's leading terms leave."""
     if x <= 0.0:
@@ -74,13 +76,17 @@ def _rest(x: float) -> float:
 
 
 @vectorize(cache=True)
-def log_factorial_ratios(a: float, b: float, c: float) -> float:
-    """:func:`log_factorial_ratio` of arrays, broadcast together."""
+def _ratios(a: float, b: float, c: float) -> float:
     return log_factorial_ratio(a, b, c)
 
 
+def log_factorial_ratios(a: npt.ArrayLike, b: npt.ArrayLike, c: npt.ArrayLike) -> Reals:
+    """:func:`log_factorial_ratio` of arrays, broadcast together."""
+    found: Reals = _ratios(*(np.asarray(part, np.float64) for part in (a, b, c)))
+    return found
+
+
 Sizes = npt.NDArray[np.int64]
-Reals = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -141,7 +147,7 @@ class DensityModel(ABC):
         return np.where(given == 0, 1.0, np.where(parts >= tile, 0.0, anywhere))
 
     def occupancies_of(self, shape: tuple[int, ...]) -> Occupancies:
-        """Distribution for a tile of a shape; only where the shape matters is it looked at."""
+        """Distribution for a tile of a shape; only where the shape matters is it used."""
         return self.occupancies(int(np.prod(shape, dtype=np.int64)))
 
 

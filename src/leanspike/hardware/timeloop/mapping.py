@@ -5,15 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from leanspike.arrays import Ints
 from leanspike.errors import InputError
 from leanspike.hardware.mapping.mapping import Mapping
 from leanspike.hardware.timeloop.architecture import Part
 from leanspike.hardware.timeloop.document import Node, parse_factors
 from leanspike.hardware.workload.problem import Problem
-
-Ints = NDArray[np.int64]
 
 
 def read_keeps(
@@ -22,15 +20,15 @@ def read_keeps(
     """Return the tensors each storage level keeps; unsaid ones are kept, as Timeloop does."""
     flags = _said_keeps(targets, parts, problem)
     return {
-        level: tuple(tensor for tensor, kept in said.items() if kept is not False)
-        for level, said in flags.items()
+        level: tuple(tensor for tensor, kept in given.items() if kept is not False)
+        for level, given in flags.items()
     }
 
 
 def unsaid_keeps(targets: list[Node], parts: list[Part], problem: Problem) -> list[tuple[str, str]]:
     """Return the (level, tensor) pairs that may be kept or bypassed, outermost level first.
 
-    Timeloop's mapper tries both wherever nothing is said, but for the outermost level
+    Timeloop's mapper tries both wherever nothing is given, but for the outermost level
     (src/mapspaces/uber.cpp, InitDatatypeBypassNestSpace).
     """
     flags = _said_keeps(targets, parts, problem)
@@ -45,7 +43,7 @@ def unsaid_keeps(targets: list[Node], parts: list[Part], problem: Problem) -> li
 def _said_keeps(
     targets: list[Node], parts: list[Part], problem: Problem
 ) -> dict[str, dict[str, bool | None]]:
-    """Return by level and tensor whether it is kept; None where nothing is said."""
+    """Return by level and tensor whether it is kept; None where nothing is given."""
     keeps: dict[str, dict[str, bool | None]] = {
         part.name: dict.fromkeys(problem.tensors) for part in parts[:-1]
     }

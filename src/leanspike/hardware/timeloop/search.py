@@ -35,9 +35,10 @@ def search_timeloop(
     """
     free = read_timeloop(path).free
     if len(free) > MOST_FREE:
-        told = ", ".join(f"{tensor} at {level}" for level, tensor in free)
+        free_ones = ", ".join(f"{tensor} at {level}" for level, tensor in free)
         raise InputError(
-            f"{len(free)} tensors may be kept or bypassed ({told}), expected at most {MOST_FREE}",
+            f"{len(free)} tensors may be kept or bypassed ({free_ones}), "
+            f"expected at most {MOST_FREE}",
             where=f"{path}, mapspace_constraints",
             remedy="Say keep or bypass in targets of type bypass",
         )

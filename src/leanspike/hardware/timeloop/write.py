@@ -92,7 +92,7 @@ def write_timeloop(
     Raises
     ------
     InputError
-        When the file cannot be written, or the mapping cannot be said in it.
+        When the file cannot be written, or the mapping cannot be written in it.
     """
     write_yaml(timeloop_document(plan, pricing, densities, mapping=mapping), Path(path))
 

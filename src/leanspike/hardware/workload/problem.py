@@ -13,12 +13,9 @@ from math import prod
 import numpy as np
 from numpy.typing import NDArray
 
+from leanspike.arrays import Bools, Ints
 from leanspike.errors import InputError
 from leanspike.hardware.workload.layer import Layer
-
-Ints = NDArray[np.int64]
-
-Bools = NDArray[np.bool_]
 
 # Counts are 64-bit integers.
 _MOST = 1 << 62
@@ -166,6 +163,11 @@ class Problem:
             masked=None if padding_is_real else "Inputs",
             masks={len(group) + 3 + axis: layer.input_mask(axis) for axis in (0, 1)},
         )  # fmt: skip
+
+    @property
+    def operands(self) -> list[int]:
+        """The tensors that a compute reads."""
+        return [x for x in range(len(self.tensors)) if x != self.written]
 
     @property
     def computes(self) -> int:

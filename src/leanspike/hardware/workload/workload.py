@@ -171,12 +171,12 @@ def write_rows(layers: Sequence[Layer], path: Path) -> None:
         When the file cannot be written, or a layer has something that has no column.
     """
     plain = Layer(name="plain", C=1, M=1)
-    told = {
+    named = {
         place if place[0] in ("bits", "density") else place[0]  # a pair has both its columns
         for place in OPTIONAL.values()
         if any(_cell(layer, place) != _default(layer, plain, place) for layer in layers)
     }
-    used = [column for column, place in OPTIONAL.items() if {place, place[0]} & told]
+    used = [column for column, place in OPTIONAL.items() if {place, place[0]} & named]
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow([*COLUMNS, *used])
