@@ -13,8 +13,8 @@ RESULTS = ROOT / "benchmarks" / "results"
 def test_the_effect_of_every_switch() -> None:
     found = json.loads((RESULTS / "explain_published.json").read_text(encoding="utf-8"))
     page = (ROOT / "docs" / "semantics.md").read_text(encoding="utf-8")
-    told = f"{found['energy_pj'] / 1e9:.1f} mJ and {found['cycles'] / 1e6:.1f} million cycles"
-    assert told in page
+    stated = f"{found['energy_pj'] / 1e9:.1f} mJ and {found['cycles'] / 1e6:.1f} million cycles"
+    assert stated in page
     for flip in found["explain"]:
         section = page.split(f"### `{flip['switch']}`")[1].split("### ")[0]
         energy, cycles = re.findall(r"([+-]\d+\.\d) %", section)[-2:]
@@ -25,17 +25,17 @@ def test_the_effect_of_every_switch() -> None:
 def test_the_claim_of_the_published_study() -> None:
     found = json.loads((RESULTS / "validation.json").read_text(encoding="utf-8"))["claims"]
     page = (ROOT / "docs" / "validation.md").read_text(encoding="utf-8")
-    for reading, said in (("text", "text's"), ("files", "files'")):
+    for reading, given in (("text", "text's"), ("files", "files'")):
         for semantics in ("sparseloop", "physical"):
-            assert f"| {said} reading, `{semantics}` | {found[reading][semantics]:.2f} |" in page
+            assert f"| {given} reading, `{semantics}` | {found[reading][semantics]:.2f} |" in page
 
 
 def test_the_switches_that_explain_it() -> None:
     found = json.loads((RESULTS / "validation.json").read_text(encoding="utf-8"))["switches"]
     page = (ROOT / "docs" / "validation.md").read_text(encoding="utf-8")
     assert f"`membrane_state` off gives **{found['physical']['membrane_state']:.2f}**" in page
-    told = f"`exact_leader` on gives **{found['sparseloop']['exact_leader']:.2f}**"
-    assert told in " ".join(page.split())
+    stated = f"`exact_leader` on gives **{found['sparseloop']['exact_leader']:.2f}**"
+    assert stated in " ".join(page.split())
 
 
 def test_the_speed_of_the_search() -> None:
@@ -44,10 +44,10 @@ def test_the_speed_of_the_search() -> None:
     study = found["study"]
     took = f"{study['study_seconds']:.1f} s, {study['study_cpu_seconds']:.1f} CPU s"
     assert f"| {study['searches']:,} searches | {took} |" in page
-    for told, key in (
+    for stated, key in (
         ("mappings decided per CPU second", "mappings_per_cpu_second"),
         ("of these priced one by one", "priced_one_by_one_per_cpu_second"),
     ):
-        assert f"| {told} | {study[key] / 1e6:.2f} M |" in page
+        assert f"| {stated} | {study[key] / 1e6:.2f} M |" in page
     assert f"| peak memory | {study['peak_MiB']} MiB |" in page
     assert max(row["ratio"] for row in found["timeloop"]) <= 1.0001

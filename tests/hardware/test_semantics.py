@@ -1,4 +1,4 @@
-"""Switches: complete, described, and told apart by name."""
+"""Switches: complete, described, and kept apart by name."""
 
 from __future__ import annotations
 

@@ -490,7 +490,7 @@ class Walker:
             child = self.child(level, x)
             dense = 1.0 if not self.has_metadata(level, x) else self.layer.density_of(NAMES[x])
             # A mask bit for every coordinate that moves.
-            told, told_inside = self.mask_rows(level, x), self.mask_rows(child, x)
+            stated, known_inside = self.mask_rows(level, x), self.mask_rows(child, x)
             seen: dict[Index, set] = defaultdict(set)
             last: dict = {}
             for one in deliveries:
@@ -508,7 +508,7 @@ class Walker:
                     seen[one.at[0]] |= one.values
                 for kind in KINDS:
                     values[level, x, "read", kind] += read * shares[kind] * dense
-                    rows[level, x, "metadata_read", kind] += read * shares[kind] * told
+                    rows[level, x, "metadata_read", kind] += read * shares[kind] * stated
                     if x == OUTPUTS:
                         values[level, x, "update", kind] += len(one.values) * shares[kind] * dense
                 if child == self.levels:
@@ -525,7 +525,7 @@ class Walker:
                         self._add(rows, child, x, "read", "actual", partial, finished=False)
                         self._add(rows, child, x, "read", "actual", done * h * inner, finished=True)
                     values[child, x, "fill", "actual"] += filled * h * inner
-                    rows[child, x, "metadata_fill", "actual"] += filled * h * told_inside
+                    rows[child, x, "metadata_fill", "actual"] += filled * h * known_inside
                     self._add(rows, child, x, "fill", "actual", filled * h * inner, finished=False)
             self._count_rows(level, x, deliveries, dense, last, rows)
         return values, rows

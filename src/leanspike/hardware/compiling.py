@@ -48,8 +48,8 @@ class _Announce(event.Listener):
         pass
 
 
-#: What all kernels of one preset of the semantics take to compile on one core (see
-#: benchmarks/results/first_use.json).
-_SECONDS = 60
+# What the kernels of one preset of the semantics take to compile on one busy core
+# (benchmarks/first_use.py).
+_SECONDS = 40
 
 event.register("numba:compile", _Announce())

@@ -67,7 +67,7 @@ def test_logic_scales_by_width_and_adds_up() -> None:
 
 
 @pytest.mark.parametrize(
-    ("described", "said"),
+    ("described", "message"),
     [
         ({}, "component.class: missing"),
         ({"class": "srma"}, "component.class: found 'srma'. Classes: sram"),
@@ -78,14 +78,14 @@ def test_logic_scales_by_width_and_adds_up() -> None:
         ({"class": "logic"}, "component.class: found 'logic'. Classes: sram"),
     ],
 )
-def test_bad_storage_is_named_by_key(described: dict, said: str) -> None:
+def test_bad_storage_is_named_by_key(described: dict, message: str) -> None:
     with pytest.raises(InputError) as caught:
         storage_prices(described, technology="45nm", width=64, depth=1024)
-    assert said in str(caught.value)
+    assert message in str(caught.value)
 
 
 @pytest.mark.parametrize(
-    ("described", "said"),
+    ("described", "message"),
     [
         ({"class": "sram"}, "component.class: found 'sram', expected 'logic'"),
         ({"class": "logic"}, "component.operations: missing"),
@@ -93,10 +93,10 @@ def test_bad_storage_is_named_by_key(described: dict, said: str) -> None:
         ({"class": "logic", "operations": {"add": 0}}, "component.operations.add: found 0"),
     ],
 )
-def test_bad_logic_is_named_by_key(described: dict, said: str) -> None:
+def test_bad_logic_is_named_by_key(described: dict, message: str) -> None:
     with pytest.raises(InputError) as caught:
         logic_prices(described, technology="45nm", bits=8)
-    assert said in str(caught.value)
+    assert message in str(caught.value)
 
 
 def test_a_memory_without_size_needs_one() -> None:

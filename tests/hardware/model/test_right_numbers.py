@@ -50,10 +50,10 @@ def test_measured_inputs_and_their_density_agree_on_padding():
     held[0, 0, 0, 1:5, 1:5] = 1
     chip = Architecture(name="chip", levels=[{"name": "one", "keeps": ALL}])
     known = Case.of(layer, chip, Semantics(), models={"Inputs": Measured(held)})
-    told = Case.of(layer, chip, Semantics())
+    given = Case.of(layer, chip, Semantics())
     mapping = Mapping.from_text(known.plan.problem.dims, [NEST])
-    assert known.models[INPUTS].density == told.models[INPUTS].density == 0.25
-    assert known.cost(mapping).energy == told.cost(mapping).energy
+    assert known.models[INPUTS].density == given.models[INPUTS].density == 0.25
+    assert known.cost(mapping).energy == given.cost(mapping).energy
 
 
 def test_padding_is_neither_read_nor_held():

@@ -61,7 +61,7 @@ def test_timeloops_conv4_tiles() -> None:
 
 
 @pytest.mark.parametrize(
-    ("pattern", "density", "said"),
+    ("pattern", "density", "message"),
     [
         ("unifrom", 0.5, "unknown density pattern 'unifrom'"),
         ("2:4", 0.25, "has density 0.5, not 0.25"),
@@ -70,8 +70,8 @@ def test_timeloops_conv4_tiles() -> None:
         ("uniform", float("nan"), "density nan is not between"),
     ],
 )
-def test_bad_patterns_are_named(pattern: str, density: float, said: str) -> None:
-    with pytest.raises(InputError, match=said):
+def test_bad_patterns_are_named(pattern: str, density: float, message: str) -> None:
+    with pytest.raises(InputError, match=message):
         density_model(pattern, density=density, size=64)
 
 

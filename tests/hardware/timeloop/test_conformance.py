@@ -32,6 +32,6 @@ def test_a_tile_that_always_holds_something_is_sent_to_every_instance():
     case = Path(__file__).parent / "hypergeometric_min"
     expected = json.loads((case / "expected.json").read_text())
     expected = {key: expected[key] for key in expected if key not in ("case", "description")}
-    told = list(differences(timeloop_report(case / "input.yaml"), expected))
-    assert (".counts.GLB.A.instances_avg", 1.0, 0) in told
-    assert all("energy" in path or path.endswith("instances_avg") for path, _, _ in told)
+    stated = list(differences(timeloop_report(case / "input.yaml"), expected))
+    assert (".counts.GLB.A.instances_avg", 1.0, 0) in stated
+    assert all("energy" in path or path.endswith("instances_avg") for path, _, _ in stated)

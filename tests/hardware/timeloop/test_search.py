@@ -69,9 +69,9 @@ def bypass(keep, skip) -> dict:
 
 def test_what_is_not_said_is_free_but_for_the_outermost_level(tmp_path):
     assert read_timeloop(write(tmp_path)).free == (("pad", "A"), ("pad", "B"), ("pad", "Z"))
-    said = read_timeloop(write(tmp_path, bypass(["Z"], ["A"])))
-    assert said.free == (("pad", "B"),)
-    assert said.architecture.levels[1].keeps == ("B", "Z")
+    given = read_timeloop(write(tmp_path, bypass(["Z"], ["A"])))
+    assert given.free == (("pad", "B"),)
+    assert given.architecture.levels[1].keeps == ("B", "Z")
 
 
 @pytest.mark.parametrize("objective", ["edp", "energy", "latency"])
@@ -80,7 +80,7 @@ def test_the_best_of_all_choices_is_found(tmp_path, objective):
     alone = []
     for flags in product((True, False), repeat=3):
         kept = [t for t, flag in zip(TENSORS, flags, strict=True) if flag]
-        path = write(tmp_path, bypass(kept, set(TENSORS) - set(kept)), name="said.yaml")
+        path = write(tmp_path, bypass(kept, set(TENSORS) - set(kept)), name="given.yaml")
         alone.append(search_cases([timeloop_case(read_timeloop(path), RULES)], objective)[0])
     scores = {
         "edp": [one.edp for one in alone],

@@ -146,7 +146,7 @@ ROW = "c1,0.5,0.1,0.2,20,2,8,32,32,3,3,1,1"
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "message"),
     [
         ("", "w.csv: has no layer"),
         (",".join(COLUMNS), "w.csv: has no layer"),
@@ -171,16 +171,16 @@ ROW = "c1,0.5,0.1,0.2,20,2,8,32,32,3,3,1,1"
         (f"H{ROW}\n{ROW}", "w.csv, layers: two layers are called 'c1'"),
     ],
 )
-def test_bad_csv_is_named_by_row_and_column(tmp_path: Path, text: str, said: str) -> None:
+def test_bad_csv_is_named_by_row_and_column(tmp_path: Path, text: str, message: str) -> None:
     path = tmp_path / "w.csv"
     path.write_text(text.replace("H", ",".join(COLUMNS) + "\n", 1) if text[:1] == "H" else text)
     with pytest.raises(InputError) as caught:
         Workload.load(path)
-    assert said in str(caught.value)
+    assert message in str(caught.value)
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "message"),
     [
         ({"layers": []}, "w.yaml, layers: "),
         ({"layer": []}, "w.yaml, layer: unknown key"),
@@ -209,12 +209,12 @@ def test_bad_csv_is_named_by_row_and_column(tmp_path: Path, text: str, said: str
         ),
     ],
 )
-def test_bad_yaml_is_named_by_key(tmp_path: Path, change: dict, said: str) -> None:
+def test_bad_yaml_is_named_by_key(tmp_path: Path, change: dict, message: str) -> None:
     path = tmp_path / "w.yaml"
     path.write_text(yaml.safe_dump(change))
     with pytest.raises(InputError) as caught:
         Workload.load(path)
-    assert said in str(caught.value)
+    assert message in str(caught.value)
 
 
 def test_csv_of_plain_layers_has_the_studys_columns_alone(tmp_path: Path) -> None:
