@@ -56,7 +56,7 @@ def test_a_followed_search_finds_the_same_and_shows_how_it_came_there():
 
 def test_a_time_limit_is_shared_and_gives_the_best_so_far():
     shown, clock = [], iter(float(n) for n in range(10_000))
-    # A second passes at every look at the clock: 4 for two searches leave each about 2.
+    # A second passes whenever the clock is read: 4 for two searches leave each about 2.
     watch = Watch(shown.append, seconds=4.0, clock=lambda: next(clock))
     found = search_each(cases(), "energy", watch)
     assert watch.stopped
@@ -87,7 +87,7 @@ def test_without_a_watch_an_interruption_stays_one(monkeypatch):
     def interrupted(*arguments):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("leanspike.hardware.search.exhaustive._look_at_batch", interrupted)
+    monkeypatch.setattr("leanspike.hardware.search.exhaustive._search_batch", interrupted)
     with pytest.raises(KeyboardInterrupt):
         search_each(cases(), "energy")
 
