@@ -54,8 +54,8 @@ def cost(
             "--mapping",
             "--mapping-from",
             metavar="FILE_OR_SETTING",
-            help="Price these mappings, without a search: YAML, what cost --json printed, or settings "
-            "to search them at, such as weight_bits=8,formats=RLE.",
+            help="Price these mappings, without a search: YAML, what cost --json printed, or "
+            "settings to search them at, such as weight_bits=8,formats=RLE.",
         ),
     ] = None,
     explain: Annotated[
