@@ -38,7 +38,7 @@ def test_a_written_mapping_is_the_one_that_is_priced(tmp_path):
     path.write_text('a: ["M=6 C=8", ""]\nb: ["T=2 M=4", "C=6"]\n')
     found = price(NET, CHIP, mappings=mappings_from(path, NET, CHIP))
     assert [layer.mapping.to_text() for layer in found.layers] == [
-        ["M=6 C=8 | |", "| |"],
+        ["M=6 C=8 | |", " | |"],
         ["T=2 M=4 | |", "C=6 | |"],
     ]
 

@@ -395,11 +395,9 @@ class _Own:
             if group is None:
                 continue
             costs = [self.main.cost(result) for result in group.results]
-            every = [
-                _per_compute((layer.components, layer.computes) for layer in cost.layers)
-                for cost in costs
-            ]
+            computes = sum(cost.computes for cost in costs)
             made[name] = {
-                component: fmean(one.get(component, 0.0) for one in every) for component in every[0]
+                component: sum(cost.components.get(component, 0.0) for cost in costs) / computes
+                for component in costs[0].components
             }
         return made

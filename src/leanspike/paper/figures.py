@@ -206,7 +206,7 @@ def breakdown(figure: Figure, columns: Sequence[Column]) -> None:
             axes.text(0.5, 0.5, "not tried", ha="center", transform=axes.transAxes)
         axes.set_xticks(range(len(names)), [name.replace(", ", ",\n") for name in names])
         axes.grid(axis="x", visible=False)
-        axes.set_ylabel("pJ per accumulate, summed over layers")
+        axes.set_ylabel("pJ per accumulate")
     handles = [panels[0].bar(0, 0, color=color, label=name) for name, color in shown.items()]
     figure.legend(handles=handles, loc="outside upper center", ncols=min(len(handles), 5))
 

@@ -149,9 +149,10 @@ FIGURES = {
     ),
     "breakdown": FigurePlan(
         "Breakdown by component",
-        "Energy by component per accumulate that is done, added up over the layers as the "
-        "published chart does (RLE, mean activity), each on a scale of its own. A layer counts as "
-        "much as any other there, so DRAM's share is not its share of the network's energy.",
+        "Energy by component per accumulate that is done (RLE, mean activity), each on a scale of "
+        "its own. The published chart adds up the layers' figures, and so do the models' columns: "
+        "a layer counts as much as any other, so DRAM's share is not its share of the network's "
+        "energy. Own studies' figures are of the whole network.",
         breakdown,
     ),
 }
