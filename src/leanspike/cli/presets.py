@@ -25,11 +25,12 @@ def presets(
     from leanspike.study.file.preset import study_preset, study_presets
 
     chips = {name: Architecture.load(name) for name in preset_names()}
+    room = 76 - max(map(len, chips))
     works = {name: Workload.load(name) for name in workload_names()}
     studies = {name: study_preset(name) for name in study_presets()}
     listed = {
         "architectures": {
-            name: shorten(chip.about.split(". ")[0], 56, placeholder="...")
+            name: shorten(chip.about.split(". ")[0], room, placeholder="...")
             for name, chip in chips.items()
         },
         "workloads": {name: f"{len(work.layers)} layers" for name, work in works.items()},
