@@ -48,9 +48,15 @@ def cost(
     ] = None,
     statistic: Annotated[str, typer.Option(help="Densities to price: mean or max.")] = "mean",
     weight_bits: Annotated[int | None, typer.Option(help="Bits of a weight, all layers.")] = None,
-    mapping: Annotated[
-        Path | None,
-        typer.Option(help="Price these mappings (YAML, or what cost --json printed); no search."),
+    mapping_from: Annotated[
+        str | None,
+        typer.Option(
+            "--mapping",
+            "--mapping-from",
+            metavar="FILE_OR_SETTING",
+            help="Price these mappings, without a search: YAML, what cost --json printed, or "
+            "settings to search them at, such as weight_bits=8,formats=RLE.",
+        ),
     ] = None,
     explain: Annotated[
         bool, typer.Option("--explain", help="Also price with each assumption the other way.")
@@ -69,8 +75,7 @@ def cost(
         _timeloop_cost(timeloop, semantics or "sparseloop", as_json=as_json)
         return
     from leanspike.hardware.explain import explain_switches
-    from leanspike.hardware.mapping.mapping import read_mappings
-    from leanspike.hardware.price import price
+    from leanspike.hardware.price import mappings_from, price
     from leanspike.hardware.workload.workload import left_out_lines
     from leanspike.spec import named
 
@@ -84,10 +89,12 @@ def cost(
         "statistic": statistic,
         "weight_bits": weight_bits,
     }
-    if mapping is not None and explain:
+    if mapping_from is not None and explain:
         raise InputError("it searches anew for every assumption", where="--explain with --mapping")
-    given = read_mappings(mapping) if mapping is not None else None
     with named(architecture), following(time_limit) as watch:
+        given = None
+        if mapping_from is not None:
+            given = mappings_from(mapping_from, workload, chip, **arguments)  # type: ignore[arg-type]
         found = price(workload, chip, watch=watch, mappings=given, **arguments)  # type: ignore[arg-type]
     with named(architecture):
         switches = explain_switches(workload, chip, **arguments) if explain else ()  # type: ignore[arg-type]

@@ -10,7 +10,7 @@ from typing import get_args
 
 from leanspike.errors import InputError
 from leanspike.hardware.architecture.architecture import Architecture
-from leanspike.hardware.mapping.mapping import MappingLines
+from leanspike.hardware.mapping.mapping import MappingLines, read_mappings
 from leanspike.hardware.model.case import Case, network_cases
 from leanspike.hardware.model.cost import WorkloadCost
 from leanspike.hardware.search.exhaustive import (
@@ -229,6 +229,48 @@ def price(
     )  # fmt: skip
     with named(architecture):
         return price_all([job], objective, watch)[0].cost
+
+
+def mappings_from(
+    source: str | Path,
+    workload: Workload | str | Path,
+    architecture: Architecture | str | Path,
+    *,
+    semantics: Semantics | str = "physical",
+    objective: Objective = "edp",
+    formats: str | None = None,
+    statistic: Statistic = "mean",
+    weight_bits: int | None = None,
+) -> MappingLines:
+    """Return one mapping for each layer, for all that is to be priced under the same.
+
+    Parameters
+    ----------
+    source
+        A file (:func:`~leanspike.hardware.mapping.mapping.read_mappings`), or settings to search
+        at, ``formats``, ``statistic`` and ``weight_bits``: ``"weight_bits=8,formats=RLE"``. What it
+        leaves out is as the other arguments say.
+
+    Raises
+    ------
+    InputError
+        When the file is not one of mappings, or a setting is not one of these.
+    """
+    if "=" not in str(source) or Path(source).exists():
+        return read_mappings(source)
+    given = {"formats": formats, "statistic": statistic, "weight_bits": weight_bits}
+    for part in str(source).split(","):
+        key, _, value = (text.strip() for text in part.partition("="))
+        whole = key != "weight_bits" or value.isdecimal()
+        known = key != "statistic" or value in get_args(Statistic)
+        if key not in given or not value or not whole or not known:
+            raise InputError(
+                f"found {part.strip()!r}", where="mapping_from",
+                remedy="Give a file, or settings such as weight_bits=8,formats=RLE,statistic=mean",
+            )  # fmt: skip
+        given[key] = int(value) if key == "weight_bits" else value
+    found = price(workload, architecture, semantics=semantics, objective=objective, **given)  # type: ignore[arg-type]
+    return {layer.name: tuple(layer.mapping.to_text()) for layer in found.layers}
 
 
 def semantics_name(rules: Semantics) -> str:

@@ -8,15 +8,12 @@ An own study's numbers, in the places of the published ones.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from statistics import fmean
 
 from leanspike.hardware.architecture.architecture import Architecture
 from leanspike.hardware.price import Job, price_all
-from leanspike.hardware.search.exhaustive import SearchResult
-from leanspike.hardware.semantics import Semantics
-from leanspike.hardware.workload.layer import Density, Statistic
 from leanspike.hardware.workload.workload import Workload
 from leanspike.paper.column import (
     BITS,
@@ -47,7 +44,16 @@ from leanspike.paper.published import (
     published_energy,
     published_setting,
 )
-from leanspike.paper.runs import paper_architecture
+from leanspike.paper.table import PRUNED as PRUNED_NETWORK
+from leanspike.paper.table import TERNARY as TERNARY_NETWORK
+from leanspike.paper.table import (
+    Outcome,
+    Parts,
+    Reading,
+    Row,
+    all_weights_used,
+    table,
+)
 from leanspike.study import Cost, MainReading, Results, Setting, settings
 
 
@@ -112,76 +118,52 @@ def _published_lines() -> dict[LineKey, tuple[Step, ...]]:
 
 
 DENSE_FORMATS = ("RLE", "UOP")
-#: The statistics each format is priced at: the figures show the maximum of one format only.
-STATISTICS: dict[str, tuple[Statistic, ...]] = {
-    "RLE": ("mean",),
-    "CP": ("mean",),
-    "UBM": ("mean",),
-    "UOP": ("mean", "max"),
-}
 
 
-@dataclass(frozen=True)
-class Run:
-    """One pricing: fraction pruned, bits, format, statistic, and whether weight zeros count."""
-
-    fraction: float
-    bits: int
-    format: str
-    statistic: Statistic
-    dense: bool = False
-
-
-@dataclass(frozen=True)
-class _Priced:
-    energy_mj: float
-    megacycles: float
-    zeros: float
-    layers: tuple[SearchResult, ...]
-
-    @property
-    def edp(self) -> float:
-        return self.energy_mj * self.megacycles
-
-    def per_compute(self) -> dict[str, float]:
-        """Return pJ per accumulate that is done, by component."""
-        costs = [layer.cost for layer in self.layers]
-        computes = sum(cost.computes["actual"] for cost in costs)
-        total: dict[str, float] = {}
-        for cost in costs:
-            for component, energy in cost.energy_by("component").items():
-                total[component] = total.get(component, 0.0) + energy / computes
-        return total
+def figure_rows() -> list[Row]:
+    """Return the rows of the table that figures draw: the maximum of one format only."""
+    networks = [(strategy, fraction, bits) for strategy, fraction, bits in published_accuracy()]
+    rows: list[Row] = [("RLE", *network, "mean") for network in networks]
+    for name in FORMATS:
+        for statistic in ("mean", "max") if name == "UOP" else ("mean",):
+            rows += [(name, "joint", 0.0, bits, statistic) for bits in BITS]
+            rows += [(name, "joint", fraction, 8, statistic) for fraction in FRACTIONS]
+    return list(dict.fromkeys(rows))
 
 
-def model_column(semantics: str) -> Column:
-    """Price the published settings; energies in mJ, energy-delay products in mJ * Mcycles.
+def model_column(
+    reading: Reading, outcomes: Mapping[Row, Outcome | Parts] | None = None, *, title: str
+) -> Column:
+    """Return a reading's numbers; energies in mJ, energy-delay products in mJ * Mcycles.
 
-    The accelerator is read as the paper's text describes it
-    (:func:`leanspike.paper.runs.paper_architecture`). Accuracies are the published
-    ones: a model of hardware has none of its own. Weight densities that were not printed are
-    inferred (:mod:`leanspike.paper.published`).
+    Accuracies are the published ones: a model of hardware has none of its own. Weight densities
+    that were not printed are inferred (:mod:`leanspike.paper.published`).
 
-    Raises
-    ------
-    InputError
-        When there is no such semantics.
+    Parameters
+    ----------
+    outcomes
+        The rows of :func:`figure_rows`, priced; they are priced here when left out.
     """
-    priced = _price(_runs(), paper_architecture(as_text=True), Semantics.preset(semantics))
+    known = table(reading, figure_rows()) if outcomes is None else outcomes
     marks = []
     for (strategy, fraction, bits), accuracy in published_accuracy().items():
         measure = measure_of(strategy, fraction, bits)
-        one = priced[Run(fraction, bits, "RLE", "mean")]
+        one = known["RLE", strategy, fraction, bits, "mean"]
         kept = None if measure == "prune" else bits
-        marks.append(Mark(measure, kept, fraction, accuracy, one.energy_mj, one.edp))
+        edp = one.energy * one.megacycles
+        marks.append(Mark(measure, kept, fraction, accuracy, one.energy, edp))
     both = _zeros_by_layer(0.8, 3)
-    taken_apart = (
-        Run(0.0, 2, "RLE", "mean"),
-        Run(0.0, 8, "RLE", "mean", dense=True),
-        Run(0.8, 8, "RLE", "mean"),
-    )
+    jobs = {
+        (name, bits): reading.job(name, ("joint", 0.0, bits, "mean"), without_zeros=True)
+        for name in DENSE_FORMATS
+        for bits in BITS
+    }
+    dense = dict(zip(jobs, price_all(list(jobs.values())), strict=True))
+    alone = [reading.job("RLE", network) for network in (TERNARY_NETWORK, PRUNED_NETWORK)]
+    ternary, pruned = (one.cost for one in price_all(alone))
+    networks = (ternary, dense["RLE", 8].cost, pruned)
     return Column(
-        title=f"our model, {semantics}",
+        title=title,
         energy_unit="mJ",
         edp_unit="mJ · Mcycles",
         marks=tuple(marks),
@@ -192,60 +174,32 @@ def model_column(semantics: str) -> Column:
             CUMULATIVE: both,
             JOINT: both,
         },
-        lines=_lines(priced),
+        lines=_lines(known),
         dense={
-            name: {bits: priced[Run(0.0, bits, name, "mean", dense=True)].energy_mj
-                   for bits in BITS}
+            name: {bits: dense[name, bits].cost.energy_pj / 1e9 for bits in BITS}
             for name in DENSE_FORMATS
         },
         breakdown={
-            name: priced[run].per_compute() for name, run in zip(NETWORKS, taken_apart, strict=True)
+            name: _per_compute(
+                (layer.energy_by("component"), layer.computes["actual"]) for layer in cost.layers
+            )
+            for name, cost in zip(NETWORKS, networks, strict=True)
         },
-    )  # fmt: skip
-
-
-def _runs() -> list[Run]:
-    runs = [Run(fraction, bits, "RLE", "mean") for _, fraction, bits in published_accuracy()]
-    for name in FORMATS:
-        for statistic in STATISTICS[name]:
-            runs += [Run(0.0, bits, name, statistic) for bits in BITS]
-            runs += [Run(fraction, 8, name, statistic) for fraction in FRACTIONS]
-    for name in DENSE_FORMATS:
-        runs += [Run(0.0, bits, name, "mean", dense=True) for bits in BITS]
-    return list(dict.fromkeys(runs))
-
-
-def _price(
-    runs: Iterable[Run], architecture: Architecture, semantics: Semantics
-) -> dict[Run, _Priced]:
-    jobs = {
-        run: Job(_workload(run), architecture, semantics, run.format, run.statistic) for run in runs
-    }
-    priced = {}
-    for (run, job), found in zip(jobs.items(), price_all(list(jobs.values())), strict=True):
-        priced[run] = _Priced(
-            energy_mj=float(sum(layer.energy_pj for layer in found.layers)) / 1e9,
-            megacycles=float(sum(layer.cycles for layer in found.layers)) / 1e6,
-            zeros=_zeros(job.workload),
-            layers=found.layers,
-        )
-    return priced
-
-
-def _workload(run: Run) -> Workload:
-    workload = published_setting(run.fraction, run.bits)
-    return without_zeros(workload) if run.dense else workload
-
-
-def without_zeros(workload: Workload) -> Workload:
-    """Return a workload whose weights are all taken to be non-zero."""
-    full = Density(mean=1.0, max=1.0)
-    return workload.replace(
-        layers=tuple(
-            layer.replace(density=layer.density.model_copy(update={"weights": full}))
-            for layer in workload.layers
-        )
     )
+
+
+def _per_compute(layers: Iterable[tuple[Mapping[str, float], float]]) -> dict[str, float]:
+    """Add up each layer's pJ per accumulate that is done, by component, as the published chart.
+
+    A layer counts as much as any other there, however little it computes; one that computes
+    nothing counts for nothing.
+    """
+    total: dict[str, float] = {}
+    for components, computes in layers:
+        for component, energy in components.items():
+            share = energy / computes if computes else 0.0
+            total[component] = total.get(component, 0.0) + share
+    return total
 
 
 def _zeros(workload: Workload) -> float:
@@ -262,19 +216,20 @@ def _zeros_by_layer(fraction: float, bits: int) -> tuple[float, ...]:
     return tuple(1 - layer.density_of("Weights") for layer in workload.layers)
 
 
-def _lines(priced: dict[Run, _Priced]) -> dict[LineKey, tuple[Step, ...]]:
-    def step(at: float, run: Run) -> Step:
-        one = priced[run]
-        return Step(at, one.zeros, one.energy_mj, one.edp)
+def _lines(known: Mapping[Row, Outcome | Parts]) -> dict[LineKey, tuple[Step, ...]]:
+    def step(at: float, row: Row) -> Step:
+        one = known[row]
+        zeros = _zeros(published_setting(row[2], row[3]))
+        return Step(at, zeros, one.energy, one.energy * one.megacycles)
 
     lines: dict[LineKey, tuple[Step, ...]] = {}
     for name in FORMATS:
-        for statistic in STATISTICS[name]:
+        for statistic in ("mean", "max") if name == "UOP" else ("mean",):
             lines["quantize", name, statistic] = tuple(
-                step(bits, Run(0.0, bits, name, statistic)) for bits in BITS
+                step(bits, (name, "joint", 0.0, bits, statistic)) for bits in BITS
             )
             lines["prune", name, statistic] = tuple(
-                step(fraction, Run(fraction, 8, name, statistic)) for fraction in FRACTIONS
+                step(fraction, (name, "joint", fraction, 8, statistic)) for fraction in FRACTIONS
             )
     return lines
 
@@ -412,7 +367,7 @@ class _Own:
         chip = Architecture.load(self.main.architecture)
         jobs = {
             (format_, group.point.weight_bits, result.point.seed): Job(
-                without_zeros(result.measured.workload), chip, self.hardware.semantics, format_
+                all_weights_used(result.measured.workload), chip, self.hardware.semantics, format_
             )
             for format_ in DENSE_FORMATS
             if format_ in self.hardware.formats

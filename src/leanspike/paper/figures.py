@@ -14,6 +14,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from leanspike.paper.ablation import Step
 from leanspike.paper.column import (
     CUMULATIVE,
     FORMATS,
@@ -26,6 +27,7 @@ from leanspike.paper.column import (
     Mark,
     Measure,
 )
+from leanspike.paper.table import Outcome, Parts, Row, anomalous, published_mj
 from leanspike.report.figures import PART_COLORS, STRATEGY_COLORS, STRATEGY_MARKERS
 from leanspike.study import on_front
 
@@ -298,3 +300,56 @@ def _front_line(axes: Axes, group: Sequence[Mark], cost: str) -> None:
         if on
     )
     axes.plot(*zip(*line, strict=True), color=STRATEGY_COLORS[group[0].measure], linewidth=0.8)
+
+
+def scatter(figure: Figure, *, energies: Mapping[str, Mapping[Row, Outcome | Parts]]) -> None:
+    """Draw modelled against published energy, a point for each row and a panel for each reading."""
+    figure.set_size_inches(3.0 * len(energies), 3.2)
+    panels: list[Axes] = list(figure.subplots(1, len(energies), squeeze=False)[0])
+    known, odd = published_mj(), anomalous()
+    top = 1.05 * max(known.values())
+    for axes, (title, found) in zip(panels, energies.items(), strict=True):
+        axes.set_title(title)
+        axes.plot([0, top], [0, top], color="#777777", linewidth=0.6, zorder=0)
+        for name, color in zip(FORMATS, PART_COLORS, strict=False):
+            rows = [row for row in found if row[0] == name]
+            for marked in (False, True):
+                some = [row for row in rows if (row in odd) == marked]
+                axes.scatter(
+                    [known[row] for row in some],
+                    [found[row].energy for row in some],
+                    s=14 if marked else 6,
+                    facecolors="none" if marked else color,
+                    edgecolors=color,
+                    linewidths=0.7 if marked else 0,
+                    label=None if marked else name,
+                )
+        axes.set_xlabel("Published (mJ)")
+        axes.set_aspect("equal")
+    panels[0].set_ylabel("Model (mJ)")
+    handles, labels = panels[0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside upper center", ncols=len(FORMATS))
+
+
+def walk(figure: Figure, *, steps: Sequence[Step]) -> None:
+    """Draw the headline after each change, and with that change alone."""
+    figure.set_size_inches(6.0, 0.32 * len(steps) + 1.0)
+    axes = figure.subplots()
+    places = list(range(len(steps)))
+    axes.barh(places, [step.ratio - 1 for step in steps], 0.6, left=1, color=PART_COLORS[0])
+    alone = [(place, step.alone) for place, step in enumerate(steps) if step.alone is not None]
+    axes.scatter(
+        [ratio for _, ratio in alone], [place for place, _ in alone],
+        color="black", marker="|", s=60, label="this change alone", zorder=3,
+    )  # fmt: skip
+    for place, step in enumerate(steps):
+        axes.annotate(
+            f"{step.ratio:.2f}", (max(step.ratio, 1.0), place), (3, 0), va="center",
+            textcoords="offset points",
+        )  # fmt: skip
+    axes.axvline(1.0, color="#777777", linewidth=0.6)
+    axes.set_yticks(places, [step.change for step in steps])
+    axes.invert_yaxis()
+    axes.set_xlabel("Energy of 80 % pruning over ternary weights")
+    axes.grid(axis="y", visible=False)
+    axes.legend(loc="lower right")

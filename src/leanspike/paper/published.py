@@ -133,6 +133,7 @@ def _rows(name: str) -> list[dict[str, str]]:
 _NORMAL = NormalDist()
 
 
+@cache
 def published_setting(prune_fraction: float, weight_bits: int) -> Workload:
     """Return the published workload with the weight densities and bits of one setting.
 
