@@ -12,6 +12,7 @@ import json
 import random
 import resource
 import shutil
+import signal
 import sys
 import tempfile
 import traceback
@@ -21,7 +22,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parent))
 from loaders import LOADERS
 
-#: Longer than this is a hang, more memory than this a bomb.
+#: Longer than this is a hang (which SIGPROF ends), more memory than this a bomb.
 SECONDS, BYTES = 20, 2 << 30
 
 
@@ -45,7 +46,9 @@ def hunt(name: str, count: int, first: int = 0) -> int:
             out.mkdir()
             loader.damage(valid, out, random.Random(f"{name} {number}"))
             print(number, file=sys.stderr)
-            faulthandler.dump_traceback_later(SECONDS, exit=True)
+            # Of its own time, for the machine may be busy; and of the clock, for it may wait.
+            signal.setitimer(signal.ITIMER_PROF, SECONDS)
+            faulthandler.dump_traceback_later(15 * SECONDS, exit=True)
             try:
                 loader.load(out)
             except InputError as error:
@@ -56,6 +59,7 @@ def hunt(name: str, count: int, first: int = 0) -> int:
                 where = " < ".join(f"{Path(s.filename).name}:{s.lineno}" for s in place[::-1][:6])
                 found += report(number, type(error).__name__, str(error)[:200], where)
             finally:
+                signal.setitimer(signal.ITIMER_PROF, 0)
                 faulthandler.cancel_dump_traceback_later()
         resource.setrlimit(resource.RLIMIT_AS, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
     return found

@@ -86,7 +86,7 @@ def study(
         _slurm(chosen.name, line, out=out, storage=storage, retries=retries, jobs=jobs)
         return
     if dry_run:
-        _dry_run(chosen, out, network=network, as_json=as_json)
+        _dry_run(chosen, out, storage=storage, network=network, as_json=as_json)
         return
     from leanspike.report import build_report, report_text
     from leanspike.study import run_study
@@ -180,14 +180,17 @@ def _slurm(
     typer.echo(slurm_script(name, line, out=out, storage=storage, jobs=jobs or 8), nl=False)
 
 
-def _dry_run(study: StudyFile, out: Path, *, network: str | None, as_json: bool) -> None:
+def _dry_run(
+    study: StudyFile, out: Path, *, storage: str | None, network: str | None, as_json: bool
+) -> None:
     from leanspike.study import grid
     from leanspike.study.estimate import estimate
     from leanspike.study.results.live import clock
     from leanspike.study.work.own_network import own_code
 
     points = grid(study)
-    found = estimate(study, out=out, code=own_code(network) if network else None)
+    code = own_code(network) if network else None
+    found = estimate(study, out=out, storage=storage, code=code)
     if as_json:
         names = [point.name for point in points]
         typer.echo(json.dumps({"names": names, **asdict(found)}, indent=2))

@@ -85,9 +85,10 @@ def make_frames(recordings: Recordings, config: FrameConfig) -> Frames:
         frames: NDArray[np.unsignedinteger] = np.zeros(shape, dtype)
         full = _count(
             recordings.t,
-            recordings.x,
-            recordings.y,
-            recordings.p,
+            # One type each, or every other file would be compiled for; sides are below 2 ** 16.
+            recordings.x.astype(np.uint16, copy=False),
+            recordings.y.astype(np.uint16, copy=False),
+            recordings.p.astype(np.uint8, copy=False),
             recordings.offsets,
             config.by == "time",
             np.iinfo(dtype).max,

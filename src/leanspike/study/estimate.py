@@ -9,6 +9,7 @@ from pathlib import Path
 
 import torch
 
+from leanspike.errors import InputError
 from leanspike.events import FrameData
 from leanspike.study.file.study_file import OwnNetwork, StudyFile
 from leanspike.study.plan.tasks import SEARCH_EPOCHS, plan
@@ -52,8 +53,15 @@ class Estimate:
     timed_on: int
 
 
-def estimate(study: StudyFile, *, out: Path, code: OwnCode | None = None) -> Estimate:
-    """Check a study, and estimate what of it is left to do in a folder; nothing is written there.
+def estimate(
+    study: StudyFile, *, out: Path, storage: str | None = None, code: OwnCode | None = None
+) -> Estimate:
+    """Check a study, and estimate what of it is left to do; nothing is written.
+
+    Parameters
+    ----------
+    out, storage
+        Where it is kept, as in :func:`leanspike.study.run_study`.
 
     Raises
     ------
@@ -67,7 +75,7 @@ def estimate(study: StudyFile, *, out: Path, code: OwnCode | None = None) -> Est
     tasks = plan(study, fingerprint=data.fingerprint)
     check_hardware(study.hardware)
     network = blueprint(study.network, shape=data.shape, classes=data.classes, T=data.T, code=code)
-    done = _done(out)
+    done = _done(storage or out / "study.db")
     left = [task for task in tasks if task.key not in done]
     kinds = Counter[str](task.kind for task in left)
     # What a search is going to choose is not in the plan yet: so many chains of three tasks.
@@ -102,10 +110,14 @@ def estimate(study: StudyFile, *, out: Path, code: OwnCode | None = None) -> Est
     )
 
 
-def _done(out: Path) -> set[str]:
-    if not (out / "study.db").is_file():
+def _done(where: str | Path) -> set[str]:
+    """Return the keys of what is done; nothing where no study was begun."""
+    try:
+        store = Store(where)
+    except InputError as error:
+        if error.what not in ("no such file", "holds no study"):
+            raise
         return set()
-    store = Store(out / "study.db")
     try:
         return store.finished()
     finally:

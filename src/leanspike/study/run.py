@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import yaml
 
 from leanspike.errors import InputError
@@ -101,6 +102,7 @@ def run_study(
     out.mkdir(parents=True, exist_ok=True)
     watch.say(f"study {study.name!r} in {out}")
     frames, study = _frames(study, data, out)
+    _check_classes(frames)
     own = own_code(network) if network is not None else None
     study = _with_network(study, own, frames, watch)
     functions = _functions(code)
@@ -303,6 +305,20 @@ def _begun(where: str | Path, wait: float) -> Results:
             if time.monotonic() > until:
                 raise
             time.sleep(min(2.0, wait))
+
+
+def _check_classes(data: FrameData) -> None:
+    """Refuse data that every network gets right, or that nothing can be measured on."""
+    classes = np.unique(data.train.labels)
+    if len(classes) < 2:
+        named = f"class {classes[0]}" if len(classes) else "no class"
+        raise InputError(
+            f"all training recordings are of {named}: there is nothing to tell apart",
+            where=f"data {data.name}",
+            remedy="Give recordings of at least two classes",
+        )
+    if not len(data.test):
+        raise InputError("the test split is empty", where=f"data {data.name}")
 
 
 def _described(data: FrameData) -> StudyData:

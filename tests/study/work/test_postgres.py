@@ -68,10 +68,11 @@ def test_four_workers_do_each_task_once(database, study, begin, tasks, tmp_path)
     store.close()
 
 
-def test_killed_at_random_moments(database, study, begin, tmp_path):
+@pytest.mark.parametrize("kills", [20, pytest.param(40, marks=pytest.mark.slow)])
+def test_killed_at_random_moments(database, study, begin, tmp_path, kills):
     study = larger(study)
     store = begin(database, study)
-    kill_until_done(store, study, tmp_path / "log", kills=20, more=2)
+    kill_until_done(store, study, tmp_path / "log", kills=kills, more=2)
     store.close()
 
 

@@ -90,10 +90,13 @@ def test_workers_side_by_side_share_the_work(tmp_path, study, begin, tasks):
     assert store.counts() == {"done": len(tasks)}
 
 
-def test_killed_at_random_moments_nothing_finished_is_lost_or_done_twice(tmp_path, study, begin):
+@pytest.mark.parametrize("kills", [20, pytest.param(40, marks=pytest.mark.slow)])
+def test_killed_at_random_moments_nothing_finished_is_lost_or_done_twice(
+    tmp_path, study, begin, kills
+):
     study = larger(study)
     store = begin(tmp_path / "study.db", study)
-    kill_until_done(store, study, tmp_path / "log", kills=20, more=2)
+    kill_until_done(store, study, tmp_path / "log", kills=kills, more=2)
 
 
 class PricingFake:

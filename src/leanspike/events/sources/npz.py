@@ -225,7 +225,9 @@ def alternate_polarity(
         labels=np.zeros(max(0, len(offsets) - 1), np.int64), width=width, height=height, classes=1,
         source="alternate_polarity",
     )  # fmt: skip
-    p: Bytes = _alternate(x, y, offsets, width, height)
+    # One type each, or every other file would be compiled for.
+    columns, rows = (values.astype(np.uint16, copy=False) for values in (x, y))
+    p: Bytes = _alternate(columns, rows, offsets.astype(np.int64, copy=False), width, height)
     return p
 
 
