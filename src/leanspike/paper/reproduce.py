@@ -12,10 +12,10 @@ from dataclasses import asdict, dataclass
 from functools import partial
 from importlib import resources
 from pathlib import Path
+from typing import Any
 
 import jinja2
 from matplotlib.figure import Figure
-from pydantic import JsonValue
 
 from leanspike.files import replacing, write_whole
 from leanspike.paper.ablation import Step, ablation
@@ -80,7 +80,7 @@ def render(
     judged: Sequence[Claim],
     drawn: Sequence[Drawn],
     steps: Sequence[Step],
-    found: Mapping[str, JsonValue],
+    found: Mapping[str, Any],
     *,
     own: Sequence[str] = (),
 ) -> str:
@@ -174,9 +174,13 @@ class Reproduction:
     """
 
     claims: tuple[Claim, ...]
-    summary: dict[str, JsonValue]
+    summary: dict[str, Any]
     steps: tuple[Step, ...]
     scores: dict[str, dict[str, FormatScore]]
+
+
+def _with(columns: Sequence[Column], plan: FigurePlan) -> Callable[[Figure], None]:
+    return lambda figure: plan.draw(figure, columns)
 
 
 def finding(found: Reproduction) -> str:
@@ -252,7 +256,7 @@ def reproduce(
     columns = [published, *models, *(study.column for study in own)]
     drawn = _draw(
         {
-            **{name: partial(plan.draw, columns=columns) for name, plan in FIGURES.items()},
+            **{name: _with(columns, plan) for name, plan in FIGURES.items()},
             "table": partial(scatter, energies={"unfitted": plain, "fitted": parts}),
             "ablation": partial(walk, steps=steps),
         },
@@ -295,7 +299,7 @@ def summarize(
     parts: Mapping[Row, Parts],
     plain: Mapping[Row, Outcome],
     steps: Sequence[Step],
-) -> dict[str, JsonValue]:
+) -> dict[str, Any]:
     """Return the figures as plain data; ``model`` is the fitted column.
 
     ``fitted`` and ``unfitted`` have by format ``ratio_80_over_ternary``, ``ratio_error``,
@@ -309,8 +313,8 @@ def summarize(
     known = published_mj()
     pruned = ("UOP", *PRUNED)
     ternary_row, dense_row = ("RLE", *TERNARY), ("RLE", "joint", 0.0, 8, "mean")
-    ratios: JsonValue = {name: round(ratio_of(known, name), 6) for name in FORMATS}
-    found: dict[str, JsonValue] = {
+    ratios = {name: round(ratio_of(known, name), 6) for name in FORMATS}
+    found: dict[str, Any] = {
         "source": SOURCE,
         "published": {"ratio_80_over_ternary": ratios},
         **{name: summary(energies) for name, energies in by_reading.items()},
@@ -334,7 +338,7 @@ def summarize(
         entry = found[f"{name}_table"]
         assert isinstance(entry, dict)
         entry.update(kept)
-    out_of_sample: JsonValue = {
+    out_of_sample = {
         name: {key: round(value, 6) for key, value in errors.items()}
         for name, errors in errors_out_of_sample(parts).items()
     }

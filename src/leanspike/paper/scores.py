@@ -102,7 +102,7 @@ def rank_correlation(one: NDArray[np.float64], other: NDArray[np.float64]) -> fl
     0.5
     """
     ranks = np.stack([_ranks(one), _ranks(other)])
-    return round(float(np.corrcoef(ranks)[0, 1]), 12)
+    return round(float(np.asarray(np.corrcoef(ranks))[0, 1]), 12)
 
 
 def _ranks(values: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -158,7 +158,7 @@ class Parts:
 
 def table_parts(reading: Reading) -> dict[Row, Parts]:
     """Return every published row's energy by what was fitted; the reading has a mapping."""
-    found = {}
+    found: dict[Row, Parts] = {}
     for format_ in FORMATS:  # one at a time: breakdowns of all rows would fill memory
         rows = [row for row in map(row_of, published_energy()) if row[0] == format_]
         every = price_all([reading.job(row[0], row[1:]) for row in rows])
