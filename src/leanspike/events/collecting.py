@@ -208,7 +208,7 @@ def _pairs(source: Any, *, where: str) -> Iterator[tuple[Any, Any]]:
 
 
 def _is_dataset(source: Any) -> bool:
-    """Tell a torch or tonic Dataset, which has items, from what is iterated."""
+    """Return whether it is a torch or tonic Dataset, which has items, not an iterable."""
     sized = hasattr(source, "__len__") and hasattr(source, "__getitem__")
     return sized and not isinstance(source, Sequence | Mapping)
 

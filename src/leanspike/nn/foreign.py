@@ -460,7 +460,7 @@ def _own_steps(out: Any, samples: int, classes: int) -> dict[Axes, tuple[int, ..
 
 
 def _makes_steps(network: nn.Module, once: Any, again: Any) -> bool:
-    """Tell whether one call runs all time steps: its state does not differ after another."""
+    """Return whether one call runs all time steps: its state does not differ after another."""
     modes = {getattr(m, "step_mode", None) for m in network.modules()} - {None}
     if modes:
         return modes == {"m"}
@@ -469,7 +469,7 @@ def _makes_steps(network: nn.Module, once: Any, again: Any) -> bool:
 
 
 def _hidden(network: nn.Module) -> bool:
-    """Tell whether snnTorch neurons keep their state in themselves."""
+    """Return whether snnTorch neurons keep their state in themselves."""
     return any(bool(getattr(module, "init_hidden", False)) for module in network.modules())
 
 
@@ -501,7 +501,7 @@ def _noise(x: Tensor) -> Tensor:
 
 
 def _keeps_samples_apart(network: nn.Module, x: Tensor, how: Convention) -> bool:
-    """Tell whether a sample's output is its own: another sample's input does not change it."""
+    """Return whether a sample's output is its own: another sample's input does not change it."""
     for gain in _GAINS:
         noise = gain * _noise(x)
         other = noise.clone()
