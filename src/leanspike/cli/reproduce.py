@@ -25,7 +25,7 @@ def reproduce(
     """Reproduce the energy table, figures and claims of Schaefer et al. (2023).
 
     Beside the published numbers stand the model as they used it (nothing fitted, and fitted to
-    their table), hardware, and own studies. Takes about two minutes.
+    their table), hardware, and own studies. Takes a few minutes.
 
     Example: leanspike reproduce --study runs/study --study runs/nmnist
     """
