@@ -19,6 +19,7 @@ import torch
 import yaml
 
 from leanspike.activity import measure
+from leanspike.errors import InputError
 from leanspike.files import write_whole
 from leanspike.hardware.workload.layer import Bits, Densities
 from leanspike.hardware.workload.workload import Workload
@@ -34,7 +35,7 @@ from leanspike.study.records import (
 )
 from leanspike.study.records import read as as_record
 from leanspike.study.work.networks import network_config
-from leanspike.study.work.pricing import price_point
+from leanspike.study.work.pricing import price_points
 
 CLAIMS = Path(__file__).parent / "results" / "claims"
 #: By study: name, shape, classes and largest event count of a frame (as its bits say) of its data.
@@ -106,7 +107,10 @@ def _points(name: str, file: StudyFile, kept: Path) -> Iterator[PointResult]:
         row, label = next(found), ", ".join(point)
         workload = measured(network, {each["layer"]: each for each in layers[point]})
         if label not in priced:
-            priced[label] = plain(price_point(workload, file.hardware, quantized=True))
+            (found_price,) = price_points([(workload, True)], file.hardware)
+            if isinstance(found_price, InputError):
+                raise found_price
+            priced[label] = plain(found_price)
             write_whole(kept, json.dumps(priced), parents=True)
         bits = int(row["weight_bits"]) if row["weight_bits"] else None
         samples = int(row["samples"])
