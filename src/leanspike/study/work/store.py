@@ -419,7 +419,7 @@ class Store:
     def _now(self) -> Any:
         """Return the time of a beat: the database server's, for machines' clocks differ."""
         if self._clock is None and self._engine.dialect.name == "postgresql":
-            return sa.cast(sa.func.extract("epoch", sa.func.clock_timestamp()), sa.Float(53))
+            return sa.cast(sa.extract("epoch", sa.func.clock_timestamp()), sa.Float(53))
         return (self._clock or time.time)()
 
     def _read_clock(self, connection: sa.Connection) -> float:
