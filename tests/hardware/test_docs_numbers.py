@@ -37,6 +37,10 @@ def test_the_published_table() -> None:
                 f"| {one['rank_correlation_mean']:.3f} | {one['rank_correlation_max']:.3f} "
                 f"| {100 * one['mare_mean']:.1f} % | {100 * one['mare_max']:.1f} % |"
             ) in validation
+    fitted = found["fitted"]["RLE"]["ratio_80_over_ternary"]
+    known = found["published"]["ratio_80_over_ternary"]["RLE"]
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert f"({fitted:.3f} against {known:.3f})" in readme
     for text in found["unexplained"]:
         assert f"- {text[0].upper()}{text[1:]}" in " ".join(validation.split())
 
