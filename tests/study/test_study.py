@@ -129,6 +129,7 @@ def test_optuna_shows_a_running_study_too(tiny, done, tmp_path):
     # All but the price of the last point.
     path = make(tmp_path / "study.db", tiny, until=9)
     storage = f"sqlite:///{path}"
+    optuna.storages.RDBStorage(storage)  # its tables, which two at once cannot make
     with shown_meanwhile(path, every=0.05):
         until = time.monotonic() + 60
         while time.monotonic() < until:
