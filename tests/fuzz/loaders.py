@@ -275,10 +275,11 @@ def damage_nir(valid: Path, out: Path, draw: random.Random) -> None:
                     if isinstance(value, bytes) or draw.random() < 0.3:
                         value = draw.choice((b"LIF", b"NIRGraph", b"Conv1d", b"?", b"", 3, -1.5,
                                              np.zeros((0,)), np.full(3, np.nan)))  # fmt: skip
-                        file[name] = value
                     else:
-                        changed = damaged_array(np.asarray(value), draw)
-                        file[name] = changed.astype("S") if changed.dtype.kind == "U" else changed
+                        value = damaged_array(np.asarray(value), draw)
+                        value = value.astype("S") if value.dtype.kind == "U" else value
+                    with contextlib.suppress(TypeError, ValueError):  # not all types are HDF5's
+                        file[name] = value
                 case _:
                     pass
 

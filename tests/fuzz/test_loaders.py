@@ -32,6 +32,14 @@ def test_damaged_files_end_in_one_error(name: str) -> None:
     hunted(name, 300)
 
 
+@pytest.mark.parametrize(
+    ("name", "number"),
+    [("timeloop", 1167), ("study", 4452)],  # a search for a divisor of 10**18; a layer renamed
+)
+def test_what_was_found_by_the_thousands(name: str, number: int) -> None:
+    hunted(name, 1, first=number)
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(7200)
 @pytest.mark.parametrize("name", LOADERS)

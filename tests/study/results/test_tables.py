@@ -47,3 +47,11 @@ def test_what_cannot_be_written_is_said(results, tmp_path):
     with pytest.raises(InputError, match="nothing to write"):
         write_rows([], tmp_path / "points.csv")
     assert not list(tmp_path.iterdir())
+
+
+def test_a_cost_without_its_layer_is_named(results):
+    made = results()
+    cost = made.points[0].costs[0]
+    object.__setattr__(cost.layers[0], "name", "other")
+    with pytest.raises(InputError, match=r"point quantize-2b-s0: layer 'conv1' has weights, but"):
+        layer_rows(made)

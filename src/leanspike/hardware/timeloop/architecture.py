@@ -306,14 +306,25 @@ def _words(attributes: Node, word_bits: int, block: int) -> int | None:
     return None if kilobytes is None else kilobytes * 8192 // word_bits
 
 
+#: Rows are a few thousand bits wide; widths of words are sought among as many numbers.
+MOST_METADATA_BITS = 1 << 20
+
+
 def fitted_bits(asked: int | None, part: Part, where: str) -> int:
     """Return the bits of a metadata word: the next width that fills the storage's rows evenly."""
+    if part.metadata_width > MOST_METADATA_BITS:
+        raise InputError(
+            f"found a metadata storage {part.metadata_width} bits wide, expected at most "
+            f"{MOST_METADATA_BITS}",
+            where=where,
+        )
     if asked is None:
         bits = part.metadata_bits
     elif asked == 0 or part.metadata_width % asked == 0:
         bits = asked
     else:
-        fits = (b for b in range(asked, 2 * asked) if part.metadata_width % b == 0)
+        widest = min(2 * asked, part.metadata_width + 1)
+        fits = (b for b in range(asked, widest) if part.metadata_width % b == 0)
         bits = next(fits, 2 * asked)
     if bits > part.metadata_width:
         raise InputError(

@@ -208,6 +208,14 @@ def layer_rows(results: Results) -> list[FlatRow]:
 def _in_order(result: PointResult, cost: Cost) -> list[LayerPrice]:
     """Give the layers' costs in the order of the layers' weights."""
     by_name = {layer.name: layer for layer in cost.layers}
+    activity = result.measured.activity
+    for layer in result.layers:
+        if layer.name not in by_name or layer.name not in activity:
+            raise InputError(
+                f"layer {layer.name!r} has weights, but no cost or no activity",
+                where=f"point {result.point.name}",
+                remedy="The study's database was changed or damaged",
+            )
     return [by_name[layer.name] for layer in result.layers]
 
 
