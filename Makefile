@@ -58,7 +58,7 @@ results: $(VENV)/.ready-dev ## after a change of the hardware model: its committ
 clean: clean-kernels ## remove the environment (results under runs/ stay)
 	rm -rf $(VENV) .bootstrap site
 
-clean-kernels: ## forget compiled kernels: numba does not notice a changed callee in another file
+clean-kernels: ## forget compiled kernels, those of older versions too
 	find src -name '*.nb[ic]' -delete
 
 # Debian's python3 may lack ensurepip (package python3-venv): virtualenv then comes through pip.

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from leanspike.errors import InputError
-from leanspike.events import FrameData, Reading, collect
+from leanspike.events import DataReading, FrameData, collect
 from leanspike.report import build_report
 from leanspike.study.file.study_file import OwnNetwork, StudyFile, network_section
 from leanspike.study.results.results import Results
@@ -70,7 +70,7 @@ class Study:
         trained: bool = False,
         weights: str | Path | None = None,
         call: Mapping[str, Any] | None = None,
-        reading: Reading | None = None,
+        reading: DataReading | None = None,
         classes: int | None = None,
         file: StudyFile | str | Path | None = None,
         **sections: Any,
@@ -144,7 +144,7 @@ class Study:
 
 
 def frames_of(
-    data: Any, *, reading: Reading | None = None, classes: int | None = None
+    data: Any, *, reading: DataReading | None = None, classes: int | None = None
 ) -> FrameData:
     """Return data of any kind as frames: one part, or a pair or a dictionary of parts.
 

@@ -8,7 +8,7 @@ import torch
 from torch.utils.data import DataLoader, Dataset, TensorDataset
 
 from leanspike.errors import InputError
-from leanspike.events import FrameConfig, Reading, collect, keep_frames, load_data, make_frames
+from leanspike.events import DataReading, FrameConfig, collect, keep_frames, load_data, make_frames
 from leanspike.events.sources.tonic_sets import join_structured
 
 LABELS = np.arange(24) % 3
@@ -63,7 +63,7 @@ def test_recordings_that_are_shorter_go_on_without_input() -> None:
 
 def test_static_images_by_direct_and_by_rate_coding(tmp_path: Path) -> None:
     x = np.random.default_rng(0).random((24, 1, 4, 4)).astype(np.float32)
-    direct = collect((x, LABELS), reading=Reading(T=6))
+    direct = collect((x, LABELS), reading=DataReading(T=6))
     assert direct.train.frames.shape[1:] == (6, 1, 4, 4)
     assert (direct.train.frames == direct.train.frames[:, :1]).all()
     kept = load_data(keep_frames(direct, tmp_path), frames=FrameConfig())
@@ -72,7 +72,7 @@ def test_static_images_by_direct_and_by_rate_coding(tmp_path: Path) -> None:
     images = sum(file.stat().st_size for file in tmp_path.rglob("*.npy"))
     assert images < 24 * 16 * 4 * 2 + 2000  # once, not six times
     half = np.full((24, 1, 16, 16), 0.25, np.float32)
-    rate = collect((half, LABELS), reading=Reading(T=50, coding="rate"))
+    rate = collect((half, LABELS), reading=DataReading(T=50, coding="rate"))
     assert set(np.unique(rate.train.frames)) == {0, 1}
     assert rate.train.frames.mean() == pytest.approx(0.25, abs=0.01)
 
@@ -85,7 +85,7 @@ def test_events_become_frames_as_recordings_do() -> None:
         events["t"] = np.sort(generator.integers(0, 1000, 30))
         events["x"] = generator.integers(0, 9, 30)
         items.append((events, int(label)))
-    data = collect(items, reading=Reading(T=4))
+    data = collect(items, reading=DataReading(T=4))
     assert data.shape == (9,)
     recordings = join_structured(items, width=9, height=1, classes=3, tick_us=1, source="made")
     frames = make_frames(recordings, FrameConfig(T=4)).sum(2)[:, :, 0].reshape(24, -1)
@@ -124,4 +124,4 @@ def test_labels_beyond_the_classes_and_other_shapes() -> None:
     with pytest.raises(InputError, match=r"test data: recordings are \[6\], .* \[7\]"):
         collect((spikes(5, 7), LABELS), test=(spikes(5, 6), LABELS))
     with pytest.raises(InputError, match="axes: found 'TXY'"):
-        Reading(axes="TXY")
+        DataReading(axes="TXY")

@@ -13,7 +13,7 @@ import yaml
 
 from leanspike.cli.main import run
 from leanspike.compress import summary
-from leanspike.events import Reading, collect, keep_frames
+from leanspike.events import DataReading, collect, keep_frames
 from leanspike.study import Results
 from leanspike.study.work.own_network import own_code
 
@@ -35,7 +35,7 @@ def made_up(
     for i, label in enumerate(labels):
         x[i].reshape(-1)[label::classes] += generator.random(x[i].size)[label::classes] < 0.4
     x = np.minimum(x, 1)
-    reading = Reading(T=STEPS, axes="CHW" if static else None)
+    reading = DataReading(T=STEPS, axes="CHW" if static else None)
     return keep_frames(collect((x, labels), reading=reading, name="made up"), folder)
 
 

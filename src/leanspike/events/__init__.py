@@ -1,6 +1,6 @@
 """Recordings in, frames out: `load_data` is the way through this room."""
 
-from leanspike.events.collecting import Reading as Reading
+from leanspike.events.collecting import DataReading as DataReading
 from leanspike.events.collecting import collect as collect
 from leanspike.events.frame_cache import keep_frames as keep_frames
 from leanspike.events.frame_data import FrameData as FrameData

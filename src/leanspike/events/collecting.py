@@ -25,7 +25,7 @@ _USUAL = {1: "F", 2: "TF", 3: "CHW", 4: "TCHW"}
 
 
 @dataclass(frozen=True)
-class Reading:
+class DataReading:
     """How recordings become frames.
 
     Attributes
@@ -73,7 +73,7 @@ def collect(
     validation: Any = None,
     test: Any = None,
     classes: int | None = None,
-    reading: Reading | None = None,
+    reading: DataReading | None = None,
     limit: int | None = None,
     name: str = "given",
 ) -> FrameData:
@@ -105,7 +105,7 @@ def collect(
     >>> data.T, data.shape, data.classes, len(data.test)
     (5, (3,), 2, 4)
     """
-    how = reading or Reading()
+    how = reading or DataReading()
     given = {"train": train, "validation": validation, "test": test}
     parts = {
         part: _split(source, how, where=f"{part} data")
@@ -128,7 +128,7 @@ def collect(
     return FrameData(name, **splits, classes=count, fingerprint=_fingerprint(splits, count))
 
 
-def _split(source: Any, how: Reading, *, where: str) -> FrameSplit:
+def _split(source: Any, how: DataReading, *, where: str) -> FrameSplit:
     if isinstance(source, FrameSplit):
         return source
     xs: list[Array] = []
@@ -254,7 +254,7 @@ def _batch_first(values: Array, count: int, before: str, *, where: str) -> tuple
     return (values if layout == "N, ..." else values.swapaxes(0, 1)), layout
 
 
-def _frames(xs: list[Array], axes: str, how: Reading, *, where: str) -> Array:
+def _frames(xs: list[Array], axes: str, how: DataReading, *, where: str) -> Array:
     """Stack recordings as [S, T, C, H, W] or [S, T, F]."""
     order = [letter for letter in "TCHWF" if letter in axes]
     turned = [x.transpose([axes.index(letter) for letter in order]) for x in xs]
@@ -306,7 +306,7 @@ def _narrow(values: Array, *, where: str) -> Array:
 
 
 def _from_events(
-    xs: list[Array], labels: NDArray[np.int64], how: Reading, sensor: Any, *, where: str
+    xs: list[Array], labels: NDArray[np.int64], how: DataReading, sensor: Any, *, where: str
 ) -> Array:
     rows = "y" in (xs[0].dtype.names or ())
     width = int(sensor[0]) if sensor else 1 + max(int(x["x"].max(initial=0)) for x in xs)

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from leanspike.errors import InputError
-from leanspike.events.collecting import Coding, Reading, collect
+from leanspike.events.collecting import Coding, DataReading, collect
 from leanspike.events.frame_cache import SPLITS, cache_folder, cached_frames, frames_kept_in
 from leanspike.events.frame_data import (
     TEST_FRACTION,
@@ -65,7 +65,7 @@ def load_data(
         At most so many recordings per split, balanced over the classes.
     axes, coding
         Of an archive of arrays ``x`` and ``y`` (frames, spike trains, static images), as in
-        :class:`Reading`.
+        :class:`DataReading`.
 
     Raises
     ------
@@ -79,7 +79,7 @@ def load_data(
         return _limited_frames(kept, limit)
     dense = dense_archives(Path(source))
     if dense is not None:
-        reading = Reading(frames.T, frames.by, axes, coding, seed)
+        reading = DataReading(frames.T, frames.by, axes, coding, seed)
         parts = {part: read_dense(path) for part, path in dense.items()}
         name = Path(source).stem
         return collect(

@@ -62,7 +62,7 @@ class NIRNetwork(nn.Module):
         raise AssertionError("a graph has an output")
 
 
-class Affine(nn.Module):
+class NirAffine(nn.Module):
     """Multiply and shift every value: ``x * gain + shift``, for resistances and leak potentials."""
 
     def __init__(self, gain: float, shift: float) -> None:
@@ -295,7 +295,7 @@ def _module(nir: Any, name: str, node: Any, dt: float) -> tuple[nn.Module | None
         nir.SumPool2d: lambda: SumPool(*(_ints(v) for v in _pool_sizes(node))),
         nir.AvgPool2d: lambda: nn.AvgPool2d(*(_ints(v) for v in _pool_sizes(node))),
         nir.Threshold: lambda: Above(_single(node.threshold, "threshold", where)),
-        nir.Scale: lambda: Affine(_single(node.scale, "scale", where), 0.0),
+        nir.Scale: lambda: NirAffine(_single(node.scale, "scale", where), 0.0),
     }
     if isinstance(node, nir.LIF | nir.IF):
         return _neuron(nir, node, dt, where)
@@ -371,7 +371,7 @@ def _neuron(nir: Any, node: Any, dt: float, where: str) -> tuple[nn.Module | Non
                 raise InputError("tau differs within a channel", where=where)
             tau = tuple(per_channel[:, 0].tolist())
         config = NeuronConfig(tau=tau, threshold=threshold, v_reset=reset)
-    before = None if (_tidy(gain), shift) == (1.0, 0.0) else Affine(gain, shift)
+    before = None if (_tidy(gain), shift) == (1.0, 0.0) else NirAffine(gain, shift)
     return before, Neuron(config)
 
 

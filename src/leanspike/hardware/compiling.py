@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numba
 from numba.core import event
 
+from leanspike.machine_code import code_folder, compiled
+
 log = logging.getLogger(__name__)
 njit: Any = numba.njit
+CODE = code_folder(Path(__file__).parent, "**/*.py")
 
 
 def kernel(function: Callable[..., Any]) -> Any:
@@ -18,7 +22,7 @@ def kernel(function: Callable[..., Any]) -> Any:
 
     It divides as IEEE 754 says.
     """
-    return njit(cache=True, nogil=True, error_model="numpy", no_cfunc_wrapper=True)(function)
+    return compiled(function, CODE, nogil=True, error_model="numpy", no_cfunc_wrapper=True)
 
 
 def inlined(function: Callable[..., Any]) -> Any:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from leanspike.hardware.architecture.architecture import Architecture, Level
 from leanspike.hardware.price import price_all
 from leanspike.hardware.semantics import Semantics
-from leanspike.paper.table import PRUNED, TERNARY, Reading, fitted, physical
+from leanspike.paper.table import PRUNED, TERNARY, ModelReading, fitted, physical
 
 #: Words of a machine whose activations do not shrink with its weights.
 ACTIVATIONS_OF_8_BITS = {"Weights": "weights", "Inputs": 8, "Outputs": 8, "State": 8}
@@ -66,7 +66,7 @@ def ablation() -> tuple[Step, ...]:
     )
 
 
-def _level(reading: Reading, name: str, **changed: object) -> Reading:
+def _level(reading: ModelReading, name: str, **changed: object) -> ModelReading:
     chip = reading.architecture
     levels = tuple(
         Level.model_validate({**level.model_dump(), **changed}) if level.name == name else level
@@ -75,31 +75,31 @@ def _level(reading: Reading, name: str, **changed: object) -> Reading:
     return replace(reading, architecture=chip.model_copy(update={"levels": levels}))
 
 
-def _dram_words(reading: Reading) -> Reading:
+def _dram_words(reading: ModelReading) -> ModelReading:
     return _level(reading, "DRAM", word_bits=ACTIVATIONS_OF_8_BITS)
 
 
-def _buffer_words(reading: Reading) -> Reading:
+def _buffer_words(reading: ModelReading) -> ModelReading:
     return _level(reading, "shared_glb", word_bits=ACTIVATIONS_OF_8_BITS)
 
 
-def _no_wires(reading: Reading) -> Reading:
+def _no_wires(reading: ModelReading) -> ModelReading:
     return _level(reading, "shared_glb", energy={})
 
 
-def _all_partial_sums(reading: Reading) -> Reading:
+def _all_partial_sums(reading: ModelReading) -> ModelReading:
     return _level(reading, "psum_spad", skips=())
 
 
-def _one_activity(reading: Reading) -> Reading:
+def _one_activity(reading: ModelReading) -> ModelReading:
     return replace(reading, own_activity=False)
 
 
-def _own_mappings(reading: Reading) -> Reading:
+def _own_mappings(reading: ModelReading) -> ModelReading:
     return replace(reading, mapping=None)
 
 
-def _paid_metadata(reading: Reading) -> Reading:
+def _paid_metadata(reading: ModelReading) -> ModelReading:
     files = {level.name: level for level in Architecture.load("eyeriss_snn").levels}
     for name in ("DRAM", "shared_glb", "ifmap_spad", "weights_spad", "psum_spad"):
         reading = _level(
@@ -109,12 +109,12 @@ def _paid_metadata(reading: Reading) -> Reading:
     return reading
 
 
-def _no_first_fill(reading: Reading) -> Reading:
+def _no_first_fill(reading: ModelReading) -> ModelReading:
     return replace(reading, semantics=Semantics.preset("sparseloop"))
 
 
 #: What is changed, in this order.
-CHANGES: tuple[tuple[str, Callable[[Reading], Reading]], ...] = (
+CHANGES: tuple[tuple[str, Callable[[ModelReading], ModelReading]], ...] = (
     ("activations in 8-bit words in DRAM", _dram_words),
     ("activations in 8-bit words in the buffer", _buffer_words),
     ("no price for the buffer's wires", _no_wires),

@@ -47,9 +47,9 @@ from leanspike.paper.published import (
 from leanspike.paper.table import PRUNED as PRUNED_NETWORK
 from leanspike.paper.table import TERNARY as TERNARY_NETWORK
 from leanspike.paper.table import (
+    ModelReading,
     Outcome,
     Parts,
-    Reading,
     Row,
     all_weights_used,
     table,
@@ -132,7 +132,7 @@ def figure_rows() -> list[Row]:
 
 
 def model_column(
-    reading: Reading, outcomes: Mapping[Row, Outcome | Parts] | None = None, *, title: str
+    reading: ModelReading, outcomes: Mapping[Row, Outcome | Parts] | None = None, *, title: str
 ) -> Column:
     """Return a reading's numbers; energies in mJ, energy-delay products in mJ * Mcycles.
 

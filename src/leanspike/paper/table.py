@@ -37,7 +37,7 @@ MOST_ACTIVE = 0.56
 
 
 @dataclass(frozen=True)
-class Reading:
+class ModelReading:
     """One reading of what the published table assumes.
 
     Attributes
@@ -85,9 +85,9 @@ class Outcome:
     megacycles: float
 
 
-def fitted() -> Reading:
+def fitted() -> ModelReading:
     """Return the reading whose metadata, wires and activity are fitted to the table."""
-    return Reading(
+    return ModelReading(
         "fitted",
         Architecture.load("eyeriss_tcas2023"),
         Semantics.preset("timeloop2022").flipped("innermost_offsets"),
@@ -96,9 +96,9 @@ def fitted() -> Reading:
     )
 
 
-def unfitted() -> Reading:
+def unfitted() -> ModelReading:
     """Return the reading with list prices and the activity measured for the first layer."""
-    return Reading(
+    return ModelReading(
         "unfitted",
         Architecture.load("eyeriss_tcas2023_unfitted"),
         Semantics.preset("timeloop2022"),
@@ -110,14 +110,14 @@ def unfitted() -> Reading:
 FITTED_ACTIVITY = 0.13
 
 
-def physical() -> Reading:
+def physical() -> ModelReading:
     """Return the same networks on hardware whose activations have their own widths."""
-    return Reading(
+    return ModelReading(
         "physical", Architecture.load("eyeriss_snn"), Semantics.preset("physical"), activity=0.10
     )
 
 
-def table(reading: Reading, rows: Iterable[Row] | None = None) -> dict[Row, Outcome]:
+def table(reading: ModelReading, rows: Iterable[Row] | None = None) -> dict[Row, Outcome]:
     """Price published rows, all 600 by default."""
     wanted = list(rows) if rows is not None else [row_of(one) for one in published_energy()]
     found = price_all([reading.job(row[0], row[1:]) for row in wanted])
@@ -156,7 +156,7 @@ class Parts:
         return self.wires + self.input_metadata + self.weight_metadata + self.rest
 
 
-def table_parts(reading: Reading) -> dict[Row, Parts]:
+def table_parts(reading: ModelReading) -> dict[Row, Parts]:
     """Return every published row's energy by what was fitted; the reading has a mapping."""
     found: dict[Row, Parts] = {}
     for format_ in FORMATS:  # one at a time: breakdowns of all rows would fill memory

@@ -24,7 +24,7 @@ from leanspike.errors import InputError
 from leanspike.events import FrameData
 from leanspike.files import WriteError, write_whole
 from leanspike.training.config import TrainingConfig
-from leanspike.training.loop import BEST, RESUME, Loop
+from leanspike.training.loop import BEST, RESUME, TrainingLoop
 from leanspike.training.loss import Distillation
 from leanspike.training.records import EpochRecord, FitResult
 from leanspike.training.synops import OperationsPenalty
@@ -137,7 +137,7 @@ def fit(
     try:
         with _own_randomness(), kept_memory(), on_threads(config.threads):
             begun = partial(
-                Loop, _fabric(config), net, data, config,
+                TrainingLoop, _fabric(config), net, data, config,
                 seed=seed, distillation=distillation, regrowth=regrowth, ramp=ramp,
                 penalty=penalty,
             )  # fmt: skip

@@ -28,7 +28,7 @@ from leanspike.training.synops import OperationsPenalty, counted
 BEST, RESUME = "best.safetensors", "resume.ckpt"
 
 
-class Loop:
+class TrainingLoop:
     """One training: steps of an optimizer, its rate by `lr_factor`, anew seeded every epoch.
 
     On several ranks each takes its share of every batch, and all validate on everything.

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from leanspike.events.simulator.people import LIGHTS, Setting, User, perform
+from leanspike.events.simulator.people import LIGHTS, Surroundings, User, perform
 from leanspike.events.simulator.room import furnish
 
 
@@ -11,7 +11,7 @@ from leanspike.events.simulator.room import furnish
 @pytest.mark.parametrize("seed", range(5))
 def test_a_room_fits_the_sensor(side: int, seed: int) -> None:
     generator = np.random.default_rng(seed)
-    user, setting = User.draw(generator), Setting.draw(LIGHTS[seed], generator)
+    user, setting = User.draw(generator), Surroundings.draw(LIGHTS[seed], generator)
     room = furnish(user, setting, side=side)
     assert room.level.shape == room.slope.shape[1:] == (side, side)
     assert np.abs(room.level).max() < 3

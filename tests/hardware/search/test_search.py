@@ -196,3 +196,25 @@ def test_an_unknown_objective_is_refused() -> None:
     )
     with pytest.raises(InputError, match="found 'speed', expected one of edp, energy"):
         search(Layer(name="dense", C=4, M=2), chip, objective="speed")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("form", ["RLE", "UBM", "CP", "UOP"])
+def test_padded_tiles_fit_where_their_fullest_does(form: str) -> None:
+    """Padding has no non-zeros: a tile that meets it can still hold all that there are."""
+    formats = {"Inputs": [form], "Weights": [form]}
+    tensors = ["Weights", "Inputs", "Outputs"]
+    chip = Architecture(name="chip", levels=[
+        {"name": "memory", "keeps": tensors, "width": 32, "formats": formats,
+         "energy": {"read": 60.0, "update": 90.0}, "time": {"dims": ["T", "C", "M", "P"]}},
+        {"name": "buffer", "keeps": tensors, "width": 16, "depth": 3, "word_bits": 7,
+         "metadata": "free", "formats": formats, "energy": {"read": 1.5, "update": 2.0},
+         "fanout": {"y": 2, "x": 1}, "y": {"dims": ["M", "C"]}, "x": {"dims": ["C"]}},
+        {"name": "scratch", "keeps": ["Outputs"], "width": 16, "depth": 6,
+         "time": {"dims": ["R", "P", "M"], "factors": {"R": 0}}},
+    ])  # fmt: skip
+    layer = Layer(
+        name="conv", C=2, M=2, P=4, R=3, padding=(1, 0), neurons=False,
+        density={"weights": 0.0, "inputs": 0.3},
+    )  # fmt: skip
+    case = Case.of(layer, chip, Semantics())
+    assert search_cases([case], "edp")[0].mappings_legal == len(legal_costs(case))

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from leanspike.errors import InputError
-from leanspike.hardware.sparsity.formats import Rank, bit_length, counts_entries, word_bits
+from leanspike.hardware.sparsity.formats import SizedRank, bit_length, counts_entries, word_bits
 
 Array = npt.NDArray[np.generic]
 
@@ -34,7 +34,7 @@ class Stream:
 class EncodedTile:
     """A tile as stored: one stream per rank, outermost first, and the stored values."""
 
-    ranks: tuple[Rank, ...]
+    ranks: tuple[SizedRank, ...]
     shape: tuple[int, ...]
     streams: tuple[Stream, ...]
     values: Array
@@ -45,17 +45,17 @@ class EncodedTile:
         return sum(stream.bits for stream in self.streams)
 
 
-def ranks_of(formats: str | Sequence[str]) -> tuple[Rank, ...]:
+def ranks_of(formats: str | Sequence[str]) -> tuple[SizedRank, ...]:
     """Turn one format or several, outermost first, into ranks."""
     several = [formats] if isinstance(formats, str) else formats
-    return tuple(Rank(format=name) for name in several)
+    return tuple(SizedRank(format=name) for name in several)
 
 
-def encode(tile: Array, ranks: Sequence[Rank]) -> EncodedTile:
+def encode(tile: Array, ranks: Sequence[SizedRank]) -> EncodedTile:
     """Write a tile, one axis per rank.
 
     >>> tile = np.array([0, 0, 7, 0, 5, 0])
-    >>> code = encode(tile, [Rank(format="CP")])
+    >>> code = encode(tile, [SizedRank(format="CP")])
     >>> code.streams[0].words, code.values.tolist(), code.metadata_bits
     ((2, 4), [7, 5], 9)
     >>> decode(code).tolist()
@@ -92,7 +92,7 @@ def encode(tile: Array, ranks: Sequence[Rank]) -> EncodedTile:
     return EncodedTile(tuple(ranks), tile.shape, tuple(streams), values)
 
 
-def _choose(rank: Rank, fiber: Array) -> list[int]:
+def _choose(rank: SizedRank, fiber: Array) -> list[int]:
     """Coordinates of the fiber that are stored, overflow included."""
     if rank.format in ("U", "UOP"):
         return list(range(len(fiber)))
@@ -112,7 +112,7 @@ def _choose(rank: Rank, fiber: Array) -> list[int]:
 
 
 def _describe(
-    rank: Rank, fiber: Array, chosen: list[int], inside: Rank | None, offset: int
+    rank: SizedRank, fiber: Array, chosen: list[int], inside: SizedRank | None, offset: int
 ) -> list[int]:
     """Metadata words of one fiber; its first offset, if it has any, is ``offset``."""
     if rank.format == "UBM":

@@ -6,11 +6,11 @@ from hypothesis import strategies as st
 
 from leanspike.errors import InputError
 from leanspike.hardware.sparsity.density import Uniform
-from leanspike.hardware.sparsity.formats import FORMAT_NAMES, Rank, tile_sizes
+from leanspike.hardware.sparsity.formats import FORMAT_NAMES, SizedRank, tile_sizes
 
 
 @st.composite
-def tiles(draw: st.DrawFn) -> tuple[np.ndarray, tuple[Rank, ...]]:
+def tiles(draw: st.DrawFn) -> tuple[np.ndarray, tuple[SizedRank, ...]]:
     depth = draw(st.integers(1, 3))
     shape = tuple(draw(st.integers(1, 9)) for _ in range(depth))
     kept = draw(st.sampled_from([0.0, 0.1, 0.3, 0.7, 1.0]))
@@ -18,14 +18,14 @@ def tiles(draw: st.DrawFn) -> tuple[np.ndarray, tuple[Rank, ...]]:
     generator = np.random.default_rng(seed)
     tile = generator.integers(1, 100, shape) * (generator.random(shape) < kept)
     ranks = tuple(
-        Rank(format=name, word_bits=draw(st.integers(1, 3)) if name == "RLE" else None)
+        SizedRank(format=name, word_bits=draw(st.integers(1, 3)) if name == "RLE" else None)
         for name in (draw(st.sampled_from(FORMAT_NAMES)) for _ in range(depth))
     )
     return tile, ranks
 
 
 @given(tiles())
-def test_what_is_written_is_read_back(case: tuple[np.ndarray, tuple[Rank, ...]]) -> None:
+def test_what_is_written_is_read_back(case: tuple[np.ndarray, tuple[SizedRank, ...]]) -> None:
     tile, ranks = case
     code = encode(tile, ranks)
     assert decode(code).tolist() == tile.tolist()
@@ -41,7 +41,7 @@ def test_known_codes() -> None:
     assert encode(row, ranks_of("RLE")).streams[0].words == (3, 1)
     assert encode(row, ranks_of("UOP")).streams[0].words == (0, 0, 0, 0, 1, 1, 2, 2, 2)
     # Three zeros do not fit one bit: (1, 0 stored) covers two of them, (1, 5) the third.
-    short = encode(row, [Rank(format="RLE", word_bits=1)])
+    short = encode(row, [SizedRank(format="RLE", word_bits=1)])
     assert short.streams[0].words == (1, 1, 1)
     assert short.values.tolist() == [0, 5, 6]
 
@@ -58,7 +58,7 @@ def test_offsets_over_coordinates_are_csr() -> None:
 
 @pytest.mark.parametrize(("given", "used"), [(None, 4), (3, 4), (4, 4), (7, 7)])
 def test_coordinates_too_narrow_for_their_range_are_widened(given, used) -> None:
-    ranks = [Rank(format="CP", word_bits=given)]
+    ranks = [SizedRank(format="CP", word_bits=given)]
     code = encode(np.eye(10)[9], ranks)
     assert (code.streams[0].width, code.streams[0].words) == (used, (9,))
     assert decode(code).tolist() == np.eye(10)[9].tolist()

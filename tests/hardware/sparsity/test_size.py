@@ -8,16 +8,16 @@ from hypothesis import strategies as st
 
 from leanspike.errors import InputError
 from leanspike.hardware.sparsity.density import FixedStructured, Uniform
-from leanspike.hardware.sparsity.formats import FORMAT_NAMES, Rank, bit_length, tile_sizes
+from leanspike.hardware.sparsity.formats import FORMAT_NAMES, SizedRank, bit_length, tile_sizes
 
 
 @st.composite
-def cases(draw: st.DrawFn) -> tuple[tuple[int, ...], tuple[Rank, ...], int, int]:
+def cases(draw: st.DrawFn) -> tuple[tuple[int, ...], tuple[SizedRank, ...], int, int]:
     shape = draw(
         st.sampled_from([(1,), (2,), (5,), (9,), (10,), (2, 3), (3, 3), (4, 2), (2, 2, 2), (1, 7)])
     )
     ranks = tuple(
-        Rank(
+        SizedRank(
             format=name,
             word_bits=draw(
                 st.integers(1, 2) if name == "RLE" else st.sampled_from([None, 1, 2, 3, 9])
@@ -57,7 +57,7 @@ def test_sizes_are_the_mean_and_a_bound_over_every_arrangement(case) -> None:
 @given(st.integers(1, 4), st.integers(1, 7), st.integers(1, 2), st.data())
 def test_the_most_overflow_is_found(fibers: int, shape: int, width: int, data) -> None:
     nonzeros = data.draw(st.integers(0, min(fibers * shape, 4 if fibers * shape > 14 else 14)))
-    ranks = (Rank(format="U"), Rank(format="RLE", word_bits=width))
+    ranks = (SizedRank(format="U"), SizedRank(format="RLE", word_bits=width))
     most = 0
     for chosen in combinations(range(fibers * shape), nonzeros):
         tile = np.zeros(fibers * shape, dtype=int)

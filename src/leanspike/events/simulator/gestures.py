@@ -25,7 +25,7 @@ from leanspike.events.recordings import Recordings
 from leanspike.events.simulator.camera import Camera
 from leanspike.events.simulator.filming import film
 from leanspike.events.simulator.motion import SHOULDER, SIDES
-from leanspike.events.simulator.people import LIGHTS, Setting, User, perform
+from leanspike.events.simulator.people import LIGHTS, Surroundings, User, perform
 from leanspike.events.simulator.room import Room, furnish
 from leanspike.events.sources.dvs_gesture import GESTURES
 
@@ -149,9 +149,9 @@ def gesture_labels(takes: list[Take]) -> Ints:
 
 
 @lru_cache(maxsize=16)
-def _trial(user: int, light: int, side: int) -> tuple[Room, Setting, User]:
+def _trial(user: int, light: int, side: int) -> tuple[Room, Surroundings, User]:
     who = User.draw(np.random.default_rng([SEED, user]))
-    setting = Setting.draw(LIGHTS[light], np.random.default_rng([SEED, user, light]))
+    setting = Surroundings.draw(LIGHTS[light], np.random.default_rng([SEED, user, light]))
     return furnish(who, setting, side=side), setting, who
 
 

@@ -68,7 +68,7 @@ class User:
 
 
 @dataclass(frozen=True)
-class Setting:
+class Surroundings:
     """One trial: a user, where they stand, and the light.
 
     `threshold`, `noise` and `flicker` are factors; `x` and `y` pixels of 128 from the usual place.
@@ -83,7 +83,7 @@ class Setting:
     seed: int
 
     @classmethod
-    def draw(cls, light: str, generator: Generator) -> Setting:
+    def draw(cls, light: str, generator: Generator) -> Surroundings:
         """Draw what a trial in this light is like."""
         threshold, noise, flicker = _LIGHTING[light]
         uniform = generator.uniform

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from leanspike.events.simulator.people import Setting, User
+from leanspike.events.simulator.people import Surroundings, User
 
 Image = NDArray[np.float32]
 
@@ -37,7 +37,7 @@ class Room:
     flicker_hertz: float
 
 
-def furnish(user: User, setting: Setting, *, side: int) -> Room:
+def furnish(user: User, setting: Surroundings, *, side: int) -> Room:
     """Draw the background of a trial and stand the user in it; `side` pixels square."""
     generator = np.random.default_rng(setting.seed)
     pixels = side / 128

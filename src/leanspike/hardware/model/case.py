@@ -23,7 +23,7 @@ from leanspike.hardware.model.cost import EnergyItem, LayerCost
 from leanspike.hardware.model.energy import Pricing
 from leanspike.hardware.model.evaluate import Evaluation, evaluate
 from leanspike.hardware.model.footprint import UnitBits
-from leanspike.hardware.model.membrane import Membrane, membrane_traffic, no_membrane
+from leanspike.hardware.model.membrane import MembraneTraffic, membrane_traffic, no_membrane
 from leanspike.hardware.model.plan import Bits, Plan
 from leanspike.hardware.semantics import Semantics
 from leanspike.hardware.sparsity.density import DensityModel, FixedStructured, Measured, Uniform
@@ -181,7 +181,7 @@ class Case:
             "the cost of moving zeros that are not skipped and of the neurons",
         )
 
-    def storage_bits(self, found: Evaluation, membrane: Membrane) -> dict[str, float]:
+    def storage_bits(self, found: Evaluation, membrane: MembraneTraffic) -> dict[str, float]:
         """Return the most bits an instance of each level holds, checked against its capacity."""
         plan = self.plan
         stored = {}
@@ -206,7 +206,7 @@ class Case:
         return stored
 
     def _energy(
-        self, found: Evaluation, membrane: Membrane, latency: float
+        self, found: Evaluation, membrane: MembraneTraffic, latency: float
     ) -> tuple[EnergyItem, ...]:
         plan, prices = self.plan, self.pricing
         items: list[EnergyItem] = []

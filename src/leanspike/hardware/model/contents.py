@@ -15,8 +15,7 @@ from leanspike.arrays import Ints, Reals
 from leanspike.hardware.architecture.architecture import Format
 from leanspike.hardware.semantics import Semantics
 from leanspike.hardware.sparsity.density import DensityModel
-from leanspike.hardware.sparsity.formats import Rank as SizedRank
-from leanspike.hardware.sparsity.formats import tile_sizes
+from leanspike.hardware.sparsity.formats import SizedRank, tile_sizes
 
 # Tiles of more rows than this fill all but half a row on average, whatever their distribution.
 _MANY_ROWS = 64
@@ -113,6 +112,10 @@ def physical_contents(
     most, most_bits = sizes.most_values * share, sizes.most_metadata_bits * share
     held, most_held = model.expected(tiles), model.maximum(tiles).astype(np.float64)
     innermost = layout.ranks[-1].format
+    # A share holds on average; the fullest tile has all the non-zeros that it may.
+    if innermost in ("RLE", "CP"):  # metadata of each value
+        most_bits *= np.maximum(1.0, most_held / np.where(most > 0, most, np.inf))
+    most = np.maximum(most, most_held)
     if innermost == "RLE" and not semantics.run_overflow:
         bits = bits - (values - held) * ranks[-1].run_bits
         most_bits = most_bits - (most - most_held) * ranks[-1].run_bits

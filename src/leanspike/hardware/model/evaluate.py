@@ -23,7 +23,7 @@ from leanspike.hardware.model.actions import (
 )
 from leanspike.hardware.model.imbalance import Passes, measured_passes, pass_shapes
 from leanspike.hardware.model.plan import Plan
-from leanspike.hardware.model.rows import Prices, Scratch, evaluate_rows, one_row
+from leanspike.hardware.model.rows import RowPrices, Scratch, evaluate_rows, one_row
 from leanspike.hardware.model.skipping import sparseloop_conditions, survival_of
 from leanspike.hardware.model.tiles import Contents, content_arrays, tile_contents
 from leanspike.hardware.model.traffic import count_nests
@@ -101,7 +101,7 @@ def evaluate(
     setup = row_plan(plan, semantics, arrays.words.shape[2])
     row = empty_row(levels, tensors, arrays.words.shape[2])
     rules, whole = row_rules(semantics), True if semantics.whole_accesses else None
-    free = Prices(np.zeros_like(row.accesses), np.zeros(3), 0.0)
+    free = RowPrices(np.zeros_like(row.accesses), np.zeros(3), 0.0)
 
     def cycles_of(nest: NestArrays) -> float:
         """Fill the row and return the cycles of the computes."""

@@ -52,7 +52,7 @@ _DIM, _FACTOR, _STEPS = 3, 9, 36
 _MASK = (1 << 27) - 1
 
 
-@inlined
+@kernel
 def waited_steps(
     uses: Bools,
     target: int,

@@ -22,7 +22,7 @@ from leanspike.hardware.model.traffic import count_nests
 
 
 @dataclass(frozen=True)
-class Membrane:
+class MembraneTraffic:
     """Traffic of the state under n mappings.
 
     Attributes
@@ -49,13 +49,13 @@ class Membrane:
         return np.stack((self.reads, self.writes), axis=-1) / self.instances[..., None]
 
 
-def no_membrane(n: int, levels: int, updates: float = 0.0) -> Membrane:
+def no_membrane(n: int, levels: int, updates: float = 0.0) -> MembraneTraffic:
     """Return the traffic of a layer without neurons, or whose state is kept nowhere."""
     nothing = np.zeros((n, levels))
-    return Membrane(updates, nothing, nothing, nothing, np.ones((n, levels), np.int64))
+    return MembraneTraffic(updates, nothing, nothing, nothing, np.ones((n, levels), np.int64))
 
 
-def membrane_traffic(plan: Plan, loops: LoopArrays) -> Membrane:
+def membrane_traffic(plan: Plan, loops: LoopArrays) -> MembraneTraffic:
     """Count the state's traffic under n mappings.
 
     The innermost level of ``Neuron.state`` is read and written on every update. A state that is
@@ -86,7 +86,7 @@ def membrane_traffic(plan: Plan, loops: LoopArrays) -> Membrane:
     )  # fmt: skip
     share = plan.neurons_per_output
     held = _neurons_of(plan, loops, tile[..., 0])
-    return Membrane(
+    return MembraneTraffic(
         plan.neuron_updates, reads * share, writes * share, held.astype(np.float64),
         instances[:, :-1],
     )  # fmt: skip

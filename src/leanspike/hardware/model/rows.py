@@ -138,7 +138,7 @@ def one_row(nest: NestArrays, content: ContentArrays) -> tuple[Lookup, MappingCo
     return lookup, counts
 
 
-class Prices(NamedTuple):
+class RowPrices(NamedTuple):
     """pJ per storage action [L, X, ACTIONS], per compute outcome [3], and per cycle (leakage)."""
 
     storage: Reals
@@ -213,7 +213,7 @@ def evaluate_rows(
     whole: bool | None,
     lookup: Lookup,
     counted: MappingCounts,
-    prices: Prices,
+    prices: RowPrices,
     rows: Ints,
     fixed: Reals,
     space: Scratch,

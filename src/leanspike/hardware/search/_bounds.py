@@ -46,7 +46,7 @@ from leanspike.hardware.model.row import evaluate_row
 from leanspike.hardware.model.rows import (
     Lookup,
     MappingCounts,
-    Prices,
+    RowPrices,
     evaluate_rows,
     fill_chain,
     no_tiles,
@@ -460,7 +460,7 @@ def _read_off(one: Alone, rules: RowRules, unrounded: bool | None, found: Reals)
 
 @inlined
 def _slack(
-    plan: RowPlan, i: int, ranks: int, present: float, waste: float, prices: Prices, found: Reals
+    plan: RowPlan, i: int, ranks: int, present: float, waste: float, prices: RowPrices, found: Reals
 ) -> None:
     """Bound what rounding can move: energy per instance, words read and written."""
     block = plan.block[i, 0]

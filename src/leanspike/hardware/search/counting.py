@@ -20,8 +20,8 @@ from leanspike.hardware.model.skipping import condition_rows, leader_tiles
 
 
 @dataclass(frozen=True)
-class Counts:
-    """Counts of n mappings; K (level, tensor) pairs keep something, outermost level first.
+class BlockCounts:
+    """BlockCounts of n mappings; K (level, tensor) pairs keep something, outermost level first.
 
     Attributes
     ----------
@@ -73,7 +73,7 @@ def count_key(case: Case) -> tuple[object, ...]:
     )
 
 
-def count_block(case: Case, block: Block, spreads: Spreads) -> Counts:
+def count_block(case: Case, block: Block, spreads: Spreads) -> BlockCounts:
     """Count a block of mappings; of the case only what :func:`count_key` names matters.
 
     ``spreads`` numbers what leader tiles vary by, for all blocks of a walk.
@@ -87,7 +87,7 @@ def count_block(case: Case, block: Block, spreads: Spreads) -> Counts:
     membrane = no_membrane(n, len(plan.keep))
     if case.neurons:
         membrane = membrane_traffic(plan, loops)
-    return Counts(
+    return BlockCounts(
         traffic.tile.reshape(n, -1).take(pairs, axis=1),
         traffic.arriving.reshape(n, -1).take(pairs, axis=1),
         traffic.leaving.reshape(n, -1).take(pairs, axis=1),

@@ -13,7 +13,7 @@ from leanspike.hardware.mapping.mapping import Mapping
 from leanspike.hardware.mapping.walk import Block
 from leanspike.hardware.model.case import Case
 from leanspike.hardware.model.rows import MappingCounts
-from leanspike.hardware.search.counting import Counts, count_key, kept_pairs
+from leanspike.hardware.search.counting import BlockCounts, count_key, kept_pairs
 from leanspike.hardware.search.numbering import Numbers, first_of_equal, number_classes
 from leanspike.hardware.search.walks import Walk, walk_key
 from leanspike.hardware.sparsity.density import Measured
@@ -67,7 +67,7 @@ class Batch:
         self.blocks: list[CountedBlock] = []
         self.walked = 0
 
-    def add(self, case: Case, block: Block, counts: Counts) -> None:
+    def add(self, case: Case, block: Block, counts: BlockCounts) -> None:
         """Add the mappings of a block that the formats can divide."""
         self.walked += len(block)
         classes = number_classes(case, block, counts, self.numbers)
@@ -87,7 +87,7 @@ def batches(case: Case, walk: Walk) -> Iterator[Batch]:
 
 
 def _counted(
-    case: Case, block: Block, counts: Counts, rows: Ints, tiles: Ints32, computes: Ints32
+    case: Case, block: Block, counts: BlockCounts, rows: Ints, tiles: Ints32, computes: Ints32
 ) -> CountedBlock:
     """Keep one of all mappings that are equal in everything that matters to a case."""
     keys = (

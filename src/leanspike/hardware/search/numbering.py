@@ -16,7 +16,7 @@ from leanspike.hardware.model.case import Case
 from leanspike.hardware.model.geometry import tile_geometry
 from leanspike.hardware.model.leader_tiles import Spreads
 from leanspike.hardware.model.skipping import chain_columns, condition_rows
-from leanspike.hardware.search.counting import Counts, kept_pairs
+from leanspike.hardware.search.counting import BlockCounts, kept_pairs
 from leanspike.hardware.sparseloop.geometry import FITS
 
 
@@ -155,7 +155,7 @@ class Numbers:
 
 
 def number_classes(
-    case: Case, block: Block, counts: Counts, numbers: Numbers
+    case: Case, block: Block, counts: BlockCounts, numbers: Numbers
 ) -> tuple[Ints, Ints32, Ints32]:
     """Give a block of mappings their numbers; ``numbers`` grows by what this block adds.
 
@@ -189,7 +189,7 @@ def number_classes(
 
 
 def _number_contents(
-    case: Case, block: Block, counts: Counts, numbers: Numbers, x: int, content: Ints
+    case: Case, block: Block, counts: BlockCounts, numbers: Numbers, x: int, content: Ints
 ) -> Bools:
     """Fill the numbers of a tensor's contents; return which mappings its formats can divide.
 

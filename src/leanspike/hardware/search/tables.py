@@ -23,7 +23,7 @@ from leanspike.hardware.model.case import Case
 from leanspike.hardware.model.energy import Pricing
 from leanspike.hardware.model.evaluate import innermost_array, row_plan, row_rules
 from leanspike.hardware.model.plan import Plan
-from leanspike.hardware.model.rows import Lookup, Prices, Scratch, scratch
+from leanspike.hardware.model.rows import Lookup, RowPrices, Scratch, scratch
 from leanspike.hardware.model.skipping import conditions_met
 from leanspike.hardware.model.survival import Survival
 from leanspike.hardware.model.tiles import contents_of
@@ -36,11 +36,11 @@ class Alone(NamedTuple):
     """Plan, prices and room for a row of one tensor alone (see :func:`alone`)."""
 
     plan: RowPlan
-    prices: Prices
+    prices: RowPrices
     space: Scratch
 
 
-def alone(plan: RowPlan, prices: Prices, x: int) -> tuple[RowPlan, Prices]:
+def alone(plan: RowPlan, prices: RowPrices, x: int) -> tuple[RowPlan, RowPrices]:
     """Return what a row of tensor ``x`` alone takes: it has no computes, and a single tensor."""
     only = slice(x, x + 1)
     return (
@@ -72,7 +72,7 @@ class Fixed:
     rules: RowRules
     whole: bool | None
     unrounded: bool | None
-    prices: Prices
+    prices: RowPrices
     alone: tuple[Alone, ...]
     scratch: Scratch
 
@@ -114,7 +114,7 @@ def _fixed(
         storage[:, :, SKIPPED_METADATA : SKIPPED_METADATA + 3] = 0.0
     # uW x ns = 1e-3 pJ
     leakage = sum(pricing.it.leakage_uw.values()) * cycle_ns * 1e-3
-    prices = Prices(storage, pricing.it.compute, float(leakage))
+    prices = RowPrices(storage, pricing.it.compute, float(leakage))
     levels, tensors = plan.it.keep.shape
     return Fixed(
         plan=rows,

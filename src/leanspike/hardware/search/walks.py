@@ -11,7 +11,7 @@ from leanspike.hardware.mapping.rules import map_space, reuse_of
 from leanspike.hardware.mapping.walk import Block, Limit, Nests, walk
 from leanspike.hardware.model.case import Case
 from leanspike.hardware.model.leader_tiles import Spreads
-from leanspike.hardware.search.counting import Counts, count_block, count_key
+from leanspike.hardware.search.counting import BlockCounts, count_block, count_key
 from leanspike.hardware.sparsity.density import DensityModel
 from leanspike.hardware.workload.problem import Problem
 
@@ -110,7 +110,7 @@ class Walk:
         self._reuse = reuse_of(plan.problem, plan.architecture)
         self._limits = capacity_limits(cases) if limited else []
         self._blocks: list[Block] | None = None
-        self._counts: dict[tuple[int, tuple[object, ...]], Counts] = {}
+        self._counts: dict[tuple[int, tuple[object, ...]], BlockCounts] = {}
         self._spreads: dict[tuple[object, ...], Spreads] = {}
 
     def spreads(self, case: Case) -> Spreads:
@@ -120,7 +120,7 @@ class Walk:
             self._spreads[key] = Spreads(case.plan.problem, len(case.plan.keep))
         return self._spreads[key]
 
-    def blocks(self, case: Case, rows: int = 1 << 15) -> Iterator[tuple[Block, Counts]]:
+    def blocks(self, case: Case, rows: int = 1 << 15) -> Iterator[tuple[Block, BlockCounts]]:
         """Walk the map space; ``case`` says what is counted (see :func:`count_key`)."""
         key = count_key(case)
         if self._blocks is not None:

@@ -34,7 +34,7 @@ FORMAT_NAMES: tuple[FormatName, ...] = ("U", "UOP", "UBM", "CP", "RLE")
 RUN_BITS = 4
 
 
-class Rank(Spec):
+class SizedRank(Spec):
     """The format of one rank of a tile, seen as fibers of a number of coordinates each.
 
     ======  ==========================  =====================================================
@@ -51,7 +51,7 @@ class Rank(Spec):
     narrow for their range, offsets and coordinates are as narrow as the range allows, and runs have
     4 bits. A plain name stands for a rank of that format.
 
-    >>> Rank.model_validate("RLE").run_bits
+    >>> SizedRank.model_validate("RLE").run_bits
     4
     """
 
@@ -140,7 +140,7 @@ class TileSizes:
 
 
 def tile_sizes(
-    ranks: Sequence[Rank], shapes: Sequence[npt.ArrayLike], model: DensityModel
+    ranks: Sequence[SizedRank], shapes: Sequence[npt.ArrayLike], model: DensityModel
 ) -> TileSizes:
     """Size tiles stored in the given ranks.
 
@@ -157,7 +157,7 @@ def tile_sizes(
     Examples
     --------
     >>> from leanspike.hardware.sparsity.density import Uniform
-    >>> sizes = tile_sizes([Rank(format="UBM")], [[8, 64]], Uniform(64, 16))
+    >>> sizes = tile_sizes([SizedRank(format="UBM")], [[8, 64]], Uniform(64, 16))
     >>> sizes.values.round(9).tolist(), sizes.metadata_bits.tolist(), sizes.most_values.tolist()
     ([2.0, 16.0], [8.0, 64.0], [8, 16])
     """
@@ -174,7 +174,7 @@ def _products(extents: list[Sizes]) -> tuple[list[Sizes], list[Sizes]]:
     return through, [through[-1] // np.maximum(count, 1) for count in through]
 
 
-def word_bits(ranks: Sequence[Rank], extents: Sequence[Sizes], place: int) -> Sizes:
+def word_bits(ranks: Sequence[SizedRank], extents: Sequence[Sizes], place: int) -> Sizes:
     """Width of one metadata word of a rank, shape [K].
 
     Offsets and coordinates are as wide as given, or wider where their range needs it.
@@ -197,14 +197,14 @@ def bit_length(largest: npt.ArrayLike) -> Sizes:
     return np.maximum(np.frexp(np.asarray(largest, np.float64))[1], 1).astype(np.int64)
 
 
-def counts_entries(ranks: Sequence[Rank], place: int) -> bool:
+def counts_entries(ranks: Sequence[SizedRank], place: int) -> bool:
     """Whether fibers of a rank begin with their number of entries: UOP above would give it."""
     listed = ranks[place].format in ("CP", "RLE")
     return listed and (place == 0 or ranks[place - 1].format != "UOP")
 
 
 def _expected(
-    ranks: Sequence[Rank], extents: list[Sizes], model: DensityModel
+    ranks: Sequence[SizedRank], extents: list[Sizes], model: DensityModel
 ) -> tuple[Reals, Reals]:
     through, below = _products(extents)
 
@@ -221,7 +221,7 @@ def _expected(
 
 
 def _largest(
-    ranks: Sequence[Rank], extents: list[Sizes], model: DensityModel
+    ranks: Sequence[SizedRank], extents: list[Sizes], model: DensityModel
 ) -> tuple[Sizes, Sizes]:
     through, _ = _products(extents)
     most = model.maximum(through[-1])
@@ -241,7 +241,7 @@ N = TypeVar("N", np.float64, np.int64)
 
 
 def _stored(
-    ranks: Sequence[Rank],
+    ranks: Sequence[SizedRank],
     extents: list[Sizes],
     entries_of: Callable[[int], npt.NDArray[N]],
     fibers: npt.NDArray[N],
