@@ -122,6 +122,19 @@ def test_a_server_that_goes_and_comes_back_is_waited_for(away, study, begin, tmp
         store.close()
 
 
+def test_workers_that_start_while_the_server_is_away_wait_for_it(study, begin, tmp_path):
+    with own_server() as running:
+        store = begin(running.address, study)
+        running.stop()
+        workers = start_workers(running.address, tmp_path / "log", count=2)
+        time.sleep(2.0)
+        assert [worker.poll() for worker in workers] == [None, None]
+        running.start()
+        assert [worker.wait(timeout=120) for worker in workers] == [0, 0]
+        assert store.counts() == {"done": len(plan(study, fingerprint="f" * 64))}
+        store.close()
+
+
 def test_a_server_that_stays_away_is_named_without_its_password(study, begin):
     with own_server() as running:
         address = running.address.replace("leanspike@", "leanspike:secret@")

@@ -70,23 +70,31 @@ def open_database(where: str | Path, *, create: bool = False) -> sa.Engine:
         When the disk or its permissions stand in the way.
     """
     engine = _engine(where, create=create)
-    with saying_what_is_wrong(where):
-        if create:
-            _tables.create_all(engine)
-        found = sa.inspect(engine).get_table_names()
-        if not {study_table.name, task_table.name} <= set(found):
-            raise InputError("holds no study", where=shown(where))
-        with engine.connect() as connection:
-            schema = connection.scalar(sa.select(study_table.c.schema))
+    try:
+        with saying_what_is_wrong(where):
+            if create:
+                _tables.create_all(engine)
+            found = sa.inspect(engine).get_table_names()
+            if not {study_table.name, task_table.name} <= set(found):
+                raise InputError("holds no study", where=shown(where))
+            with engine.connect() as connection:
+                schema = connection.scalar(sa.select(study_table.c.schema))
+        _check_schema(schema, where=shown(where))
+    except BaseException:
+        engine.dispose()
+        raise
+    return engine
+
+
+def _check_schema(schema: object, *, where: str) -> None:
     if schema is not None and not isinstance(schema, int):
-        raise InputError(f"not a study's database (schema {schema!r:.40})", where=shown(where))
+        raise InputError(f"not a study's database (schema {schema!r:.40})", where=where)
     if schema is not None and schema > SCHEMA:
         raise InputError(
             f"written by a newer leanspike (schema {schema}, this one reads up to {SCHEMA})",
-            where=shown(where),
+            where=where,
             remedy="Update leanspike",
         )
-    return engine
 
 
 def _engine(where: str | Path, *, create: bool) -> sa.Engine:

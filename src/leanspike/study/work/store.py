@@ -184,7 +184,8 @@ class Store:
         Seconds since the epoch; the database server's clock, or this machine's for a file, when
         omitted.
     patience
-        For how many seconds a database server that is gone is waited for.
+        For how many seconds a database server that is gone is waited for; one that is to hold a
+        new study (`create`) must be there.
 
     Raises
     ------
@@ -201,11 +202,13 @@ class Store:
         patience: float = 120.0,
     ) -> None:
         self.where = where
-        self._engine = open_database(where, create=create)
-        with saying_what_is_wrong(where):
-            loss_table.create(self._engine, checkfirst=True)  # databases of 0.1.0 have none
         self._clock = clock
         self._patience = patience
+
+        opened = partial(open_database, where, create=create)
+        self._engine = opened() if create else self._wait_for(opened)
+        # Databases of 0.1.0 have no such table.
+        self._transact(lambda connection: loss_table.create(connection, checkfirst=True))
 
     def close(self) -> None:
         """Let go of the database."""
@@ -213,14 +216,22 @@ class Store:
 
     def _transact(self, do: Callable[[sa.Connection], Found]) -> Found:
         """Do something in one transaction; a database server that is gone is waited for."""
+
+        def transact() -> Found:
+            with saying_what_is_wrong(self.where), self._engine.begin() as connection:
+                return do(connection)
+
+        # What was sent may or may not have been done: every change here names the state it
+        # changes, so that doing it again does no harm.
+        return self._wait_for(transact)
+
+    def _wait_for(self, do: Callable[[], Found]) -> Found:
+        """Do something again, as long as the database server is gone and patience lasts."""
         until = time.monotonic() + self._patience
         while True:
             try:
-                with saying_what_is_wrong(self.where), self._engine.begin() as connection:
-                    return do(connection)
+                return do()
             except DatabaseGone:
-                # What was sent may or may not have been done: every change here names the state
-                # it changes, so that doing it again does no harm.
                 if time.monotonic() > until:
                     raise
                 time.sleep(1.0)
