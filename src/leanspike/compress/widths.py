@@ -67,7 +67,7 @@ def bits_of_values(weight: Tensor, *, declared: int | None = None) -> int:
         ``[M, ...]``, float.
     declared
         Bits that something says they have; believed where a grid of so many bits fits, or where
-        it is too fine to be told from floats (above 8).
+        it is too fine to be distinguished from floats (above 8).
     """
     full = weight.element_size() * 8
     if declared is not None and (declared > _MOST_BITS or not weight.is_floating_point()):

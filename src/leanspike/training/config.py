@@ -66,7 +66,7 @@ class TrainingConfig:
         Recordings per step (PAPER.md: 16).
     shift
         Each training recording is moved by up to so many pixels in x and in y, drawn anew each
-        epoch; 0 leaves it alone.
+        epoch; 0 does not move it.
     loss
         ``"mse"`` of rates against the one-hot class (PAPER.md), ``"cross-entropy"`` for membranes
         and logits, or a function of scores [N, classes] and labels [N] to a scalar.

@@ -23,7 +23,7 @@ def fits(quantizer: Quantizer, weight: Tensor) -> bool:
     """Tell whether the pass below computes what a quantizer computes on a weight.
 
     It does for DuQ and Uniform, rounded straight-through or by EWGS, and contiguous float32 and
-    float64 weights on the CPU. A subclass or a hooked quantizer is left alone.
+    float64 weights on the CPU. A subclass or a hooked quantizer does not fit.
     """
     return (
         type(quantizer) in (DuQ, Uniform)

@@ -31,7 +31,7 @@ def percentile(rows: Tensor, *, levels: int) -> Tensor:
 def least_squares(rows: Tensor, *, levels: int) -> Tensor:
     """Give the reach with the least mean squared error on a symmetric uniform grid.
 
-    Looks at 400 evenly spaced reaches up to the largest magnitude, of the grid with codes
+    Tries 400 evenly spaced reaches up to the largest magnitude, of the grid with codes
     ``-levels`` to ``levels``.
     """
     most = rows.abs().amax(1, keepdim=True)
