@@ -149,6 +149,16 @@ def test_a_spiking_network_ends_at_its_sparsity_the_same_each_time(scope: str) -
         assert torch.equal(value, ended[1][key]), key
 
 
+def test_a_frozen_network_is_only_quantized_where_no_sparsity_is_asked_for() -> None:
+    torch.manual_seed(0)
+    net = nn.Sequential(nn.Linear(30, 20), nn.ReLU(), nn.Linear(20, 5)).requires_grad_(False)
+    x = correlated(300, 30)
+    wanted = net(x)
+    compress_one_shot(net, CompressionConfig(weight_bits=4, initializer="mse"), [x])
+    assert [(layer.bits, layer.pruned) for layer in summary(net).layers] == [(4, 0.0)] * 2
+    assert float((net(x) - wanted).square().mean()) < 0.05 * float(wanted.var())
+
+
 def test_what_it_cannot_do_is_one_error() -> None:
     net = nn.Sequential(nn.Linear(30, 20), nn.Linear(20, 2))
     x = correlated(100, 30)

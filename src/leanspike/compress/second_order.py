@@ -107,24 +107,24 @@ def compress_one_shot(
         for name, layer in layers.items():
             own = rows[name].refitted(uses.inputs(model, only=name)[name])
             own.prune(counts[name])
-            masks[name] = torch.from_numpy(own.kept).reshape(layer.weight.shape)
+            mask = torch.from_numpy(own.kept).reshape(layer.weight.shape)
+            masks[name] = mask.to(layer.weight.device)
             own.write(layer)
             made = make_quantizers([(name, layer)], config, masks)
             if name in made:
                 quantizers[name] = quantizer = made[name]
-                step = quantizer.unit(layer.weight).detach().reshape(-1).double().numpy()
+                step = quantizer.unit(layer.weight).detach().reshape(-1).double().cpu().numpy()
                 own.round(step, quantizer.largest)
                 own.write(layer)
             rise[name] = own.rise()
             _fit_norms(model, batches, run)
     finally:
         model.train(was_training)
-    if config.sparsity:
-        kept = {name: mask.float() for name, mask in masks.items()}
-        whole = sum(mask.numel() for mask in masks.values())
-        pruned = sum(int((~mask).sum()) for mask in masks.values())
-        alone = CompressionConfig(sparsity=pruned / whole, layers=config.layers)
-        prepare(model, alone, scores=kept)
+    kept = {name: mask.float() for name, mask in masks.items()}
+    whole = sum(mask.numel() for mask in masks.values())
+    pruned = sum(int((~mask).sum()) for mask in masks.values())
+    masked = CompressionConfig(sparsity=pruned / whole, layers=config.layers)
+    prepare(model, masked, scores=kept)
     for name, quantizer in quantizers.items():
         attach(layers[name]).quantizer = quantizer
     return rise
@@ -196,7 +196,7 @@ class _Uses:
         def record(name: str, layer: WeightLayer, x: Tensor, output: Tensor) -> None:
             kept = found.setdefault(name, [])
             uses = output.numel() // layer.weight.shape[0]
-            kept.append(patches(layer, x, self.drawn(name, len(kept), uses)).float())
+            kept.append(patches(layer, x, self.drawn(name, len(kept), uses)).float().cpu())
 
         layers = {n: layer for n, layer in self.layers.items() if only in (None, n)}
         with _hooked(layers, record), torch.no_grad():
@@ -217,6 +217,8 @@ class _Uses:
             def keep(
                 name: str, _: WeightLayer, __: Tensor, output: Tensor, made: Any = made
             ) -> None:
+                if not output.requires_grad:  # where a network's weights are frozen
+                    output.requires_grad_()
                 made[name].append(output)
 
             with _hooked(self.layers, keep), torch.enable_grad():
@@ -234,7 +236,7 @@ class _Uses:
                     axis = -1 if isinstance(layer, nn.Linear) else -1 - len(layer.kernel_size)
                     by_use = slope.movedim(axis, -1).reshape(-1, layer.weight.shape[0])
                     index = self.drawn(name, len(found[name]), len(by_use))
-                    found[name].append(by_use[index].float())
+                    found[name].append(by_use[index].float().cpu())
                     self.total[name] += len(by_use)
         # Each recorded use stands for as many as there were.
         return {
