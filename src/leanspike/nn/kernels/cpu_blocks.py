@@ -10,12 +10,33 @@ that they do not overlap, gives up vectorizing it.
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, NamedTuple
 
 from leanspike.nn.kernels.compiling import compiled
 
 KINDS = {"if": 0, "lif": 1, "plif": 2}
 SURROGATES = {"atan": 0, "sigmoid": 1, "fast_sigmoid": 2, "triangle": 3, "super_spike": 4}
+
+
+class Layer(NamedTuple):
+    """What is the same at every step of a layer; arrays are tiles."""
+
+    leak: Any
+    scale: Any
+    """Of batch norm before the neurons, as `shift` and `mean`; empty where there is none."""
+    shift: Any
+    mean: Any
+    kind: int
+    """Of :data:`KINDS`."""
+    threshold: Any
+    v_reset: Any
+    hard: bool
+    """Whether a spike resets the potential to `v_reset`, or lowers it by the threshold."""
+    detach: bool
+    """Whether the reset is left out of the gradient."""
+    surrogate: int
+    """Of :data:`SURROGATES`."""
+    alpha: Any
 
 
 @compiled
@@ -41,10 +62,10 @@ def normalise(y: Any, scale: Any, shift: Any, x: Any) -> None:
 
 
 @compiled
-def charge_and_fire(
-    x: Any, leak: Any, kind: int, threshold: Any, v_reset: Any, hard: bool, v: Any, s: Any
-) -> None:
+def charge_and_fire(x: Any, layer: Layer, v: Any, s: Any) -> None:
     """Take a step: v to after the step, s to its spikes."""
+    leak, kind, hard = layer.leak, layer.kind, layer.hard
+    threshold, v_reset = layer.threshold, layer.v_reset
     if kind == 0:
         for i in range(x.size):
             h = v[i] + x[i]
@@ -63,10 +84,10 @@ def charge_and_fire(
 
 
 @compiled
-def charge_and_reset(
-    x: Any, leak: Any, kind: int, threshold: Any, v_reset: Any, hard: bool, v: Any, h: Any
-) -> None:
+def charge_and_reset(x: Any, layer: Layer, v: Any, h: Any) -> None:
     """Take a step: v to after the step, h to the charged potential before the reset."""
+    leak, kind, hard = layer.leak, layer.kind, layer.hard
+    threshold, v_reset = layer.threshold, layer.v_reset
     if kind == 0:
         for i in range(x.size):
             h[i] = v[i] + x[i]
@@ -89,8 +110,9 @@ def fire(h: Any, threshold: Any, s: Any) -> None:
 
 
 @compiled
-def slope(h: Any, threshold: Any, surrogate: int, alpha: Any, g: Any) -> None:
+def slope(h: Any, layer: Layer, g: Any) -> None:
     """Set g to the surrogate's derivative at h - threshold, ordered as in surrogate.py."""
+    threshold, surrogate, alpha = layer.threshold, layer.surrogate, layer.alpha
     one, zero = h.dtype.type(1), h.dtype.type(0)
     if surrogate == 0:
         sharpness = h.dtype.type(math.pi / 2 * alpha)
@@ -118,25 +140,15 @@ def slope(h: Any, threshold: Any, surrogate: int, alpha: Any, g: Any) -> None:
 
 
 @compiled
-def backstep(
-    gs: Any,
-    h: Any,
-    leak: Any,
-    kind: int,
-    threshold: Any,
-    v_reset: Any,
-    hard: bool,
-    detach: bool,
-    g: Any,
-    carry: Any,
-    gx: Any,
-) -> None:
+def backstep(gs: Any, h: Any, layer: Layer, g: Any, carry: Any, gx: Any) -> None:
     """Take a step back in time.
 
     ``gs`` is the gradient of the step's spikes, ``g`` the surrogate's slope; ``carry``, the
     gradient of the potential after the step, becomes that before it. ``g`` becomes the gradient
     of h, ``gx`` that of x.
     """
+    leak, kind, threshold, v_reset = layer.leak, layer.kind, layer.threshold, layer.v_reset
+    hard, detach = layer.hard, layer.detach
     one = h.dtype.type(1)
     if detach and hard:
         for i in range(h.size):
@@ -168,19 +180,18 @@ def backstep(
 
 
 @compiled
-def is_usual(kind: int, hard: bool, detach: bool, surrogate: int) -> bool:
+def is_usual(layer: Layer) -> bool:
     """Return whether ``backstep_usual`` applies."""
-    return kind == 2 and hard and detach and surrogate == 0
+    return layer.kind == 2 and layer.hard and layer.detach and layer.surrogate == 0
 
 
 @compiled
-def backstep_usual(
-    gs: Any, h: Any, leak: Any, threshold: Any, alpha: Any, carry: Any, gx: Any
-) -> None:
+def backstep_usual(gs: Any, h: Any, layer: Layer, carry: Any, gx: Any) -> None:
     """Do what slope and backstep do, in one loop, for the neurons most networks have.
 
     These are a factor for a leak, a hard reset detached from the gradient, and arctan.
     """
+    leak, threshold, alpha = layer.leak, layer.threshold, layer.alpha
     one = h.dtype.type(1)
     sharpness = h.dtype.type(math.pi / 2 * alpha)
     half = h.dtype.type(alpha / 2)
@@ -192,10 +203,9 @@ def backstep_usual(
 
 
 @compiled
-def add_leak_gradient(
-    g: Any, x: Any, h: Any, threshold: Any, v_reset: Any, hard: bool, total: Any
-) -> None:
+def add_leak_gradient(g: Any, x: Any, h: Any, layer: Layer, total: Any) -> None:
     """Add to total the gradient of PLIF's leak; h is the charged potential one step earlier."""
+    threshold, v_reset, hard = layer.threshold, layer.v_reset, layer.hard
     for i in range(g.size):
         v = reset_of(h[i], spike_of(h[i], threshold), threshold, v_reset, hard)
         total[i] += g[i] * (x[i] - (v - v_reset))

@@ -12,6 +12,7 @@ import numpy as np
 
 from leanspike.nn.kernels.compiling import compiled
 from leanspike.nn.kernels.cpu_blocks import (
+    Layer,
     add_leak_gradient,
     add_norm_sums,
     backstep,
@@ -28,25 +29,13 @@ from leanspike.nn.kernels.cpu_team import on_team
 
 @compiled
 def forward_part(
-    y: Any,
-    s: Any,
-    membrane: Any,
-    leak: Any,
-    scale: Any,
-    shift: Any,
-    kind: int,
-    threshold: Any,
-    v_reset: Any,
-    hard: bool,
-    units: int,
-    parts: int,
-    part: int,
+    y: Any, s: Any, membrane: Any, layer: Layer, units: int, parts: int, part: int
 ) -> None:
-    """Spikes ``s`` [T, M] from ``y`` [T, M]; a unit is a block of ``leak.size`` neurons.
+    """Spikes ``s`` [T, M] from ``y`` [T, M]; a unit is a block of neurons, as long as a tile.
 
-    ``scale`` and ``shift`` are empty unless batch norm comes first; ``membrane`` [T, M] takes the
-    charged potential unless it is empty.
+    ``membrane`` [T, M] takes the charged potential unless it is empty.
     """
+    leak, scale, shift = layer.leak, layer.scale, layer.shift
     x = np.empty_like(leak)
     v = np.empty_like(leak)
     h = np.empty_like(leak)
@@ -54,18 +43,18 @@ def forward_part(
         lo = unit * leak.size
         hi = min(lo + leak.size, y.shape[1])
         n = hi - lo
-        v[:] = v_reset
+        v[:] = layer.v_reset
         for t in range(y.shape[0]):
             row = y[t, lo:hi]
             if scale.size:
                 normalise(row, scale, shift, x)
                 row = x[:n]
             if membrane.size:
-                charge_and_reset(row, leak, kind, threshold, v_reset, hard, v, h)
-                fire(h[:n], threshold, s[t, lo:hi])
+                charge_and_reset(row, layer, v, h)
+                fire(h[:n], layer.threshold, s[t, lo:hi])
                 membrane[t, lo:hi] = h[:n]
             else:
-                charge_and_fire(row, leak, kind, threshold, v_reset, hard, v, s[t, lo:hi])
+                charge_and_fire(row, layer, v, s[t, lo:hi])
 
 
 @compiled
@@ -73,20 +62,10 @@ def backward_part(
     gs: Any,
     y: Any,
     membrane: Any,
-    leak: Any,
-    scale: Any,
-    shift: Any,
-    mean: Any,
     gx: Any,
+    layer: Layer,
     leak_sums: Any,
     norm_sums: Any,
-    kind: int,
-    threshold: Any,
-    v_reset: Any,
-    hard: bool,
-    detach: bool,
-    surrogate: int,
-    alpha: Any,
     units: int,
     parts: int,
     part: int,
@@ -98,19 +77,20 @@ def backward_part(
     batch norm; either is empty where not wanted.
     """
     T = y.shape[0]
-    usual = is_usual(kind, hard, detach, surrogate) and leak_sums.size == 0
+    leak, scale, shift = layer.leak, layer.scale, layer.shift
+    usual = is_usual(layer) and leak_sums.size == 0
     x = np.empty_like(leak)
     v = np.empty_like(leak)
     g = np.empty_like(leak)
     carry = np.empty_like(leak)
     # Step 0 holds the rest, step t + 1 the charged potential of t.
-    h = np.full((T + 1, leak.size), v_reset, leak.dtype)
+    h = np.full((T + 1, leak.size), layer.v_reset, leak.dtype)
     sums = np.empty((3, leak.size), leak.dtype)
     for unit in range(part * units // parts, (part + 1) * units // parts):
         lo = unit * leak.size
         hi = min(lo + leak.size, y.shape[1])
         n = hi - lo
-        v[:] = v_reset
+        v[:] = layer.v_reset
         for t in range(T):
             if membrane.size:
                 h[t + 1, :n] = membrane[t, lo:hi]
@@ -119,37 +99,25 @@ def backward_part(
                 if scale.size:
                     normalise(row, scale, shift, x)
                     row = x[:n]
-                charge_and_reset(row, leak, kind, threshold, v_reset, hard, v, h[t + 1])
+                charge_and_reset(row, layer, v, h[t + 1])
         carry[:] = 0
         sums[:] = 0
         for t in range(T - 1, -1, -1):
             own = h[t + 1, :n]
             row_gx = gx[t, lo:hi]
             if usual:
-                backstep_usual(gs[t, lo:hi], own, leak, threshold, alpha, carry, row_gx)
+                backstep_usual(gs[t, lo:hi], own, layer, carry, row_gx)
             else:
-                slope(own, threshold, surrogate, alpha, g)
-                backstep(
-                    gs[t, lo:hi],
-                    own,
-                    leak,
-                    kind,
-                    threshold,
-                    v_reset,
-                    hard,
-                    detach,
-                    g,
-                    carry,
-                    row_gx,
-                )
+                slope(own, layer, g)
+                backstep(gs[t, lo:hi], own, layer, g, carry, row_gx)
             row = y[t, lo:hi]
             if norm_sums.size:
-                add_norm_sums(row_gx, row, mean, sums[1], sums[2])
+                add_norm_sums(row_gx, row, layer.mean, sums[1], sums[2])
             if leak_sums.size:
                 if scale.size:
                     normalise(row, scale, shift, x)
                     row = x[:n]
-                add_leak_gradient(g[:n], row, h[t], threshold, v_reset, hard, sums[0])
+                add_leak_gradient(g[:n], row, h[t], layer, sums[0])
         if leak_sums.size:
             for i in range(n):
                 leak_sums[part, i] += sums[0, i]

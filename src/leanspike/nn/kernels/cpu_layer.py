@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -12,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from leanspike.nn.kernels import cpu_kernels, cpu_norm_kernels, cpu_pooled_kernels
-from leanspike.nn.kernels.cpu_blocks import KINDS, SURROGATES
+from leanspike.nn.kernels.cpu_blocks import KINDS, SURROGATES, Layer
 from leanspike.nn.kernels.cpu_lanes import WIDTH
 from leanspike.nn.kernels.threads import parts, run_parts
 from leanspike.nn.neuron_config import NeuronConfig
@@ -119,8 +118,7 @@ class _Layer(torch.autograd.Function):
             view(array),
             view(out),
             view(membrane),
-            *tiles.for_forward,
-            *tiles.dynamics,
+            tiles.layer,
         )
         ctx.save_for_backward(y, leak, weight, bias, mean, deviation)
         ctx.plan, ctx.channels_last, ctx.membrane = plan, channels_last, membrane
@@ -146,12 +144,10 @@ class _Layer(torch.autograd.Function):
             view(g_array),
             view(array),
             view(ctx.membrane),
-            *tiles.for_backward,
             view(gx),
+            tiles.layer,
             leak_sums,
             norm_sums,
-            *tiles.dynamics,
-            *tiles.for_gradient,
         )
         g_leak = g_weight = g_bias = None
         if wants_leak:
@@ -166,7 +162,7 @@ class _Layer(torch.autograd.Function):
 
 
 class _Tiles:
-    """A layer's per-channel parameters laid out like a block, and its kernels' arguments."""
+    """A layer's per-channel parameters laid out like a block."""
 
     def __init__(
         self,
@@ -187,7 +183,6 @@ class _Tiles:
         if kind == "lif" and (np.frexp(leaks)[0] == 0.5).all():
             # The same equation: multiplying by 1 / tau is exact for powers of two, and faster.
             kind, leaks = "plif", 1 / leaks
-        self.leak = self.tile(leaks)
         self.weight, self.mean, self.deviation = weight, mean, deviation
         if weight is None or bias is None or mean is None or deviation is None:
             scale = shift = means = np.empty(0, array.dtype)
@@ -197,20 +192,18 @@ class _Tiles:
             scale = self.tile(factor)
             shift = self.tile(bias.detach().double().numpy() - means * factor)
             means = self.tile(means)
-        self.for_forward = (self.leak, scale, shift)
-        self.for_backward = (*self.for_forward, means)
-        self.dynamics = (
-            KINDS[kind],
-            scalar(config.threshold),
-            scalar(config.v_reset),
-            config.reset == "hard",
-        )
-        alpha = scalar(config.alpha)
-        slopes = np.array([math.pi / 2 * alpha, alpha / 2, alpha], array.dtype)
-        self.for_gradient = (
-            config.detach_reset,
-            SURROGATES[config.surrogate],
-            slopes if plan.pooled else alpha,
+        self.layer = Layer(
+            leak=self.tile(leaks),
+            scale=scale,
+            shift=shift,
+            mean=means,
+            kind=KINDS[kind],
+            threshold=scalar(config.threshold),
+            v_reset=scalar(config.v_reset),
+            hard=config.reset == "hard",
+            detach=config.detach_reset,
+            surrogate=SURROGATES[config.surrogate],
+            alpha=scalar(config.alpha),
         )
 
     def tile(self, values: NDArray[Any]) -> NDArray[Any]:

@@ -8,11 +8,13 @@ its gradient is zero. Arrays per channel are padded to a multiple of sixteen.
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 
 from leanspike.nn.kernels.compiling import compiled
+from leanspike.nn.kernels.cpu_blocks import Layer
 from leanspike.nn.kernels.cpu_equations import (
     after_spikes,
     carried,
@@ -40,19 +42,7 @@ WINDOWS = 512
 
 @compiled
 def forward_part(
-    y: Any,
-    out: Any,
-    membrane: Any,
-    leak: Any,
-    scale: Any,
-    shift: Any,
-    kind: int,
-    threshold: Any,
-    v_reset: Any,
-    hard: bool,
-    units: int,
-    parts: int,
-    part: int,
+    y: Any, out: Any, membrane: Any, layer: Layer, units: int, parts: int, part: int
 ) -> None:
     """Pooled spikes ``out`` [T, N, P, Q, C] from ``y`` [T, N, H, W, C].
 
@@ -60,15 +50,16 @@ def forward_part(
     """
     T, N, H, W, C = y.shape
     P, Q = out.shape[2:4]
+    leak, scale, shift, kind, hard = layer.leak, layer.scale, layer.shift, layer.kind, layer.hard
     block = max(1, WINDOWS // C)
     groups = -(-C // WIDTH)
     v = np.empty(block * groups * 4 * WIDTH, y.dtype)
     one, zero = splat(y.dtype.type(1)), splat(y.dtype.type(0))
-    limit, rest = splat(threshold), splat(v_reset)
+    limit, rest = splat(layer.threshold), splat(layer.v_reset)
     for unit in range(part * units // parts, (part + 1) * units // parts):
         sample, p = unit // P, unit % P
         for low in range(0, Q, block):
-            v[:] = v_reset
+            v[:] = layer.v_reset
             for t in range(T):
                 k = 0
                 for q in range(low, min(low + block, Q)):
@@ -101,26 +92,14 @@ def forward(parts: int, threads: int, *arguments: Any) -> int:
 
 @compiled
 def potentials(
-    y: Any,
-    membrane: Any,
-    leak: Any,
-    scale: Any,
-    shift: Any,
-    kind: int,
-    threshold: Any,
-    v_reset: Any,
-    hard: bool,
-    unit: int,
-    P: int,
-    low: int,
-    high: int,
-    h: Any,
+    y: Any, membrane: Any, layer: Layer, unit: int, P: int, low: int, high: int, h: Any
 ) -> None:
     """Set h [T, windows, 4, 16] to the charged potentials of the windows from low to high."""
     T, N, H, W, C = y.shape
+    leak, scale, shift, kind, hard = layer.leak, layer.scale, layer.shift, layer.kind, layer.hard
     sample, p = unit // P, unit % P
     one, zero = splat(y.dtype.type(1)), splat(y.dtype.type(0))
-    limit, rest = splat(threshold), splat(v_reset)
+    limit, rest = splat(layer.threshold), splat(layer.v_reset)
     step = h.size // T
     for t in range(T):
         k = t * step
@@ -171,20 +150,10 @@ def backward_part(
     g_out: Any,
     y: Any,
     membrane: Any,
-    leak: Any,
-    scale: Any,
-    shift: Any,
-    mean: Any,
     gx: Any,
+    layer: Layer,
     leak_sums: Any,
     norm_sums: Any,
-    kind: int,
-    threshold: Any,
-    v_reset: Any,
-    hard: bool,
-    detach: bool,
-    surrogate: int,
-    slopes: Any,
     units: int,
     parts: int,
     part: int,
@@ -196,34 +165,21 @@ def backward_part(
     """
     T, N, H, W, C = y.shape
     P, Q = g_out.shape[2:4]
+    leak, scale, shift, kind, hard = layer.leak, layer.scale, layer.shift, layer.kind, layer.hard
     block = max(1, WINDOWS // C)
     groups = -(-C // WIDTH)
     carry = np.empty(block * groups * 4 * WIDTH, y.dtype)
     h = np.empty(T * carry.size, y.dtype)
     sums = np.zeros((3, groups * WIDTH), y.dtype)
     one, zero = splat(y.dtype.type(1)), splat(y.dtype.type(0))
-    limit, rest = splat(threshold), splat(v_reset)
-    of_slope = splat(slopes[0]), splat(slopes[1]), splat(slopes[2])
+    limit, rest = splat(layer.threshold), splat(layer.v_reset)
+    alpha = layer.alpha
+    of_slope = splat(type(alpha)(math.pi / 2) * alpha), splat(alpha / type(alpha)(2)), splat(alpha)
     for unit in range(part * units // parts, (part + 1) * units // parts):
         sample, p = unit // P, unit % P
         for low in range(0, Q, block):
             high = min(low + block, Q)
-            potentials(
-                y,
-                membrane,
-                leak,
-                scale,
-                shift,
-                kind,
-                threshold,
-                v_reset,
-                hard,
-                unit,
-                P,
-                low,
-                high,
-                h,
-            )
+            potentials(y, membrane, layer, unit, P, low, high, h)
             carry[:] = 0
             sums[:] = 0
             for t in range(T - 1, -1, -1):
@@ -248,11 +204,11 @@ def backward_part(
                                 load(carry, n, WIDTH),
                                 own,
                                 fired,
-                                slope(own, limit, surrogate, of_slope, one, zero),
+                                slope(own, limit, layer.surrogate, of_slope, one, zero),
                                 limit,
                                 rest,
                                 hard,
-                                detach,
+                                layer.detach,
                                 one,
                             )
                             g_input = through_charge(g, own_leak, kind)
@@ -262,7 +218,7 @@ def backward_part(
                             if norm_sums.size:
                                 sum_g = sum_g + g_input
                                 y_own = load(y, i, C - c)
-                                sum_gy = sum_gy + g_input * (y_own - load(mean, c, WIDTH))
+                                sum_gy = sum_gy + g_input * (y_own - load(layer.mean, c, WIDTH))
                             if leak_sums.size:
                                 x = load(y, i, C - c)
                                 if scale.size:
