@@ -1,5 +1,7 @@
 import errno
 import io
+import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -9,7 +11,7 @@ import made_up_records as made_up
 from leanspike.errors import InputError
 from leanspike.files import WriteError
 from leanspike.study.work.progress import PlainProgress
-from leanspike.study.work.worker import work
+from leanspike.study.work.worker import POLL_SECONDS, work
 
 
 def quiet():
@@ -104,6 +106,10 @@ class PricingFake:
 
     def __init__(self, bench, wrong=()):
         self.bench, self.groups, self.wrong = bench, [], set(wrong)
+        self.readied = 0
+
+    def make_ready(self):
+        self.readied += 1
 
     def run(self, task, *, result_of, on_epoch):
         if task.kind == "price":
@@ -130,6 +136,24 @@ def test_prices_are_done_together_and_the_first_at_once(tmp_path, study, begin, 
     assert len(labels) == len(set(labels)) == 10
     # The first is priced before anything else is trained.
     assert fake.bench.ran.index(next(k for k in fake.bench.ran if k.startswith("price"))) == 2
+
+
+def test_a_worker_without_a_task_makes_ready_once(tmp_path, study, begin, bench):
+    store = begin(tmp_path / "study.db", study)
+    held = list(iter(lambda: store.claim("another:1"), None))  # all that can be begun
+    fake = PricingFake(bench())
+    idle = threading.Thread(target=work, args=(store, fake), kwargs={"progress": quiet()})
+    idle.start()
+    until = time.monotonic() + 30
+    while fake.readied == 0 and time.monotonic() < until:
+        time.sleep(0.01)
+    time.sleep(2.5 * POLL_SECONDS)
+    assert (fake.readied, fake.groups) == (1, [])
+    for task in held:
+        store.release(task.key, "another:1")
+    idle.join(timeout=60)
+    assert set(store.counts()) == {"done"}
+    assert fake.readied == 1
 
 
 def test_of_prices_done_together_only_the_wrong_one_fails(tmp_path, study, begin, bench):

@@ -11,6 +11,7 @@ import os
 import sys
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TypeVar
 
@@ -21,6 +22,7 @@ from leanspike.activity import measure
 from leanspike.compress import Phase, Summary, load_state, save_state, summary
 from leanspike.errors import InputError
 from leanspike.events import FrameData
+from leanspike.hardware.workload.layer import Densities, Density, Layer
 from leanspike.hardware.workload.workload import Workload
 from leanspike.study.file.study_file import HardwareSection, StudyFile
 from leanspike.study.plan.options import Option
@@ -150,6 +152,14 @@ class Workbench:
         section = tasks[0].recipe
         assert isinstance(section, HardwareSection)
         return price_points(workloads, section)
+
+    def make_ready(self) -> None:
+        """Price one small layer, so that what pricing compiles is compiled."""
+        half = Density(mean=0.5, max=0.5)
+        density = Densities(weights=half, inputs=half, outputs=half)
+        layer = Layer(name="small", T=2, C=2, M=2, P=3, Q=3, R=2, S=2, density=density)
+        with suppress(InputError):  # a price task says what is wrong
+            price_points([(Workload(layers=(layer,)), True)], self.study.hardware)
 
     def train(
         self, key: str, recipe: TrainRecipe, parent: TrainResult | None, on_epoch: EpochReport

@@ -49,6 +49,9 @@ class PricingBench(Bench, Protocol):
     def price(self, tasks: Sequence[Task], *, result_of: Lookup) -> Sequence[Result | InputError]:
         """Do price tasks that are asked the same; in place of a result its error."""
 
+    def make_ready(self) -> None:
+        """Do ahead what every price needs once on a machine; called while there is no task."""
+
 
 @dataclass(frozen=True)
 class Outcome:
@@ -81,11 +84,16 @@ def work(
         When interrupted.
     """
     me = worker or worker_name()
+    ready = not isinstance(bench, PricingBench)
     while True:
         task = store.claim(me, together=isinstance(bench, PricingBench))
         if task is None:
             if store.reclaim() or _others_at_work(store):
-                time.sleep(POLL_SECONDS)
+                if not ready and isinstance(bench, PricingBench):
+                    bench.make_ready()
+                    ready = True
+                else:
+                    time.sleep(POLL_SECONDS)
                 continue
             return Outcome(store.counts(), tuple(store.failures()))
         tasks = [task]
