@@ -49,8 +49,7 @@ STAMPS = ROOT / "runs" / "results"
 STUDIES = ("gestures", "nmnist", "digits")
 LEFT = """Not made anew, for it takes training (or a browser):
   search_vs_grid.json and its table in docs/study.md: benchmarks/search_vs_grid.py
-  default_study.md, the table: make study
-  docs/compress.md, the energies of narrow membranes: a network of benchmarks/accuracy_table.py
+  default_study.md, its table and its energies of narrow membranes (docs/compress.md): make study
   docs/images/report.png, docs/images/reproduce.png: pictures of pages
 Prose that draws conclusions from figures is to be read again: validation.md, semantics.md,
 claims.md, gestures.md, search.md, tutorial-accelerator.md."""
