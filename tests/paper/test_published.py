@@ -1,3 +1,6 @@
+import subprocess
+import sys
+
 import pytest
 
 from leanspike.errors import InputError
@@ -66,3 +69,9 @@ def test_unknown_settings_are_refused() -> None:
         published_setting(1.0, 8)
     with pytest.raises(InputError, match="weight_bits: found 5"):
         published_setting(0.8, 5)
+
+
+def test_the_published_table_needs_neither_torch_nor_matplotlib():
+    code = "import sys, leanspike.paper.published; print({'torch', 'matplotlib'} & {*sys.modules})"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "set()\n"

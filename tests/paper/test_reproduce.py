@@ -5,10 +5,10 @@ from importlib import import_module
 
 import pytest
 
-from leanspike.paper import as_markdown, as_text, finding
 from leanspike.paper.ablation import Step
+from leanspike.paper.claims import as_markdown, as_text
 from leanspike.paper.published import published_energy
-from leanspike.paper.reproduce import FIGURES, TABLE_FIGURES, reproduce
+from leanspike.paper.reproduce import FIGURES, TABLE_FIGURES, finding, reproduce
 from leanspike.paper.table import Outcome, Parts, row_of
 
 module = import_module("leanspike.paper.reproduce")

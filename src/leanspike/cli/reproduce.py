@@ -29,8 +29,9 @@ def reproduce(
 
     Example: leanspike reproduce --study runs/study --study runs/nmnist
     """
-    from leanspike.paper import as_text, finding
-    from leanspike.paper import reproduce as write
+    from leanspike.paper.claims import as_text
+    from leanspike.paper.reproduce import finding
+    from leanspike.paper.reproduce import reproduce as write
     from leanspike.study import Results
 
     own = [Results.load(folder) for folder in study or ()]
