@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.stats import binom
 
 from leanspike.hardware.mapping.mapping import Mapping
 from leanspike.hardware.model.imbalance import largest_normal, pass_shapes, waiting_factor
@@ -40,6 +41,16 @@ def test_one_sided_skipping_is_exact(reuse, f):
     expected = (held * reuse).max(axis=1).mean() / (values * reuse * f)
     found = waiting_factor(values * reuse, values, 1, f, 1.0, units)
     assert found == pytest.approx(expected, rel=0.01)
+
+
+@pytest.mark.parametrize("trials", [1, 7, 64, 500, 2000])
+@pytest.mark.parametrize("p", [1e-4, 0.01, 0.3, 0.9, 0.999])
+@pytest.mark.parametrize("units", [2, 168, 100_000])
+def test_the_largest_of_binomials_is_the_sum_over_all_outcomes(trials, p, units):
+    cumulated = binom.cdf(np.arange(trials), trials, p)
+    expected = (-np.expm1(units * np.log(np.maximum(cumulated, 1e-300)))).sum() / (trials * p)
+    found = waiting_factor(trials, trials, 1, p, 1.0, units)
+    assert found == pytest.approx(max(1.0, expected), rel=1e-6)
 
 
 def test_two_sided_skipping_is_close_to_drawn_samples():

@@ -24,7 +24,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import exp, lgamma, log, log1p, prod, sqrt
+from math import ceil, exp, floor, lgamma, log, log1p, prod, sqrt
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
@@ -100,18 +100,18 @@ def waiting_factor(
     if trials > _NORMAL:
         spread = sqrt(trials * p * (1.0 - p)) * largest_normal(units)
         return min(1.0 / p, 1.0 + spread / (trials * p))
-    expected = 0.0
+    # Beyond this far from the mean there is less than exp(-40) (Bernstein's inequality).
+    mean = trials * p
+    far = 9.0 * sqrt(mean * (1.0 - p)) + 27.0
+    first, last = max(0, floor(mean - far)), min(trials, ceil(mean + far))
+    every, hit, miss = lgamma(trials + 1.0), log(p), log1p(-p)
+    expected = float(first)
     below = 0.0
-    for x in range(trials):
-        below += exp(
-            lgamma(trials + 1.0)
-            - lgamma(x + 1.0)
-            - lgamma(trials - x + 1.0)
-            + x * log(p)
-            + (trials - x) * log1p(-p)
-        )
+    for x in range(first, last):
+        ways = every - lgamma(x + 1.0) - lgamma(trials - x + 1.0)
+        below += exp(ways + x * hit + (trials - x) * miss)
         expected += 1.0 - min(below, 1.0) ** units
-    return max(1.0, expected / (trials * p))
+    return max(1.0, expected / mean)
 
 
 @inlined
