@@ -313,3 +313,15 @@ def test_the_width_of_membranes_is_measured() -> None:
     assert {layer.bits.state for layer in measure(net, [x]).layers} == {16}
     prepare_state(net, StateConfig(membrane_bits=5))
     assert {layer.bits.state for layer in measure(net, [x]).layers if layer.neurons} == {5}
+
+
+def test_what_the_model_gives_is_handed_on():
+    net, x = Flattening(*layers()), spikes(3, 5, 2, 6, 6)
+    given: list[Tensor] = []
+    workload = measure(net, [x[:, :2], x[:, 2:]], on_output=given.append)
+    assert workload == measure(net, [x[:, :2], x[:, 2:]])
+    with torch.no_grad():
+        assert torch.equal(torch.cat(given, dim=1), net.eval()(x))
+    steps: list[Tensor] = []
+    measure(net.layers, [x], step_by_step=True, on_output=steps.append)
+    assert torch.equal(torch.stack(steps), torch.cat(given, dim=1))

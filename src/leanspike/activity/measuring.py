@@ -70,6 +70,7 @@ def measure(
     step_by_step: bool = False,
     weight_bits: int | Mapping[str, int] | None = None,
     reset: Callable[[nn.Module], None] = reset_states,
+    on_output: Callable[[Any], object] | None = None,
     name: str = "",
 ) -> Workload:
     """Measure shapes and densities of every Conv1d, Conv2d, Conv3d and Linear layer.
@@ -96,6 +97,7 @@ def measure(
         step_by_step=step_by_step,
         weight_bits=weight_bits,
         reset=reset,
+        on_output=on_output,
         name=name,
         operations=False,
     ).workload
@@ -109,6 +111,7 @@ def profile(
     step_by_step: bool = False,
     weight_bits: int | Mapping[str, int] | None = None,
     reset: Callable[[nn.Module], None] = reset_states,
+    on_output: Callable[[Any], object] | None = None,
     name: str = "",
     operations: bool = True,
 ) -> Activity:
@@ -134,6 +137,8 @@ def profile(
         type's width where there is none.
     reset
         Called with the model before each batch and after the last, to forget states.
+    on_output
+        Called with what the model returns, for every batch (every time step with `step_by_step`).
     name
         Name of the workload; the model's class by default.
     operations
@@ -163,7 +168,7 @@ def profile(
                 steps = None if takes == "own" else steps
                 reset(model)
                 probe.clear(samples=samples, steps=steps)
-                _run(model, batch, time_axis if step_by_step else None)
+                outputs = _run(model, batch, time_axis if step_by_step else None)
                 _add(left, probe.left)
                 common = steps if steps is not None else _own_steps(probe, samples)
                 for layer_name, probed in probe.layers.items():
@@ -173,6 +178,9 @@ def profile(
                         continue
                     _gather(seen, layer_name, probed, samples, common, time_first=time_first)
                 total += samples
+                if on_output is not None:
+                    for output in outputs:
+                        on_output(output)
     finally:
         reset(model)
         model.train(was_training)
@@ -211,11 +219,12 @@ def _input_of(given: Any) -> Tensor:
     return given
 
 
-def _run(model: nn.Module, batch: Tensor, steps: int | None) -> None:
-    """Run a model on a batch, whole or step by step along an axis."""
+def _run(model: nn.Module, batch: Tensor, steps: int | None) -> list[Any]:
+    """Run a model on a batch, whole or step by step along an axis; return what it gives."""
+    outputs = []
     try:
         for given in [batch] if steps is None else batch.unbind(steps):
-            model(given)
+            outputs.append(model(given))
     except InputError:
         raise
     except (RuntimeError, ValueError, TypeError, IndexError, AssertionError) as error:
@@ -224,6 +233,7 @@ def _run(model: nn.Module, batch: Tensor, steps: int | None) -> None:
             where=type(model).__name__,
             remedy="Say with time_axis and step_by_step how it takes its time steps",
         ) from error
+    return outputs
 
 
 def _add(left: dict[str, Left], more: Mapping[str, Left]) -> None:

@@ -26,12 +26,11 @@ def profile(
 
     Example: leanspike profile runs/ternary --out ternary.yaml && leanspike cost ternary.yaml
     """
-    from leanspike.activity import measure
     from leanspike.errors import InputError
     from leanspike.hardware.workload.workload import left_out_lines
     from leanspike.study.results.tables import aligned
     from leanspike.study.work.model_folder import Model
-    from leanspike.study.work.networks import frame_batches
+    from leanspike.study.work.networks import run_once
 
     if split not in ("train", "validation", "test"):
         raise InputError(f"found {split!r}, expected train, validation or test", where="--split")
@@ -41,7 +40,8 @@ def profile(
         raise InputError("expected a name ending in .yaml or .csv", where=f"--out {out}")
     loaded = Model.load(model, network=network)
     frames = getattr(loaded.load_data(data), split)
-    workload = measure(loaded.net, frame_batches(frames, 32), name=model.resolve().name)
+    on = "cpu" if loaded.file.training.accelerator == "cpu" else "auto"  # it may come from a GPU
+    workload, _ = run_once(loaded.net, frames, accelerator=on, name=model.resolve().name)
     if out is not None and out.suffix == ".csv":
         workload.to_csv(out, statistic=statistic)  # type: ignore[arg-type]
     elif out is not None:

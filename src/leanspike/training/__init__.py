@@ -9,6 +9,7 @@ from leanspike.training.batches import network_input as network_input
 from leanspike.training.config import TrainingConfig as TrainingConfig
 from leanspike.training.config import lr_factor as lr_factor
 from leanspike.training.evaluate import evaluate as evaluate
+from leanspike.training.fit import device_of as device_of
 from leanspike.training.fit import fit as fit
 from leanspike.training.loss import Distillation as Distillation
 from leanspike.training.loss import frozen_copy as frozen_copy

@@ -195,6 +195,26 @@ def _fabric(config: TrainingConfig) -> Fabric:
     return fabric
 
 
+def device_of(accelerator: str) -> torch.device:
+    """Return the device that a training on one device of an accelerator uses.
+
+    Parameters
+    ----------
+    accelerator
+        As in `TrainingConfig`.
+
+    Raises
+    ------
+    InputError
+        When there is no such accelerator here.
+    """
+    try:
+        with _quiet_lightning():
+            return Fabric(accelerator=accelerator, devices=1).device
+    except Exception as error:
+        raise InputError(str(error), where=f"accelerator {accelerator!r}") from error
+
+
 @contextlib.contextmanager
 def _quiet_lightning() -> Iterator[None]:
     """Keep its notes on precision and on devices that are not used off the user's terminal."""

@@ -30,7 +30,7 @@ def trained(tmp_path_factory):
 def prices(monkeypatch):
     """An inference costs a pJ for each weight that is left: pricing itself has its own tests."""
 
-    def costs(net, data, architecture, weight_bits):
+    def costs(net, data, architecture, weight_bits, accelerator):
         left = sum((1 - x.sparsity) * x.weights for x in summary(net).layers)
         return {"energy": left, "latency": left, "size": left}
 

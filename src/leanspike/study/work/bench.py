@@ -18,7 +18,6 @@ from typing import TypeVar
 from pydantic import TypeAdapter
 from torch import nn
 
-from leanspike.activity import measure
 from leanspike.compress import Phase, Summary, load_state, save_state, summary
 from leanspike.errors import InputError
 from leanspike.events import FrameData
@@ -53,10 +52,9 @@ from leanspike.study.search.sensitivity import explore
 from leanspike.study.work.loggers import logged
 from leanspike.study.work.networks import (
     blueprint,
-    classes_given,
-    frame_batches,
     load_study_data,
     prepared_network,
+    run_once,
     training_config,
 )
 from leanspike.study.work.own_network import (
@@ -69,7 +67,7 @@ from leanspike.study.work.own_network import (
 from leanspike.study.work.pricing import price_points
 from leanspike.study.work.provenance import provenance
 from leanspike.study.work.together import as_rank, train_together
-from leanspike.training import EpochRecord, evaluate, needs_origin, run_phase
+from leanspike.training import EpochRecord, device_of, evaluate, needs_origin, run_phase
 
 EpochReport = Callable[[EpochRecord], None]
 Found = TypeVar("Found")
@@ -232,7 +230,10 @@ class Workbench:
             sha256=hashlib.sha256(checkpoint.read_bytes()).hexdigest(),
             best_epoch=0,
             validation_accuracy=evaluate(
-                net, self.data.validation, batch_size=self.study.training.batch_size
+                net,
+                self.data.validation,
+                batch_size=self.study.training.batch_size,
+                device=device_of(self.study.training.accelerator),
             ),
             history=(),
             recipe=recipe,
@@ -253,10 +254,14 @@ class Workbench:
 
     def _measure(self, label: str, point: Point, trained: TrainResult) -> MeasureResult:
         net = self._trained(trained)
-        batch_size = self.study.training.batch_size
-        given = classes_given(net, self.data.test, batch_size)
         labels = self.data.test.labels.tolist()
-        workload = measure(net, frame_batches(self.data.test, batch_size), name=label)
+        workload, given = run_once(
+            net,
+            self.data.test,
+            accelerator=self.study.training.accelerator,
+            batch_size=self.study.training.batch_size,
+            name=label,
+        )
         return MeasureResult(
             right="".join("01"[a == b] for a, b in zip(given, labels, strict=True)),
             validation_accuracy=trained.validation_accuracy,

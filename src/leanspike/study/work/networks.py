@@ -9,9 +9,11 @@ from typing import Any
 import torch
 from torch import nn
 
+from leanspike.activity import measure
 from leanspike.compress import Phase, apply_phase
 from leanspike.errors import InputError
 from leanspike.events import FrameConfig, FrameData, FrameSplit, load_data
+from leanspike.hardware.workload.workload import Workload
 from leanspike.nn import NetworkConfig, NeuronConfig, build_network
 from leanspike.study.file.study_file import (
     DataSection,
@@ -20,7 +22,7 @@ from leanspike.study.file.study_file import (
     TrainingSection,
 )
 from leanspike.study.work.own_network import OwnCode, adapted, check_code
-from leanspike.training import TrainingConfig
+from leanspike.training import TrainingConfig, device_of
 
 
 def load_study_data(section: DataSection) -> FrameData:
@@ -193,11 +195,30 @@ def frame_batches(split: FrameSplit, batch_size: int) -> Iterator[torch.Tensor]:
         yield frames.transpose(0, 1).contiguous()
 
 
-def classes_given(net: nn.Module, split: FrameSplit, batch_size: int) -> list[int]:
-    """Return for each recording the class of the highest score; ties go to the lower class."""
-    place = next(net.parameters()).device
+def run_once(
+    net: nn.Module, split: FrameSplit, *, accelerator: str, batch_size: int = 32, name: str = ""
+) -> tuple[Workload, list[int]]:
+    """Run a split through a network, once, on the accelerator that it was trained on.
+
+    Returns
+    -------
+    What hardware would see, under `name`, and for each recording the class of the highest score;
+    ties go to the lower class. The network is back on its device.
+
+    Raises
+    ------
+    InputError
+        When there is no such accelerator here, or as `leanspike.activity.measure` does.
+    """
+    home, place = next(net.parameters()).device, device_of(accelerator)
     given: list[int] = []
-    with torch.no_grad():  # states that a network keeps could not be written in inference mode
-        for frames in frame_batches(split, batch_size):
-            given += net(frames.to(place)).argmax(dim=1).tolist()
-    return given
+    try:
+        workload = measure(
+            net.to(place),
+            (frames.to(place) for frames in frame_batches(split, batch_size)),
+            name=name,
+            on_output=lambda scores: given.extend(scores.argmax(dim=1).tolist()),
+        )
+    finally:
+        net.to(home)
+    return workload, given

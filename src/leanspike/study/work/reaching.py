@@ -14,7 +14,6 @@ from pathlib import Path
 
 from torch import nn
 
-from leanspike.activity import measure
 from leanspike.compress import (
     Phase,
     Strategy,
@@ -30,7 +29,7 @@ from leanspike.hardware.price import price
 from leanspike.spec import write_yaml
 from leanspike.study.file.study_file import UNITS, Budget, Quantity, parse_budget
 from leanspike.study.work.model_folder import DESCRIPTION, WEIGHTS, Model, Progress
-from leanspike.study.work.networks import frame_batches, training_config
+from leanspike.study.work.networks import run_once, training_config
 from leanspike.training import frozen_copy, run_phase
 
 LADDER = tuple(
@@ -174,14 +173,15 @@ def reach(
     """
     data = model.load_data()
     float_accuracy = model.file.validation_accuracy
-    start = Rung(None, float_accuracy, _costs(model.net, data, architecture, FLOAT_BITS))
+    on = model.file.training.accelerator
+    start = Rung(None, float_accuracy, _costs(model.net, data, architecture, FLOAT_BITS, on))
     on_rung(start)
     if start.over(goal) is None:
         raise InputError(f"the float network keeps it already ({start})", where="goal")
     rungs, best, why_not = [start], (start, model), None
     for target in LADDER:
         made = _compressed(model, data, target, out, recipe, epochs, lr, progress)
-        costs = _costs(made.net, data, architecture, None)
+        costs = _costs(made.net, data, architecture, None, on)
         rung = Rung(target, made.file.validation_accuracy, costs)
         rungs.append(rung)
         on_rung(rung)
@@ -240,9 +240,13 @@ def _compressed(
 
 
 def _costs(
-    net: nn.Module, data: FrameData, architecture: str, weight_bits: int | None
+    net: nn.Module,
+    data: FrameData,
+    architecture: str,
+    weight_bits: int | None,
+    accelerator: str,
 ) -> dict[Quantity, float]:
-    workload = measure(net, frame_batches(data.validation, 32), name="network")
+    workload, _ = run_once(net, data.validation, accelerator=accelerator, name="network")
     cost = price(workload, architecture, formats="RLE", weight_bits=weight_bits)
     weights = summary(net)
     bits = weights.size_bits if weight_bits is None else weights.weights * weight_bits

@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import tempfile
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -14,6 +15,7 @@ from typing import IO, cast
 
 from leanspike.errors import InputError
 from leanspike.files import write_whole
+from leanspike.stopping import FOLLOWS_PARENT, follow_parent
 from leanspike.study.file.study_file import StudyFile
 from leanspike.study.records import TrainRecipe, TrainResult, plain, read
 from leanspike.study.work.own_network import OwnCode, OwnFunction
@@ -85,6 +87,9 @@ def run_ranks(
 ) -> None:
     """Run a command in so many processes by torchrun, and share the cores among them.
 
+    When one of them ends, torchrun ends the others. Those that call
+    :func:`leanspike.stopping.follow_parent` end too when torchrun or this process is killed.
+
     Parameters
     ----------
     line
@@ -97,36 +102,55 @@ def run_ranks(
     Raises
     ------
     RuntimeError
-        With the last line of what torchrun says, when one of them fails; the others are ended.
-        That is the error itself where what they run is under torch's `record`.
+        With the last line of what torchrun says, when one of them fails or is killed. That is the
+        error itself where what they run is under torch's `record`.
     """
     torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--no-python"]
+    given = {"OMP_NUM_THREADS": str(share_of_cores(count)), FOLLOWS_PARENT: "1"}
     with tempfile.TemporaryFile("w+") as errors:
         ranks = subprocess.Popen(
             [*torchrun, f"--nproc-per-node={count}", *line],
-            env={**os.environ, "OMP_NUM_THREADS": str(share_of_cores(count))},
-            stdin=subprocess.DEVNULL,
+            env={**os.environ, **given},
+            stdin=subprocess.PIPE,  # the processes inherit it, and follow this one by its end
             stdout=subprocess.PIPE,
             stderr=errors,
             text=True,
         )
+        told, printed = cast("IO[str]", ranks.stdin), cast("IO[str]", ranks.stdout)
+
+        def end() -> None:
+            ranks.wait()
+            told.close()
+
+        # Processes that outlive torchrun keep `printed` open.
+        ending = threading.Thread(target=end, name="torchrun", daemon=True)
+        ending.start()
         try:
-            with cast("IO[str]", ranks.stdout) as printed:
+            with printed:
                 for text in printed:
                     on_line(text.rstrip("\n"))
             if ranks.wait() != 0:
-                errors.seek(0)
-                told = [text for text in errors if text.strip("=- \n")]
-                raise RuntimeError(told[-1].strip() if told else f"ended with {ranks.returncode}")
+                raise RuntimeError(_what_failed(errors, ranks.returncode))
         finally:
             if ranks.poll() is None:
                 ranks.terminate()
-            ranks.wait()
+            ending.join()
+
+
+def _what_failed(errors: IO[str], status: int) -> str:
+    """Return the last line of what torchrun said, or how it ended itself."""
+    if status < 0:
+        return f"torchrun was ended by signal {-status}"
+    errors.seek(0)
+    lines = [text.strip() for text in errors if text.strip("=- \n")]
+    return lines[-1].removeprefix("traceback : ") if lines else f"torchrun ended with {status}"
 
 
 def as_rank(file: Path, trains: Callable[[StudyFile], Train]) -> None:
     """Be one of the processes: train as the file says, and print a line for every epoch."""
     from torch.distributed.elastic.multiprocessing.errors import record
+
+    follow_parent()
 
     def train() -> None:
         order = read(_Order, json.loads(file.read_text(encoding="utf-8")), where=str(file))
