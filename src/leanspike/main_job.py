@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from leanspike.errors import InputError
-from leanspike.events import DataReading, FrameData, collect
+from leanspike.events import DataReading, FrameData, frames_of
 from leanspike.report import build_report
 from leanspike.study.file.study_file import OwnNetwork, StudyFile, network_section
 from leanspike.study.results.results import Results
@@ -31,7 +31,7 @@ class Study:
     data
         A torch ``Dataset`` or ``DataLoader`` of (x, y), a pair of arrays, or a pair or a
         dictionary of these for ``train``, ``test`` and ``validation`` (see
-        :func:`leanspike.events.collect`); :class:`FrameData`; or the name or path of a data set.
+        :func:`leanspike.events.frames_of`); :class:`FrameData`; or the name or path of a data set.
         A dictionary with ``source`` is a data section of the study file. It is read once.
     trained
         Whether the network comes with its weights: float training is then skipped.
@@ -141,37 +141,3 @@ class Study:
         )
         build_report(results.where, Path(out))
         return results
-
-
-def frames_of(
-    data: Any, *, reading: DataReading | None = None, classes: int | None = None
-) -> FrameData:
-    """Return data of any kind as frames: one part, or a pair or a dictionary of parts.
-
-    Raises
-    ------
-    InputError
-        As :func:`leanspike.events.collect`.
-    """
-    if isinstance(data, FrameData):
-        return data
-    parts: dict[str, Any] = {"train": data}
-    if isinstance(data, Mapping):
-        parts = dict(data)
-        odd = set(parts) - {"train", "validation", "test"}
-        if odd or "train" not in parts:
-            raise InputError(
-                f"found the parts {', '.join(map(str, parts))}, expected train, and perhaps "
-                "validation and test",
-                where="data",
-            )
-    elif isinstance(data, tuple) and not hasattr(data[0], "dtype"):
-        if len(data) not in (2, 3):
-            raise InputError(
-                f"found {len(data)} parts, expected (train, test) or (train, validation, test)",
-                where="data",
-            )
-        names = ("train", "test") if len(data) == 2 else ("train", "validation", "test")
-        parts = dict(zip(names, data, strict=True))
-    train = parts.pop("train")
-    return collect(train, **parts, classes=classes, reading=reading)

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from leanspike.activity.batches import TimeAxis, fed
 from leanspike.activity.counting import by_step
 from leanspike.activity.operations import Shape
 from leanspike.activity.probe import Left, Observed, Probe, Probed
@@ -64,9 +65,9 @@ class _Seen:
 
 def measure(
     model: nn.Module,
-    batches: Iterable[Tensor | tuple[Tensor, Any]],
+    batches: Iterable[Tensor | tuple[Any, Any]],
     *,
-    time_axis: int | None = 0,
+    time_axis: TimeAxis = "found",
     step_by_step: bool = False,
     weight_bits: int | Mapping[str, int] | None = None,
     reset: Callable[[nn.Module], None] = reset_states,
@@ -105,9 +106,9 @@ def measure(
 
 def profile(
     model: nn.Module,
-    batches: Iterable[Tensor | tuple[Tensor, Any]],
+    batches: Iterable[Tensor | tuple[Any, Any]],
     *,
-    time_axis: int | None = 0,
+    time_axis: TimeAxis = "found",
     step_by_step: bool = False,
     weight_bits: int | Mapping[str, int] | None = None,
     reset: Callable[[nn.Module], None] = reset_states,
@@ -125,11 +126,14 @@ def profile(
     model
         Any torch model; a prepared one is measured as it computes, quantized and masked.
     batches
-        Inputs, or pairs of inputs and labels as loaders give them: ``[T, N, ...]`` with
-        ``time_axis=0``, ``[N, T, ...]`` with ``time_axis=1``,
-        ``[N, ...]`` with ``time_axis=None`` for a model that makes its own time steps.
+        A loader of pairs (x, y), or inputs alone.
     time_axis
-        Which axis of the input is time.
+        Which axis of a batch is time: 0 for ``[T, N, ...]``, 1 for ``[N, T, ...]``; None for
+        ``[N, ...]`` and a model that makes its own time steps. The model is called with just that.
+
+        Where it is left out, the number of labels tells (``[N, F]`` and ``[N, C, H, W]`` have no
+        time), and the model is called as trial calls find it to work (:func:`leanspike.nn.adapt`);
+        inputs without labels are ``[T, N, ...]``, and the model is called with that.
     step_by_step
         Call the model once per time step, with ``[N, ...]``, as time-loop frameworks do.
     weight_bits
@@ -147,28 +151,28 @@ def profile(
     Raises
     ------
     InputError
-        No batch, no weight layer that ran, or a layer whose entries cannot be told apart by
-        sample.
+        No batch, no weight layer that ran, a layer whose entries cannot be told apart by sample,
+        or a model that does not take the batches.
     """
     if step_by_step and time_axis is None:
         raise InputError("step_by_step needs a time axis", where="time_axis")
-    # A network that was adapted turns its input itself, or repeats it.
-    takes = model.convention.takes if isinstance(model, ForeignNetwork) else None
-    time_first = time_axis != 1 if takes is None else "batch-first" not in takes
     was_training = model.training
-    model.eval()
+    network, inputs = fed(model, batches, time_axis, step_by_step=step_by_step)
+    # A network that was adapted turns its input itself, or repeats it.
+    takes = network.convention.takes if isinstance(network, ForeignNetwork) else None
+    network.eval()
     seen: dict[str, _Seen] = {}
     left: dict[str, Left] = {}
     total = 0
     try:
-        with torch.no_grad(), Probe(model, operations=operations) as probe:
-            for given in batches:
-                batch = _input_of(given)
-                samples, steps = _extents(batch, time_axis)
+        with torch.no_grad(), Probe(network, operations=operations) as probe:
+            for batch, axis in inputs:
+                samples, steps = _extents(batch, axis)
                 steps = None if takes == "own" else steps
+                time_first = axis != 1 if takes is None else "batch-first" not in takes
                 reset(model)
                 probe.clear(samples=samples, steps=steps)
-                outputs = _run(model, batch, time_axis if step_by_step else None)
+                outputs = _run(network, batch, axis if step_by_step else None)
                 _add(left, probe.left)
                 common = steps if steps is not None else _own_steps(probe, samples)
                 for layer_name, probed in probe.layers.items():
@@ -206,17 +210,6 @@ def profile(
             n for n, module in model.named_modules() if is_priced(module) and not _ran(n, seen)
         ),
     )
-
-
-def _input_of(given: Any) -> Tensor:
-    """Return the input of a batch, which may come with labels."""
-    if isinstance(given, tuple | list) and len(given) == 2:
-        given = given[0]
-    if not isinstance(given, Tensor):
-        raise InputError(
-            f"found a {type(given).__name__}, expected a tensor or a pair (x, y)", where="batches"
-        )
-    return given
 
 
 def _run(model: nn.Module, batch: Tensor, steps: int | None) -> list[Any]:
@@ -259,12 +252,6 @@ def _ran(name: str, seen: Mapping[str, _Seen]) -> bool:
 
 def _extents(batch: Tensor, time_axis: int | None) -> tuple[int, int | None]:
     """Give the number of samples and of time steps (None where the model makes its own)."""
-    if time_axis not in (0, 1, None):
-        raise InputError(f"{time_axis} is not 0, 1 or None", where="time_axis")
-    if batch.dim() < (2 if time_axis is None else 3):
-        raise InputError(f"a batch of shape {tuple(batch.shape)} has too few axes", where="batches")
-    if batch.numel() == 0:
-        raise InputError(f"a batch of shape {tuple(batch.shape)} is empty", where="batches")
     if time_axis is None:
         return batch.shape[0], None
     return batch.shape[1 - time_axis], batch.shape[time_axis]

@@ -1,7 +1,10 @@
 """Recordings in, frames out: `load_data` is the way through this room."""
 
 from leanspike.events.collecting import DataReading as DataReading
+from leanspike.events.collecting import batch_first as batch_first
 from leanspike.events.collecting import collect as collect
+from leanspike.events.collecting import frames_of as frames_of
+from leanspike.events.collecting import split_of as split_of
 from leanspike.events.frame_cache import keep_frames as keep_frames
 from leanspike.events.frame_data import FrameData as FrameData
 from leanspike.events.frame_data import FrameSplit as FrameSplit

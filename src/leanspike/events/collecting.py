@@ -128,6 +128,54 @@ def collect(
     return FrameData(name, **splits, classes=count, fingerprint=_fingerprint(splits, count))
 
 
+def frames_of(
+    data: Any, *, reading: DataReading | None = None, classes: int | None = None
+) -> FrameData:
+    """Return data of any kind as frames in three splits; :class:`FrameData` as it is.
+
+    Parameters
+    ----------
+    data
+        What :func:`collect` takes, for training alone; or several of them: ``(train, test)``,
+        ``(train, validation, test)``, or a dictionary of these names. What is left out is drawn
+        from the training recordings.
+    reading, classes
+        As in :func:`collect`.
+
+    Raises
+    ------
+    InputError
+        As :func:`collect`.
+    """
+    if isinstance(data, FrameData):
+        return data
+    parts: dict[str, Any] = {"train": data}
+    if isinstance(data, Mapping):
+        parts = dict(data)
+        odd = set(parts) - {"train", "validation", "test"}
+        if odd or "train" not in parts:
+            raise InputError(
+                f"found the parts {', '.join(map(str, parts))}, expected train, and perhaps "
+                "validation and test",
+                where="data",
+            )
+    elif isinstance(data, tuple) and not (data and hasattr(data[0], "dtype")):
+        if len(data) not in (2, 3):
+            raise InputError(
+                f"found {len(data)} parts, expected (train, test) or (train, validation, test)",
+                where="data",
+            )
+        names = ("train", "test") if len(data) == 2 else ("train", "validation", "test")
+        parts = dict(zip(names, data, strict=True))
+    train = parts.pop("train")
+    return collect(train, **parts, classes=classes, reading=reading)
+
+
+def split_of(source: Any, *, reading: DataReading | None = None, where: str = "data") -> FrameSplit:
+    """Read what :func:`collect` takes as one split; a :class:`FrameSplit` as it is."""
+    return _split(source, reading or DataReading(), where=where)
+
+
 def _split(source: Any, how: DataReading, *, where: str) -> FrameSplit:
     if isinstance(source, FrameSplit):
         return source
@@ -178,7 +226,7 @@ def _recordings(source: Any, *, where: str) -> Iterator[tuple[Array, int]]:
         count = len(labels)
         if count == 0 or values.size == 0:
             raise InputError(f"a batch of shape {list(values.shape)} is empty", where=where)
-        values, layout = _batch_first(values, count, layout, where=where)
+        values, layout = batch_first(values, count, layout, where=where)
         yield from zip(values, labels.tolist(), strict=True)
 
 
@@ -236,8 +284,12 @@ def _array(value: Any, *, where: str) -> Array:
     return found
 
 
-def _batch_first(values: Array, count: int, before: str, *, where: str) -> tuple[Array, str]:
-    """Put samples first; where both axes could be theirs, as in the batch before."""
+def batch_first(values: Any, count: int, before: str, *, where: str) -> tuple[Any, str]:
+    """Put the samples of an array or a tensor first: there are as many as labels.
+
+    Where both of the first axes could be theirs, they are taken as in the batch before. The layout
+    found is returned, too.
+    """
     first = values.ndim > 0 and values.shape[0] == count
     second = values.ndim > 2 and values.shape[1] == count
     if not first and not second:

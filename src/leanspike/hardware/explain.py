@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from leanspike.hardware.architecture.architecture import Architecture
-from leanspike.hardware.price import Job, price_all
+from leanspike.hardware.price import Job, Measured, price_all
 from leanspike.hardware.search.exhaustive import Objective
 from leanspike.hardware.semantics import Semantics
 from leanspike.hardware.workload.layer import Statistic
@@ -36,7 +36,7 @@ class Flip:
 
 
 def explain_switches(
-    workload: Workload | str | Path,
+    workload: Workload | Measured | str | Path,
     architecture: Architecture | str | Path,
     *,
     semantics: Semantics | str = "physical",

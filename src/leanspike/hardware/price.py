@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import get_args
+from typing import Protocol, get_args
 
 from leanspike.errors import InputError
 from leanspike.hardware.architecture.architecture import Architecture
@@ -24,6 +24,14 @@ from leanspike.hardware.semantics import Preset, Semantics
 from leanspike.hardware.workload.layer import Statistic
 from leanspike.hardware.workload.workload import Workload
 from leanspike.spec import named
+
+
+class Measured(Protocol):
+    """What has a workload, such as :class:`leanspike.activity.Activity`."""
+
+    @property
+    def workload(self) -> Workload:
+        """The workload."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +68,7 @@ class Job:
     @classmethod
     def load(
         cls,
-        workload: Workload | str | Path,
+        workload: Workload | Measured | str | Path,
         architecture: Architecture | str | Path,
         *,
         semantics: Semantics | str = "physical",
@@ -69,10 +77,24 @@ class Job:
         weight_bits: int | None = None,
         mappings: MappingLines | None = None,
     ) -> Job:
-        """Return a job whose workload and architecture may be names or files."""
-        work = workload if isinstance(workload, Workload) else Workload.load(workload)
-        if not isinstance(architecture, Architecture):
+        """Return a job whose workload and architecture may be names or files.
+
+        Raises
+        ------
+        InputError
+            When they are neither, or cannot be read.
+        """
+        work = workload if isinstance(workload, str | Path | Workload) else _measured(workload)
+        if not isinstance(work, Workload):
+            work = Workload.load(work)
+        if isinstance(architecture, str | Path):
             architecture = Architecture.load(architecture)
+        elif not isinstance(architecture, Architecture):
+            raise InputError(
+                f"found a {type(architecture).__name__}, expected an Architecture, or the file or "
+                "preset name of one",
+                where="architecture",
+            )
         return cls(work, architecture, semantics, formats, statistic, weight_bits, mappings)
 
     @cached_property
@@ -94,6 +116,18 @@ class Job:
         if self.weight_bits is not None:
             work = work.with_weight_bits(self.weight_bits)
         return tuple(network_cases(work.layers, chip, self.rules, statistic=self.statistic))
+
+
+def _measured(found: object) -> Workload:
+    workload = getattr(found, "workload", None)
+    if not isinstance(workload, Workload):
+        raise InputError(
+            f"found a {type(found).__name__}, expected a Workload, an activity, or the file or "
+            "name of a workload",
+            where="workload",
+            remedy="leanspike.activity.measure(network, loader) gives the workload of a network",
+        )
+    return workload
 
 
 @dataclass(frozen=True)
@@ -182,7 +216,7 @@ def price_all(
 
 
 def price(
-    workload: Workload | str | Path,
+    workload: Workload | Measured | str | Path,
     architecture: Architecture | str | Path,
     *,
     semantics: Semantics | str = "physical",
@@ -198,7 +232,7 @@ def price(
     Parameters
     ----------
     workload
-        A workload, or the file or name of one.
+        A workload, an activity (which has one), or the file or name of one.
     architecture
         An architecture, or the file or preset name of one.
     semantics
@@ -233,7 +267,7 @@ def price(
 
 def mappings_from(
     source: str | Path,
-    workload: Workload | str | Path,
+    workload: Workload | Measured | str | Path,
     architecture: Architecture | str | Path,
     *,
     semantics: Semantics | str = "physical",

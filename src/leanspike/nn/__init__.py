@@ -7,7 +7,7 @@ need("torch", extra="train", by=__name__)
 from leanspike.nn.attention import SameConv1d, attend
 from leanspike.nn.backend import Backend, choose_backend
 from leanspike.nn.dynamics import NeuronState
-from leanspike.nn.foreign import Convention, ForeignNetwork, adapt
+from leanspike.nn.foreign import Convention, ForeignNetwork, adapt, as_network
 from leanspike.nn.kernels.event_convolution import convolve
 from leanspike.nn.network import NetworkConfig, SpikingNetwork, build_network, vote
 from leanspike.nn.neuron import Neuron, set_backend
@@ -27,6 +27,7 @@ __all__ = [
     "SameConv1d",
     "SpikingNetwork",
     "adapt",
+    "as_network",
     "attend",
     "build_network",
     "choose_backend",

@@ -10,6 +10,7 @@ and in how it forgets. :func:`adapt` finds out by trial calls, says what it foun
 from __future__ import annotations
 
 import inspect
+import logging
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -19,12 +20,17 @@ import torch
 from torch import Tensor, nn
 
 from leanspike.errors import InputError
+from leanspike.nn.network import SpikingNetwork
 from leanspike.nn.states import reset_states
+
+_log = logging.getLogger("leanspike")
 
 Takes = Literal["all", "batch-first", "step", "flat", "flat-batch-first", "own"]
 Axes = Literal["TNK", "NTK", "NKT", "NK", "(TN)K", "(NT)K"]
 Values = Literal["spikes", "rates", "values"]
 Readout = Literal["mean", "max", "last", "sum"]
+#: Lengths of axes; None where any will do.
+Shape = tuple[int | None, ...]
 #: What a tensor of the output turned out to be, from the narrowest on.
 Kind = Literal["silent", "spikes", "rates", "values", "other"]
 
@@ -153,6 +159,17 @@ class ForeignNetwork(nn.Module):
         self.__dict__["_non_persistent_buffers_set"] = network._non_persistent_buffers_set
         self.transient: tuple[str, ...] = ()
 
+    @property
+    def training(self) -> bool:
+        """The network's mode."""
+        network = self.__dict__.get("network")
+        return True if network is None else bool(network.training)
+
+    @training.setter
+    def training(self, mode: bool) -> None:
+        if "network" in self.__dict__:
+            self.network.training = mode
+
     def forward(self, x: Tensor) -> Tensor:
         """Map ``[T, N, ...]`` to scores ``[N, classes]``."""
         how = self.convention
@@ -169,7 +186,6 @@ class ForeignNetwork(nn.Module):
 
     def outputs(self, x: Tensor) -> Tensor:
         """Return the chosen output, its axes as the convention says; stacked over single steps."""
-        self.network.training = self.training
         self.reset_states()
         return _called(self.network, x, self.convention)
 
@@ -242,7 +258,24 @@ def _tensors(given: Any) -> Iterator[Tensor]:
             yield from _tensors(value)
 
 
-def adapt(network: nn.Module, example: Tensor, *, classes: int, **known: Any) -> ForeignNetwork:
+def as_network(
+    network: nn.Module, example: Tensor, *, classes: int | None = None
+) -> SpikingNetwork | ForeignNetwork:
+    """Return a network that maps ``[T, N, ...]`` to scores ``[N, classes]``.
+
+    Ours and those already adapted are returned as they are, any other by :func:`adapt`, which has
+    the parameters; what it found is logged.
+    """
+    if isinstance(network, SpikingNetwork | ForeignNetwork):
+        return network
+    foreign = adapt(network, example, classes=classes)
+    _log.info("%s: %s", type(network).__name__, foreign.convention)
+    return foreign
+
+
+def adapt(
+    network: nn.Module, example: Tensor, *, classes: int | None = None, **known: Any
+) -> ForeignNetwork:
     """Find out by trial calls how a network runs, and put it into the form used here.
 
     Parameters
@@ -252,7 +285,8 @@ def adapt(network: nn.Module, example: Tensor, *, classes: int, **known: Any) ->
     example
         Real input ``[T, N, ...]``, two samples at least; static where all steps are equal.
     classes
-        How wide the output is.
+        How wide the output is; where it is left out, the first output that has the axes of scores
+        is taken for them.
     known
         Fields of :class:`Convention` that are not to be found out, such as ``takes="step"`` or
         ``readout="max"``.
@@ -276,10 +310,12 @@ def adapt(network: nn.Module, example: Tensor, *, classes: int, **known: Any) ->
         before = {key: value.detach().clone() for key, value in network.state_dict().items()}
         ways, refused = _ways(network, x, classes=classes, static=static, known=known)
         if not ways:
+            wide = "scores of" if classes is None else f"{classes} scores"
             raise InputError(
-                f"no way of calling it gives {classes} scores a sample: {'; '.join(refused)}",
+                f"no way of calling it gives {wide} a sample: {'; '.join(refused)}",
                 where=where,
-                remedy=f"The data is [T, N, ...] = {list(example.shape)} of {classes} classes",
+                remedy=f"The data is [T, N, ...] = {list(example.shape)}"
+                + (f" of {classes} classes" if classes is not None else ""),
             )
         how = ways[0] if len(ways) == 1 else _with_memory(network, x, ways)
         how = replace(how, **{**_chosen_output(network, x, how, known.get("output")), **known})
@@ -310,7 +346,7 @@ def _trial(network: nn.Module) -> Iterator[None]:
             module.training = mode
 
 
-def _odd_batch(example: Tensor, classes: int) -> Tensor:
+def _odd_batch(example: Tensor, classes: int | None) -> Tensor:
     """Repeat samples until there are as many as no other axis has, so that theirs is known."""
     taken = {*example.shape[2:], example.shape[0], classes, 1}
     samples = next(n for n in (3, 5, 7, 11, 13, 17, 19, 23) if n not in taken)
@@ -345,7 +381,7 @@ def _order(network: nn.Module) -> tuple[Takes, ...]:
 
 
 def _ways(
-    network: nn.Module, x: Tensor, *, classes: int, static: bool, known: Mapping[str, Any]
+    network: nn.Module, x: Tensor, *, classes: int | None, static: bool, known: Mapping[str, Any]
 ) -> tuple[list[Convention], list[str]]:
     """Return the ways of calling that fit, and what the others gave."""
     framework = _framework(network)
@@ -377,7 +413,7 @@ def _doubtful(fit: list[Convention]) -> bool:
 
 
 def _tried(
-    network: nn.Module, x: Tensor, how: Convention, classes: int, static: bool
+    network: nn.Module, x: Tensor, how: Convention, classes: int | None, static: bool
 ) -> tuple[Convention | None, str]:
     reset_states(network)
     given = x.flatten(2) if how.flatten else x
@@ -387,7 +423,7 @@ def _tried(
             out = network(given[0])
             again = network(given[0])
             how, out = _state_handed(network, given[0], how, out)
-            shapes: dict[Axes, tuple[int, ...]] = {"NK": (samples, classes)}
+            shapes: dict[Axes, Shape] = {"NK": (samples, classes)}
             own = _own_steps(out, samples, classes)
             makes_steps = bool(own) or (static and _makes_steps(network, out, again))
             if makes_steps != (how.takes == "own"):
@@ -416,7 +452,7 @@ def _tried(
     found = list(_tensors(out))
     for i, tensor in enumerate(found):
         for axes, shape in shapes.items():
-            if tuple(tensor.shape) == shape:
+            if _is_shape(tensor, shape):
                 several = i if len(found) > 1 else None
                 return replace(how, output=several, axes=axes), ""
     sizes = ", ".join(str(list(tensor.shape)) for tensor in found) or type(out).__name__
@@ -449,12 +485,19 @@ def _positional(network: nn.Module) -> list[inspect.Parameter]:
     return [parameter for parameter in found if parameter.kind in kinds]
 
 
-def _own_steps(out: Any, samples: int, classes: int) -> dict[Axes, tuple[int, ...]]:
+def _is_shape(tensor: Tensor, shape: Shape) -> bool:
+    """Return whether a tensor has a shape, None standing for any length."""
+    return tensor.dim() == len(shape) and all(
+        wanted in (None, found) for found, wanted in zip(tensor.shape, shape, strict=True)
+    )
+
+
+def _own_steps(out: Any, samples: int, classes: int | None) -> dict[Axes, Shape]:
     """Return axes and shape of an output with steps of the network's own; empty without."""
     for tensor in _tensors(out):
-        if tensor.dim() == 3 and tuple(tensor.shape[1:]) == (samples, classes):
+        if _is_shape(tensor, (None, samples, classes)):
             return {"TNK": tuple(tensor.shape)}
-        if tensor.dim() == 3 and (tensor.shape[0], tensor.shape[2]) == (samples, classes):
+        if _is_shape(tensor, (samples, None, classes)):
             return {"NTK": tuple(tensor.shape)}
     return {}
 
@@ -598,7 +641,7 @@ def _check_forgetting(foreign: ForeignNetwork, x: Tensor, where: str) -> None:
         torch.manual_seed(0)
         one = foreign(noise)
         torch.manual_seed(0)
-        if not torch.allclose(one, foreign(noise), rtol=1e-3, atol=1e-4):
+        if not torch.allclose(one, foreign(noise), rtol=1e-3, atol=1e-4, equal_nan=True):
             raise InputError(
                 "the same input gives other outputs in the next batch: it keeps a state that "
                 "no reset clears",

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import torch
 from lightning.fabric import Fabric
@@ -21,9 +22,10 @@ from torch import nn
 
 from leanspike.compress import Ramp, RegrowthConfig, load_state
 from leanspike.errors import InputError
-from leanspike.events import FrameData
+from leanspike.events import FrameData, frames_of
 from leanspike.files import WriteError, write_whole
 from leanspike.training.config import TrainingConfig
+from leanspike.training.evaluate import suited
 from leanspike.training.loop import BEST, RESUME, TrainingLoop
 from leanspike.training.loss import Distillation
 from leanspike.training.records import EpochRecord, FitResult
@@ -65,7 +67,7 @@ _log = logging.getLogger("leanspike")
 
 def fit(
     net: nn.Module,
-    data: FrameData,
+    data: FrameData | Any,
     config: TrainingConfig,
     *,
     out: Path,
@@ -77,7 +79,7 @@ def fit(
     penalty: OperationsPenalty | None = None,
     progress: Callable[[EpochRecord], None] | None = None,
 ) -> FitResult:
-    """Train `net` on ``data.train`` and keep the weights that validate best.
+    """Train a network on the training split and keep the weights that validate best.
 
     The test split plays no part. In `out`:
     ``best.safetensors``, ``resume.ckpt`` (after each epoch, gone when done) and ``history.json``
@@ -86,10 +88,13 @@ def fit(
     Parameters
     ----------
     net
-        Input [T, N, C, H, W] to firing rates [N, classes]; ends with the best weights loaded, on
-        the device it came from.
+        Any torch network: how one that is not leanspike's is called is found out on the data (see
+        :func:`leanspike.nn.adapt`). It ends with the best weights loaded, on the device it came
+        from.
     data
-        Training and validation frames.
+        Training and validation frames; or loaders, data sets or arrays of (x, y), which
+        :func:`leanspike.events.frames_of` reads once. It draws the splits that are not given, and
+        the same ones each time: call it yourself for the test split.
     config
         How to train.
     out
@@ -114,12 +119,14 @@ def fit(
     Raises
     ------
     InputError
-        When `out` cannot be written or holds another training, the frames do not suit, or the
+        When `out` cannot be written or holds another training, data and network do not fit, or the
         training diverges: a loss that is not finite ends it.
     KeyboardInterrupt
         On Ctrl-C, at once; the epochs done are kept and the next call continues after them.
     """
+    data = frames_of(data)
     _check(net, data)
+    net = suited(net, data.train, classes=data.classes)
     run = _fingerprint(net, data, config, seed, distillation, regrowth, ramp, penalty)
     if resume:
         done = _take_up(net, out, run)

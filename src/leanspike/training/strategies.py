@@ -6,16 +6,17 @@ import dataclasses
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from leanspike.compress import Phase, Ramp, Strategy, begin_phase, reestimate_batchnorm, save_state
 from leanspike.errors import InputError
-from leanspike.events import FrameData
+from leanspike.events import FrameData, frames_of
 from leanspike.training.batches import Batches, network_input
 from leanspike.training.config import TrainingConfig
-from leanspike.training.evaluate import evaluate
+from leanspike.training.evaluate import evaluate, suited
 from leanspike.training.fit import fit
 from leanspike.training.loop import BEST
 from leanspike.training.loss import Distillation, frozen_copy
@@ -28,7 +29,7 @@ ONE_SHOT_RECORDINGS, ONE_SHOT_BATCH = 300, 50
 
 def run_strategy(
     net: nn.Module,
-    data: FrameData,
+    data: FrameData | Any,
     strategy: Strategy,
     *,
     training: TrainingConfig,
@@ -50,7 +51,7 @@ def run_strategy(
     net
         A trained network; ends prepared, with the last phase's best weights.
     data
-        Training and validation frames.
+        Training and validation data, as for `fit`.
     strategy
         What to do.
     training
@@ -62,6 +63,8 @@ def run_strategy(
     -------
     One result per phase.
     """
+    data = frames_of(data)
+    net = suited(net, data.train, classes=data.classes)
     origin = frozen_copy(net) if any(map(needs_origin, strategy.phases)) else None
     return [
         run_phase(
@@ -122,6 +125,7 @@ def run_phase(
             where="phase",
             remedy="Give run_phase that network as origin",
         )
+    net = suited(net, data.train, classes=data.classes)
     example = network_input(torch.from_numpy(data.train.frames[:1].copy())).to(
         next(net.parameters()).device
     )
