@@ -19,8 +19,8 @@ def published_rows():
     return {row_of(one): (one.energy_uj / 1e3, one.cycles / 1e6) for one in published_energy()}
 
 
-@pytest.fixture
-def quick_model(exact, monkeypatch):
+@pytest.fixture(scope="module")
+def quick_model(exact):
     """A model that is exactly the published table, and prices nothing."""
 
     def column(reading, outcomes=None, *, title):
@@ -38,10 +38,19 @@ def quick_model(exact, monkeypatch):
     def steps():
         return (Step("first", 2.0, 3.0), Step("second", 2.0, 2.5, 1.2), Step("third", 2.0, 2.1))
 
-    monkeypatch.setattr(module, "model_column", column)
-    monkeypatch.setattr(module, "table", plain)
-    monkeypatch.setattr(module, "table_parts", parts)
-    monkeypatch.setattr(module, "ablation", steps)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "model_column", column)
+        patch.setattr(module, "table", plain)
+        patch.setattr(module, "table_parts", parts)
+        patch.setattr(module, "ablation", steps)
+        yield
+
+
+@pytest.fixture(scope="module")
+def alone(quick_model, tmp_path_factory):
+    """What is written without a study: the folder, and what is returned."""
+    folder = tmp_path_factory.mktemp("alone")
+    return folder, reproduce(folder)
 
 
 @pytest.mark.usefixtures("quick_model")
@@ -64,34 +73,30 @@ def test_page_claims_and_figures_are_written(results, tmp_path):
     assert len(said) == 6  # four pricings, the study, drawing
 
 
-@pytest.mark.usefixtures("quick_model")
-def test_without_a_study_the_published_and_the_model_stand_alone(tmp_path):
-    judged = reproduce(tmp_path).claims
-    assert all(tuple(claim.answers) == TITLES for claim in judged)
-    assert "own study" not in (tmp_path / "reproduce.html").read_text(encoding="utf-8")
+def test_without_a_study_the_published_and_the_model_stand_alone(alone):
+    folder, found = alone
+    assert all(tuple(claim.answers) == TITLES for claim in found.claims)
+    assert "own study" not in (folder / "reproduce.html").read_text(encoding="utf-8")
 
 
-@pytest.mark.usefixtures("quick_model")
-def test_the_same_input_gives_the_same_files(tmp_path):
-    reproduce(tmp_path / "a")
-    reproduce(tmp_path / "b")
-    for one in sorted((tmp_path / "a").rglob("*.*")):
-        assert one.read_bytes() == (tmp_path / "b" / one.relative_to(tmp_path / "a")).read_bytes()
+def test_the_same_input_gives_the_same_files(alone, tmp_path):
+    folder, _ = alone
+    reproduce(tmp_path)
+    for one in sorted(folder.rglob("*.*")):
+        assert one.read_bytes() == (tmp_path / one.relative_to(folder)).read_bytes()
 
 
-@pytest.mark.usefixtures("quick_model")
-def test_the_text_names_every_claim_and_verdict(tmp_path):
-    judged = reproduce(tmp_path).claims
+def test_the_text_names_every_claim_and_verdict(alone):
+    judged = alone[1].claims
     text = as_text(judged)
     for claim in judged:
         assert claim.text in text
         assert claim.published in text
 
 
-@pytest.mark.usefixtures("quick_model")
-def test_the_summary_has_the_figures_of_both_readings_by_format(tmp_path):
-    found = reproduce(tmp_path)
-    assert json.loads((tmp_path / "table.json").read_text()) == found.summary
+def test_the_summary_has_the_figures_of_both_readings_by_format(alone):
+    folder, found = alone
+    assert json.loads((folder / "table.json").read_text()) == found.summary
     for reading in ("fitted", "unfitted"):
         assert list(found.summary[reading]) == ["RLE", "CP", "UOP", "UBM"]
         for figures in found.summary[reading].values():
