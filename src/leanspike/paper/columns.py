@@ -234,6 +234,10 @@ def _lines(known: Mapping[Row, Outcome | Parts]) -> dict[LineKey, tuple[Step, ..
     return lines
 
 
+#: Energy in pJ by format, weight bits and seed.
+DensePrices = dict[tuple[str, int, int], float]
+
+
 def own_studies(studies: Sequence[Results]) -> tuple[Evidence, ...]:
     """Gather several studies' numbers, each under a title of its own."""
     made: list[Evidence] = []
@@ -246,10 +250,9 @@ def own_studies(studies: Sequence[Results]) -> tuple[Evidence, ...]:
         seen[title] += 1
         if seen[title] > 1:
             title += f" ({seen[title]})"
-        by_seed = tuple(own_column(_of_seed(results, seed), title=title) for seed in seeds)
-        # The dense networks are priced anew each time: not twice for a study of one seed.
-        column = by_seed[0] if len(seeds) == 1 else own_column(results, title=title)
-        made.append(Evidence(column, by_seed, results))
+        dense = _Own(results).dense_prices()
+        by_seed = tuple(_own_column(_of_seed(results, seed), title, dense) for seed in seeds)
+        made.append(Evidence(_own_column(results, title, dense), by_seed, results))
     return tuple(made)
 
 
@@ -264,6 +267,10 @@ def own_column(results: Results, *, title: str = "own study") -> Column:
     statistic, in its first ones. Energies in uJ, energy-delay products in uJ * kcycles. The dense
     networks are priced here, from the activity that the study keeps.
     """
+    return _own_column(results, title, _Own(results).dense_prices())
+
+
+def _own_column(results: Results, title: str, dense: DensePrices) -> Column:
     study = _Own(results)
     return Column(
         title=title,
@@ -273,7 +280,7 @@ def own_column(results: Results, *, title: str = "own study") -> Column:
         layers=tuple(layer.name for layer in results.priced[0].layers) if results.priced else (),
         zeros=study.zeros(),
         lines=study.lines(),
-        dense=study.dense(),
+        dense=study.dense(dense),
         breakdown=study.breakdown(),
     )
 
@@ -363,27 +370,33 @@ class _Own:
             edp=fmean(cost.energy_pj * cost.cycles for cost in costs) * 1e-9,
         )
 
-    def dense(self) -> dict[str, dict[int, float]]:
+    def dense_prices(self) -> DensePrices:
+        """Price every quantized network as if all its weights were used."""
         chip = Architecture.load(self.main.architecture)
         jobs = {
-            (format_, group.point.weight_bits, result.point.seed): Job(
+            (format_, bits, result.point.seed): Job(
                 all_weights_used(result.measured.workload), chip, self.hardware.semantics, format_
             )
             for format_ in DENSE_FORMATS
             if format_ in self.hardware.formats
-            for group in self.of("quantize")
-            if group.point.weight_bits is not None
+            for bits, group in self._by_bits()
             for result in group.results
         }
-        energies: dict[str, dict[int, list[float]]] = {}
         found = price_all(list(jobs.values()), self.hardware.objective)
-        for (format_, bits, _), priced in zip(jobs, found, strict=True):
-            by_bits = energies.setdefault(format_, {})
-            by_bits.setdefault(bits, []).append(priced.cost.energy_pj)
-        return {
-            format_: {bits: fmean(each) * 1e-6 for bits, each in by_bits.items()}
-            for format_, by_bits in energies.items()
-        }
+        return {key: one.cost.energy_pj for key, one in zip(jobs, found, strict=True)}
+
+    def dense(self, prices: DensePrices) -> dict[str, dict[int, float]]:
+        energies: dict[str, dict[int, float]] = {}
+        for bits, group in self._by_bits():
+            for format_ in DENSE_FORMATS:
+                if format_ in self.hardware.formats:
+                    every = [prices[format_, bits, one.point.seed] for one in group.results]
+                    energies.setdefault(format_, {})[bits] = fmean(every) * 1e-6
+        return energies
+
+    def _by_bits(self) -> list[tuple[int, Setting]]:
+        groups = self.of("quantize")
+        return [(g.point.weight_bits, g) for g in groups if g.point.weight_bits is not None]
 
     def breakdown(self) -> dict[str, dict[str, float]]:
         # The float network's weights have no zeros and are priced at 8 bits unless a study says
