@@ -71,7 +71,8 @@ def test_a_process_that_is_killed_is_said():
         run_ranks(line, 2)
 
 
-SLEEPS = "import os, time; print(os.getpid(), flush=True); time.sleep(1000)"
+# A line in one write, for both write to one pipe.
+SLEEPS = "import os, time; os.write(1, b'%d%c' % (os.getpid(), 10)); time.sleep(1000)"
 CALLS = f"""
 import sys
 from leanspike.study.work.together import run_ranks

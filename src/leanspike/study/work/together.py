@@ -156,7 +156,8 @@ def as_rank(file: Path, trains: Callable[[StudyFile], Train]) -> None:
         order = read(_Order, json.loads(file.read_text(encoding="utf-8")), where=str(file))
 
         def report(epoch: EpochRecord) -> None:
-            print(_EPOCH + json.dumps(asdict(epoch)), flush=True)
+            line = _EPOCH + json.dumps(asdict(epoch)) + "\n"
+            print(line, end="", flush=True)  # in one write, for all write to one pipe
 
         trains(order.study)(order.key, order.recipe, order.parent, report)
 
