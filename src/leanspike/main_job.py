@@ -139,7 +139,7 @@ class Study:
             code=self._functions,
             **options,
         )
-        build_report(results.where, Path(out))
+        build_report(results, Path(out))
         return results
 
 
