@@ -20,6 +20,7 @@ import subprocess
 import tempfile
 import threading
 import time
+from dataclasses import asdict
 from datetime import date
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -28,9 +29,8 @@ from statistics import median
 from urllib.parse import parse_qs, urlsplit
 
 from leanspike import __version__
-from leanspike.hardware.semantics import Semantics
 from leanspike.report import build_report
-from leanspike.study import Point, StudyFile
+from leanspike.study import Point, StudyFile, grid
 from leanspike.study.file.study_file import HardwareSection
 from leanspike.study.plan.tasks import plan
 from leanspike.study.records import (
@@ -41,11 +41,14 @@ from leanspike.study.records import (
     TrainResult,
     read,
 )
+from leanspike.study.work.pricing import readings
 from leanspike.study.work.store import Store
 
 LAYERS = {"conv1": 288, "conv2": 4608, "conv3": 9216, "dense1": 65536, "dense2": 12800}
 PARTS = ("DRAM", "shared_glb", "ifmap_spad", "weights_spad", "psum_spad", "adder", "neuron")
-FORMATS = {"RLE": 1.0, "UOP": 1.9, "UBM": 1.05, "CP": 1.1}
+TENSORS = {"Weights": 0.3, "Inputs": 0.2, "Outputs": 0.2, "State": 0.25, "-": 0.05}
+FORMATS = {"RLE": 1.0, "own": 1.0, "UOP": 1.9, "UBM": 1.05, "CP": 1.1, "none": 2.0}
+MAPPING = ["T=20 Q=64 | |", "P=128 | | Q=2", " | S=3 M=8 |", " | |", "R=3 C=2 | |", "M=16 | |"]
 SAMPLES = 1000
 FLAGS = (
     "--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-sync",
@@ -64,12 +67,16 @@ PROBE = """<script>
 </script></body>"""
 
 
-def thousand(points: int) -> StudyFile:
+def large(points: int) -> StudyFile:
     """Return a study of at least so many settings and one seed."""
-    bits = tuple(range(2, 10))
-    fractions = -(-points // (2 * len(bits) + 1))
-    pruning = tuple(round(0.3 + 0.69 * i / fractions, 6) for i in range(fractions))
-    return StudyFile(name="a thousand", compression={"bits": bits, "pruning": pruning})
+    fractions = 1
+    while True:
+        pruning = tuple(round(0.3 + 0.69 * i / fractions, 6) for i in range(fractions))
+        compression = {"bits": tuple(range(2, 10)), "pruning": pruning}
+        study = StudyFile(name="many points", compression=compression)
+        if len(grid(study)) >= points:
+            return study
+        fractions += 1
 
 
 def measured(point: Point, draw: random.Random) -> MeasureResult:
@@ -97,23 +104,22 @@ def measured(point: Point, draw: random.Random) -> MeasureResult:
 def priced(found: MeasureResult, hardware: HardwareSection, draw: random.Random) -> PriceResult:
     """Make up one point's costs in every reading."""
     bits = found.weight_bits or hardware.unquantized_bits
-    readings = [(f, s, None) for f in hardware.formats for s in hardware.statistics]
-    readings += [("RLE", "mean", name) for name in vars(Semantics())]
     costs = []
-    for format_, statistic, flipped in readings:
+    for reading in readings(hardware):
         layers = []
         for layer in found.layers:
-            scale = layer.weights * bits * (1.1 - layer.sparsity) * FORMATS[format_]
+            scale = layer.weights * bits * (1.1 - layer.sparsity) * FORMATS[reading.format]
             parts = {part: scale * draw.uniform(0.5, 1.5) for part in PARTS}
-            layers.append({"name": layer.name, "energy_pj": sum(parts.values()),
+            energy = sum(parts.values())
+            layers.append({"name": layer.name, "energy_pj": energy,
                            "cycles": scale * draw.uniform(0.5, 1.5), "computes": scale / 3,
-                           "components": parts})  # fmt: skip
+                           "components": parts, "mapping": MAPPING,
+                           "tensors": {k: energy * v for k, v in TENSORS.items()}})  # fmt: skip
         energy = sum(layer["energy_pj"] for layer in layers)
         cycles = sum(layer["cycles"] for layer in layers)
-        costs.append({"architecture": hardware.architectures[0], "format": format_,
-                      "statistic": statistic, "flipped": flipped, "energy_pj": energy,
-                      "cycles": cycles, "latency_s": cycles * 5e-9,
-                      "edp_js": energy * cycles * 5e-21, "layers": layers})  # fmt: skip
+        costs.append({**asdict(reading), "energy_pj": energy, "cycles": cycles,
+                      "latency_s": cycles * 5e-9, "edp_js": energy * cycles * 5e-21,
+                      "layers": layers})  # fmt: skip
     return read(PriceResult, {"costs": costs}, where="made up")
 
 
@@ -183,7 +189,7 @@ def main() -> None:
         raise SystemExit("needs Chromium (Debian: apt-get install chromium)")
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        points = fill(folder / "study.db", thousand(options.points))
+        points = fill(folder / "study.db", large(options.points))
         started = time.perf_counter()
         page = build_report(folder, folder)
         building = time.perf_counter() - started

@@ -139,5 +139,5 @@ class Study:
             code=self._functions,
             **options,
         )
-        build_report(results.where, Path(out))
+        build_report(results, Path(out))
         return results

@@ -1,6 +1,7 @@
 """Each quantizer against its paper's formula, in plain Python, and what all of them share."""
 
 import math
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -11,8 +12,18 @@ from scipy.optimize import minimize_scalar
 from torch import Tensor
 
 from leanspike.compress import QUANTIZERS, Grid, Quantizer, straight_through
+from leanspike.compress.config import KINDS, InitializerName, RoundingName
 from leanspike.compress.quantizers import LSQ, REACHES, TWN, XNOR, Affine, PowerOfTwo, Uniform
+from leanspike.compress.quantizers.rounding import ROUNDINGS
 from leanspike.errors import InputError
+
+
+def test_what_can_be_named_is_what_there_is() -> None:
+    assert {name: (kind.fewest_bits, kind.most_bits) for name, kind in QUANTIZERS.items()} == {
+        name: (kind.fewest_bits, kind.most_bits) for name, kind in KINDS.items()
+    }
+    assert list(ROUNDINGS) == list(get_args(RoundingName))
+    assert list(REACHES) == list(get_args(InitializerName))
 
 
 def weights(*shape: int, seed: int = 0) -> Tensor:

@@ -15,10 +15,10 @@ from typing import Any
 
 import numpy as np
 import yaml
-from mutations import damaged_array, damaged_bytes, damaged_data, damaged_text
+from mutations import VALUES, damaged_array, damaged_bytes, damaged_data, damaged_text
 
 TESTS = Path(__file__).parents[1]
-sys.path += [str(TESTS), str(TESTS / "events")]
+sys.path += [str(TESTS), str(TESTS / "events"), str(TESTS / "training")]
 
 
 @dataclass(frozen=True)
@@ -186,6 +186,30 @@ def load_yaml(folder: Path) -> None:
     Workload.load(folder / "workload.yaml")
     Architecture.load(folder / "chip.yaml")
     grid(StudyFile.load(folder / "study.yaml"))
+
+
+def make_sweep(folder: Path) -> None:
+    (folder / "sweep.yaml").write_text(
+        "architecture: eyeriss_snn\nworkloads: [published]\nobjective: energy\nweight_bits: 4\n"
+        "vary:\n  levels.shared_glb.depth: {from: 1024, to: 8192, times: 2}\n"
+        "  statistic: [mean, max]\n  levels.pe.fanout.x: {from: 4, to: 12, step: 4}\n"
+    )
+    (folder / "mappings.yaml").write_text(
+        "conv1: ['T=20 Q=64 | |', 'P=128 | | Q=2', ' | S=3 M=8 |']\ndense: [' | |', 'C=2 | |']\n"
+    )
+    (folder / "cost.json").write_text(
+        '{"layers": [{"name": "conv1", "energy": 3.0, "mapping": ["T=20 | |", "P=2 | M=3 |"]}]}'
+    )
+
+
+def load_sweep(folder: Path) -> None:
+    from leanspike.hardware.mapping.mapping import read_mappings
+    from leanspike.hardware.sweep import Sweep
+
+    sweep = Sweep.load(folder / "sweep.yaml")
+    assert 0 < len(list(sweep.points())) <= 100_000
+    read_mappings(folder / "mappings.yaml")
+    read_mappings(folder / "cost.json")
 
 
 def make_strategy(folder: Path) -> None:
@@ -367,6 +391,132 @@ def load_weights(folder: Path) -> None:
     assert all(torch.isfinite(value).all() for value in net.state_dict().values())
 
 
+# torch's own files: published checkpoints, and what a training goes on from
+
+
+def make_published(folder: Path) -> None:
+    import torch
+
+    from leanspike.nn import NetworkConfig, build_network
+    from leanspike.nn.published import KEYS
+
+    config = NetworkConfig("tcja", (2, 32, 32), classes=3, T=2, channels=4, hidden=8)
+    theirs = {ours: name for name, ours in KEYS.items()}
+    state = {}
+    for key, value in build_network(config, seed=0).state_dict().items():
+        layer, _, name = key.rpartition(".")
+        state[f"{theirs[layer]}.{name}"] = value
+    torch.save({"net": state, "epoch": 3}, folder / "net.pth")
+
+
+def damage_tensors(valid: Path, out: Path, draw: random.Random) -> None:
+    """Change, drop, rename or replace what a file of torch's holds; the file itself is sound."""
+    import torch
+
+    others = (torch.zeros(()), torch.zeros(0, 3), torch.zeros(1).expand(2**33),
+              torch.eye(3).to_sparse(), torch.zeros(3, dtype=torch.complex64))  # fmt: skip
+    content = torch.load(valid / "net.pth", weights_only=True)
+    for _ in range(draw.randint(1, 2)):
+        inside = content
+        if isinstance(content.get("net"), dict) and draw.random() < 0.9:
+            inside = content["net"]
+        if not isinstance(inside, dict) or not inside:
+            break
+        key = draw.choice([*inside])
+        match draw.randrange(5):
+            case 0:
+                del inside[key]
+            case 1:
+                inside[draw.choice((3, "", f"{key}x", "conv.3.0.weight", None))] = inside[key]
+            case 2:
+                inside[key] = draw.choice((*VALUES, *others))
+            case _ if isinstance(inside[key], torch.Tensor) and not inside[key].is_sparse:
+                changed = damaged_array(inside[key].numpy(), draw)
+                with contextlib.suppress(TypeError, ValueError):  # not all types are torch's
+                    inside[key] = torch.from_numpy(np.ascontiguousarray(changed))
+    torch.save(content, out / "net.pth")
+
+
+def load_published(folder: Path) -> None:
+    import torch
+
+    from leanspike.nn import load_published
+
+    net = load_published(folder / "net.pth")
+    assert all(torch.isfinite(value).all() for value in net.state_dict().values())
+
+
+def train_small(folder: Path, *, stop: bool = False) -> Any:
+    """Train two epochs, or begin and be interrupted after the first."""
+    from small import small_data, small_net
+
+    from leanspike.training import EpochRecord, TrainingConfig, fit
+
+    def progress(record: EpochRecord) -> None:
+        if stop:
+            raise KeyboardInterrupt
+
+    config = TrainingConfig(epochs=2, warmup_epochs=0, lr=0.01, accelerator="cpu", threads=1)
+    net = small_net()
+    fit(net, small_data(), config, out=folder, seed=3, progress=progress)
+    return net
+
+
+def make_resume(folder: Path) -> None:
+    """Make a training that was interrupted and one that is done, and keep what both end with."""
+    import torch
+
+    with contextlib.suppress(KeyboardInterrupt):
+        train_small(folder / "interrupted", stop=True)
+    torch.save(train_small(folder / "done").state_dict(), folder / "wanted.pth")
+
+
+def damage_resume(valid: Path, out: Path, draw: random.Random) -> None:
+    """Damage the bytes of what a training goes on from, or cut one of its files off."""
+    shutil.copytree(valid, out, dirs_exist_ok=True)
+    files = ("interrupted/resume.ckpt", "interrupted/resume.ckpt", "interrupted/run.json",
+             "done/run.json", "done/history.json")  # fmt: skip
+    path = out / draw.choice(files)
+    content = path.read_bytes()
+    if path.suffix == ".json" and draw.random() < 0.5:
+        path.write_text(json.dumps(damaged_data(json.loads(content), draw)))
+    else:
+        path.write_bytes(damaged_bytes(content, draw) if draw.random() < 0.8 else b"")
+
+
+def load_resume(folder: Path) -> None:
+    """Go on with the trainings, which end as if nothing had happened, or refuse a folder."""
+    import logging
+
+    import torch
+
+    logging.getLogger("leanspike").setLevel(logging.ERROR)  # it says that it begins anew
+    wanted = torch.load(folder / "wanted.pth", weights_only=True)
+    for name in ("done", "interrupted"):
+        for key, value in train_small(folder / name).state_dict().items():
+            assert torch.equal(value, wanted[key]), f"{name} ended with another {key}"
+
+
+# Frames that a study keeps
+
+
+def make_frames(folder: Path) -> None:
+    from small import small_data
+
+    from leanspike.events import keep_frames
+
+    keep_frames(small_data(), folder).rename(folder / "kept")
+
+
+def load_frames(folder: Path) -> None:
+    from leanspike.events import FrameConfig, load_data
+
+    data = load_data(str(folder / "kept"), frames=FrameConfig(T=2))
+    for split in (data.train, data.validation, data.test):
+        assert len(split.frames) == len(split.labels)
+        assert len(split) == 0 or 0 <= split.labels.min() <= split.labels.max() < data.classes
+
+
 # Studies and models
 
 
@@ -459,11 +609,15 @@ LOADERS = {
     "folder": Loader(make_folder, mixed(any_file, arrays_of), load_folder),
     "csv": Loader(make_csv, mixed(any_file, any_text), load_csv),
     "yaml": Loader(make_yaml, any_text, load_yaml),
+    "sweep": Loader(make_sweep, any_text, load_sweep),
     "strategy": Loader(make_strategy, any_text, load_strategy),
     "timeloop": Loader(make_timeloop, any_text, load_timeloop),
     "nir": Loader(make_nir, mixed(any_file, damage_nir, damage_nir), load_nir),
     "pack": Loader(make_pack, damage_pack, load_pack),
     "weights": Loader(make_weights, any_file, load_weights),
+    "published": Loader(make_published, mixed(any_file, damage_tensors), load_published),
+    "resume": Loader(make_resume, damage_resume, load_resume),
+    "frames": Loader(make_frames, mixed(any_file, any_text, arrays_of), load_frames),
     "study": Loader(make_study, mixed(any_file, damage_study, damage_study), load_study),
     "model": Loader(make_model, any_text, load_model),
 }

@@ -2,6 +2,8 @@ import base64
 import gzip
 import json
 import re
+import subprocess
+import sys
 
 import pytest
 
@@ -78,6 +80,25 @@ def test_stored_results_alone_are_read(database, tmp_path):
     build_report(database, tmp_path)
     assert database.read_bytes() == before
     assert Results.load(database).name == "made <up> & quoted"
+
+
+WITHOUT = """
+import sys
+from pathlib import Path
+class Refused:
+    def find_spec(self, name, path, target=None):
+        assert name.partition(".")[0] not in ("torch", "numba", "lightning", "optuna"), name
+sys.meta_path.insert(0, Refused())
+from leanspike.cli.main import run
+sys.exit(run(["report", sys.argv[1], "--out", sys.argv[2]]))
+"""
+
+
+def test_a_report_trains_prices_and_compiles_nothing(database, tmp_path):
+    line = [sys.executable, "-c", WITHOUT, str(database), str(tmp_path / "out")]
+    done = subprocess.run(line, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "out" / "report.html").is_file()
 
 
 def test_one_line_draws_a_figure(results):

@@ -31,6 +31,6 @@ def report(
         }
         typer.echo(json.dumps({**shown, **view(results)}))
         return
-    page = build_report(study, out or (study if study.is_dir() else study.parent))
+    page = build_report(results, out or (study if study.is_dir() else study.parent))
     typer.echo(short_table(results))
     typer.echo(f"report: {page}")

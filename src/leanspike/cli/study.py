@@ -103,7 +103,7 @@ def study(
         network=network,
         code=code or (),
     )
-    page = build_report(results.where, out)
+    page = build_report(results, out)
     if as_json:
         typer.echo(json.dumps(_as_plain(results, page), indent=2))
     else:

@@ -5,7 +5,6 @@ Drawing pruning masks: from scores to which weights stay, with exact counts.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -13,34 +12,8 @@ import torch
 from torch import Tensor
 
 from leanspike.compress.allocation import count_lowest, erk_shares, lamp_shares, uniform_shares
+from leanspike.compress.config import parse_structure
 from leanspike.errors import InputError
-
-
-def parse_structure(structure: str) -> tuple[int, int] | None:
-    """Read an N:M structure.
-
-    Returns
-    -------
-    (n, m) or None
-        None for ``"element"`` and ``"channel"``.
-
-    Raises
-    ------
-    InputError
-        Anything else, or N not from 1 to below M.
-
-    >>> parse_structure("2:4"), parse_structure("channel")
-    ((2, 4), None)
-    """
-    if structure in ("element", "channel"):
-        return None
-    found = re.fullmatch(r"(\d+):(\d+)", structure)
-    if not found or not 0 < int(found[1]) < int(found[2]):
-        raise InputError(
-            f"{structure!r} is neither 'element' nor 'channel' nor N:M with N from 1 to below M",
-            where="structure",
-        )
-    return int(found[1]), int(found[2])
 
 
 def draw_n_of_m(score: Tensor, n: int, m: int) -> Tensor:

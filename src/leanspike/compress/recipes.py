@@ -9,8 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, replace
 
-from leanspike.compress.config import CompressionConfig
-from leanspike.compress.state import StateConfig
+from leanspike.compress.config import CompressionConfig, StateConfig
 from leanspike.compress.strategy import Phase, Strategy, paper_strategy
 from leanspike.errors import InputError
 

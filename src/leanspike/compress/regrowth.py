@@ -6,81 +6,16 @@ which move at every change.
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, replace
-from typing import ClassVar, Literal, get_args
 
 import torch
 from torch import Tensor, nn
 
-from leanspike.compress.config import CompressionConfig
+from leanspike.compress.config import CompressionConfig, RegrowthConfig
 from leanspike.compress.layers import WeightLayer, latent_weight, weight_layers
 from leanspike.compress.parametrization import CompressedWeight, compressed
 from leanspike.compress.preparing import pruned_fraction, tighten
 from leanspike.errors import InputError
-
-GrowBy = Literal["gradient", "random"]
-
-
-@dataclass(frozen=True, kw_only=True)
-class RegrowthConfig:
-    """How often, and how much of, a mask is exchanged.
-
-    Every `every` steps each layer drops the fraction of its weights of least magnitude and grows
-    as many elsewhere, at zero. The fraction falls by a cosine, to zero when `until` of the phase
-    is done (RigL, Evci et al., arXiv 1911.11134, equation 1; its defaults).
-
-    Attributes
-    ----------
-    by
-        Where weights grow: ``"gradient"`` where the loss would fall fastest (RigL), ``"random"``
-        anywhere (SET, arXiv 1707.04780).
-    every
-        Optimizer steps between two exchanges.
-    fraction
-        Exchanged at first, of a layer's weights that are there.
-    until
-        Part of the phase's steps after which the mask stays.
-    seed
-        For random growth.
-
-    Raises
-    ------
-    InputError
-        A value out of range or an unknown name.
-    """
-
-    __pydantic_config__: ClassVar = {"extra": "forbid"}
-
-    by: GrowBy = "gradient"
-    every: int = 100
-    fraction: float = 0.3
-    until: float = 0.75
-    seed: int = 0
-
-    def __post_init__(self) -> None:
-        if self.by not in get_args(GrowBy):
-            raise InputError(
-                f"unknown {self.by!r}; there are {', '.join(get_args(GrowBy))}", where="by"
-            )
-        if self.every < 1:
-            raise InputError(f"{self.every} is not at least 1", where="every")
-        for name in ("fraction", "until"):
-            value = getattr(self, name)
-            if not 0 < value <= 1:
-                raise InputError(f"{value} is not above 0, up to 1", where=name)
-
-    def fraction_at(self, step: int, steps: int) -> float:
-        """Give what is exchanged after optimizer step `step`, counted from 1, of `steps`.
-
-        >>> config = RegrowthConfig(every=10)
-        >>> [round(config.fraction_at(step, 40), 3) for step in (5, 10, 20, 30, 40)]
-        [0.0, 0.225, 0.075, 0.0, 0.0]
-        """
-        last = self.until * steps
-        if step % self.every or step >= last:
-            return 0.0
-        return self.fraction / 2 * (1 + math.cos(math.pi * step / last))
 
 
 @dataclass(frozen=True, kw_only=True)

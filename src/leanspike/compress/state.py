@@ -6,19 +6,17 @@ How wide membranes and accumulators are: the description, and putting it on a ne
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from leanspike.compress.config import Overflow, StateConfig
 from leanspike.compress.feeding import feeding
 from leanspike.compress.layers import WeightLayer, latent_weight, weight_layers
 from leanspike.compress.parametrization import compressed
 from leanspike.compress.quantizers.rounding import straight_through
 from leanspike.errors import InputError
-
-Overflow = Literal["saturate", "wrap"]
 
 
 def fixed_point(x: Tensor, bits: int, step: Tensor | float, overflow: Overflow) -> Tensor:
@@ -161,61 +159,6 @@ class FixedPointSum(SharedScale):
             return fixed_point(output, self.bits, step, self.overflow)
         bias = layer.bias.reshape(-1, *[1] * spatial)
         return fixed_point(output - bias, self.bits, step, self.overflow) + bias
-
-
-@dataclass(frozen=True, kw_only=True)
-class StateConfig:
-    """How wide the numbers are that a layer adds up and that its neurons remember.
-
-    Attributes
-    ----------
-    membrane_bits
-        Bits of the potential carried from step to step, 2 to 32, sign included; None leaves it
-        float.
-    membrane_step
-        What its lowest bit is worth; by default the threshold over ``2 ** (bits - 1)``, so that
-        the codes reach from minus the threshold to just below it. A number is shared by all
-        layers.
-    shared_scale
-        Whether the membrane's lowest bit is worth what the weights before it are multiples of,
-        instead of `membrane_step`, as in MINT (arXiv 2305.09850).
-    accumulator_bits
-        Bits of the sum of weights, 2 to 32, sign included, for layers with a quantizer; None
-        leaves it float.
-    overflow
-        What happens beyond: ``"saturate"`` stays at the end of the range, ``"wrap"`` comes back
-        from the other end, as adders do.
-
-    Raises
-    ------
-    InputError
-        A value out of range.
-    """
-
-    __pydantic_config__: ClassVar = {"extra": "forbid"}
-
-    membrane_bits: int | None = None
-    membrane_step: float | None = None
-    shared_scale: bool = False
-    accumulator_bits: int | None = None
-    overflow: Overflow = "saturate"
-
-    def __post_init__(self) -> None:
-        for name in ("membrane_bits", "accumulator_bits"):
-            bits = getattr(self, name)
-            if bits is not None and not (isinstance(bits, int) and 2 <= bits <= 32):
-                raise InputError(f"{bits!r} is not a whole number from 2 to 32", where=name)
-        if self.membrane_step is not None and not self.membrane_step > 0:
-            raise InputError(f"{self.membrane_step} is not above 0", where="membrane_step")
-        if self.shared_scale and (self.membrane_bits is None or self.membrane_step is not None):
-            raise InputError(
-                "it says what membrane_bits are worth, so give these and no membrane_step",
-                where="shared_scale",
-            )
-        if self.overflow not in ("saturate", "wrap"):
-            raise InputError(
-                f"unknown {self.overflow!r}; there are saturate, wrap", where="overflow"
-            )
 
 
 def prepare_state(

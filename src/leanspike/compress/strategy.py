@@ -15,9 +15,7 @@ from typing import Any, ClassVar, Literal
 import yaml
 from pydantic import TypeAdapter, ValidationError
 
-from leanspike.compress.config import CompressionConfig
-from leanspike.compress.regrowth import RegrowthConfig
-from leanspike.compress.state import StateConfig
+from leanspike.compress.config import CompressionConfig, RegrowthConfig, StateConfig
 from leanspike.errors import InputError
 from leanspike.spec import load_yaml
 

@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 import tempfile
+import tokenize
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -125,15 +126,22 @@ def kept_frames(folder: Path) -> Splits | None:
         splits = {}
         for name in SPLITS:
             frames = np.load(folder / f"{name}.npy", mmap_mode="r", allow_pickle=False)
-            labels = np.load(folder / f"{name}_labels.npy", allow_pickle=False)
+            # Mapped: the size that a damaged file declares is no size to take memory for.
+            mapped = np.load(folder / f"{name}_labels.npy", mmap_mode="r", allow_pickle=False)
+            labels = np.array(mapped)
             *shape, dtype = about[name]
             if frames.shape[1] == 1:
                 frames = np.broadcast_to(frames, (len(frames), shape[1], *frames.shape[2:]))
             if [*frames.shape, str(frames.dtype)] != [*shape, dtype]:
                 return None
+            if labels.shape != frames.shape[:1] or labels.dtype.kind not in "iu":
+                return None
+            if len(labels) and not 0 <= labels.min() <= labels.max() < about["classes"]:
+                return None
             splits[name] = FrameSplit(frames, labels)
         return splits, int(about["classes"])
-    except (OSError, ValueError, KeyError, EOFError, TypeError):
+    except (OSError, ValueError, KeyError, IndexError, TypeError, EOFError, OverflowError,
+            tokenize.TokenError):  # fmt: skip
         return None
 
 

@@ -9,16 +9,15 @@ or ``conv.0.module.0``; ``fc.2.0``, or ``fc.2.module``.
 
 from __future__ import annotations
 
-import pickle
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor
 
 from leanspike.errors import InputError
+from leanspike.nn.archive import load_archive
 from leanspike.nn.network import VOTERS, NetworkConfig, SpikingNetwork, build_network
 
 BLOCKS = {0: 1, 3: 2, 6: 3, 9: 4, 13: 5}
@@ -93,14 +92,15 @@ def load_published(path: Path) -> SpikingNetwork:
 
 
 def _read(path: Path) -> dict[str, Tensor]:
-    try:
-        loaded: Any = torch.load(path, map_location="cpu", weights_only=True)
-    except (OSError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise InputError(f"not a readable checkpoint ({reason})", where=str(path)) from error
+    loaded = load_archive(path)
     state = loaded.get("net", loaded) if isinstance(loaded, dict) else loaded
-    if not isinstance(state, dict) or not all(isinstance(v, Tensor) for v in state.values()):
+    if not isinstance(state, dict) or not all(
+        isinstance(key, str) and isinstance(value, Tensor) for key, value in state.items()
+    ):
         raise InputError("no state dict, neither bare nor under 'net'", where=str(path))
+    for key, value in state.items():
+        if value.is_complex() or not bool(torch.isfinite(value.float()).all()):
+            raise InputError(f"{key!r} holds values that are not finite numbers", where=str(path))
     return state
 
 
@@ -111,6 +111,12 @@ def _config(state: Mapping[str, Tensor], path: Path) -> NetworkConfig:
     missing = [name for name in needed if name not in state]
     if missing:
         raise InputError(f"no weights for {', '.join(missing)}", where=str(path))
+    for name in needed:
+        wanted = 4 if name.startswith("conv") else 3 if name.startswith("tcja") else 2
+        if state[name].dim() != wanted or not state[name].numel():
+            raise InputError(
+                f"{name!r} has shape {list(state[name].shape)}, no layer's", where=str(path)
+            )
     channels = tuple(state[f"conv{k}.weight"].shape[0] for k in BLOCKS.values())
     hidden, inputs = state["dense1.weight"].shape
     side = round((inputs / channels[-1]) ** 0.5) * 2 ** len(channels)

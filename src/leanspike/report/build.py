@@ -15,7 +15,7 @@ from leanspike.report.view import view
 from leanspike.study import Results, short_table
 
 
-def build_report(db: str | Path, out: Path) -> Path:
+def build_report(study: str | Path | Results, out: Path) -> Path:
     """Write a study's page and figures, and return the page's path.
 
     The page needs no network and no other file. Nothing but the database is read, so a study
@@ -23,6 +23,8 @@ def build_report(db: str | Path, out: Path) -> Path:
 
     Parameters
     ----------
+    study
+        Its folder, its database or its results.
     out
         Folder for ``report.html`` and ``figures/`` (PNG, PDF, SVG); made when absent.
 
@@ -33,7 +35,7 @@ def build_report(db: str | Path, out: Path) -> Path:
     WriteError
         When the folder cannot be written.
     """
-    results = Results.load(db)
+    results = study if isinstance(study, Results) else Results.load(study)
     shown = view(results)
     page = render(
         shown,

@@ -18,6 +18,7 @@ import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 
 from leanspike.errors import InputError
 from leanspike.files import replacing
@@ -188,8 +189,10 @@ def save_figures(view: View, folder: Path, *, suffixes: Sequence[str] = SUFFIXES
     written = []
     for name, draw in _figures(view).items():
         with paper_style():
-            figure = Figure(layout="constrained")
+            figure = Figure()
             draw(figure)
+            # Laid out once; a figure with a layout of its own does it twice for every file.
+            ConstrainedLayoutEngine().execute(figure)
             for suffix in suffixes:
                 path = folder / f"{name}.{suffix}"
                 with replacing(path, parents=True) as unfinished:
@@ -273,7 +276,7 @@ def _front(
     figure.set_size_inches(COLUMN, 2.6)
     axes = figure.add_subplot()
     main = _main(view)
-    seen: set[str] = set()
+    places: dict[str, list[tuple[float, float, float, float]]] = {}
     points = []
     for setting in view["settings"]:
         if quantity == "size":
@@ -281,20 +284,24 @@ def _front(
         else:
             cost = [scale * value for value in setting["costs"][main][quantity]]
         accuracy = [100 * value for value in setting["accuracy"]]
-        strategy = setting["strategy"]
         place = (fmean(cost), fmean(accuracy))
         if setting["broken"] is None:
             points.append(place)
+        spread = (_spread(cost), _spread(accuracy))
+        places.setdefault(setting["strategy"], []).append((*place, *spread))
+    for strategy, group in places.items():
+        x, y, x_spread, y_spread = np.asarray(group).T
         axes.errorbar(
-            *place,
-            xerr=_spread(cost) or None,
-            yerr=_spread(accuracy) or None,
-            fmt=STRATEGY_MARKERS[strategy],
+            x,
+            y,
+            xerr=x_spread if x_spread.any() else None,
+            yerr=y_spread if y_spread.any() else None,
+            linestyle="",
+            marker=STRATEGY_MARKERS[strategy],
             color=STRATEGY_COLORS[strategy],
             elinewidth=0.5,
-            label=None if strategy in seen else strategy,
+            label=strategy,
         )
-        seen.add(strategy)
     best = on_front([(accuracy, -cost) for cost, accuracy in points]) if points else ()
     line = sorted(point for point, kept in zip(points, best, strict=True) if kept)
     if line:

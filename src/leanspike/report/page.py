@@ -59,4 +59,4 @@ def _compressed(text: str) -> str:
 
     Plotly takes 2 MB instead of 5 that way, and nothing in the text can break out of its element.
     """
-    return base64.b64encode(gzip.compress(text.encode(), compresslevel=9, mtime=0)).decode()
+    return base64.b64encode(gzip.compress(text.encode(), compresslevel=6, mtime=0)).decode()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from statistics import fmean
 from typing import TypedDict
@@ -189,26 +189,30 @@ def _cost(costs: Sequence[Cost]) -> ShownCost:
     if costs[0].flipped is not None:
         # The page compares switched assumptions by their totals only.
         return totals
-    names = list(dict.fromkeys(name for cost in costs for name in cost.components))
+    components = [cost.components for cost in costs]
+    names = list(dict.fromkeys(name for each in components for name in each))
     return {
         **totals,
-        "cycles": _rounded(fmean(cost.cycles for cost in costs)),
-        "computes": _rounded(fmean(cost.computes for cost in costs)),
-        "components": {
-            name: _short(fmean(cost.components.get(name, 0.0) for cost in costs)) for name in names
-        },
+        "cycles": _rounded(_mean([cost.cycles for cost in costs])),
+        "computes": _rounded(_mean([cost.computes for cost in costs])),
+        "components": _parts(names, components),
         "layers": [
             {
                 "name": layer.name,
-                "components": {
-                    name: _short(fmean(cost.layers[i].components.get(name, 0.0) for cost in costs))
-                    for name in names
-                },
-                "cycles": _short(fmean(cost.layers[i].cycles for cost in costs)),
+                "components": _parts(names, [cost.layers[i].components for cost in costs]),
+                "cycles": _short(_mean([cost.layers[i].cycles for cost in costs])),
             }
             for i, layer in enumerate(costs[0].layers)
         ],
     }
+
+
+def _parts(names: Sequence[str], found: Sequence[Mapping[str, float]]) -> dict[str, float]:
+    return {name: _short(_mean([each.get(name, 0.0) for each in found])) for name in names}
+
+
+def _mean(values: Sequence[float]) -> float:
+    return values[0] if len(values) == 1 else fmean(values)
 
 
 def _rounded(value: float) -> float:

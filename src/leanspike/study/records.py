@@ -303,18 +303,32 @@ class Refused:
     why: str
 
 
+#: Width of membranes that every network is priced with too, where its own are wider.
+NARROW_MEMBRANE_BITS = 8
+
+
 @dataclass(frozen=True)
 class PriceResult:
-    """A priced network: its cost in every reading that has one, and why the others have none."""
+    """A priced network: its cost in every reading that has one, and why the others have none.
+
+    Attributes
+    ----------
+    narrow_pj
+        Energy in the main reading if membranes had `NARROW_MEMBRANE_BITS`; None where none is
+        wider, and in studies of 0.1.0.
+    """
 
     costs: tuple[Cost, ...]
     refused: tuple[Refused, ...] = ()
+    narrow_pj: float | None = None
 
     @model_serializer(mode="wrap")
-    def _nothing_refused_left_out(self, dump: SerializerFunctionWrapHandler) -> JsonObject:
+    def _unused_left_out(self, dump: SerializerFunctionWrapHandler) -> JsonObject:
         data: JsonObject = dump(self)
         if not self.refused:
             del data["refused"]
+        if self.narrow_pj is None:
+            del data["narrow_pj"]
         return data
 
 

@@ -17,6 +17,7 @@ from leanspike.compress import Ramp, Regrowth, RegrowthConfig, save_state
 from leanspike.errors import InputError
 from leanspike.events import FrameData
 from leanspike.files import write_whole
+from leanspike.nn.archive import load_archive
 from leanspike.stopping import held_back
 from leanspike.training.batches import Batches, network_input
 from leanspike.training.config import TrainingConfig, lr_factor
@@ -144,13 +145,15 @@ class TrainingLoop:
             When the file is damaged or not a checkpoint of this loop.
         """
         try:
-            state = torch.load(checkpoint, map_location="cpu", weights_only=True)
+            state = load_archive(checkpoint)
             self.history = [EpochRecord(**record) for record in state["history"]]
             self.net.load_state_dict(state["net"])
             self.optimizer.load_state_dict(state["optimizer"])
             self.fabric.strategy.precision.load_state_dict(state["precision"])
+        except InputError:
+            raise
         except Exception as error:
-            # torch raises RuntimeError, UnpicklingError, EOFError or OSError on damaged files.
+            # torch raises KeyError, RuntimeError, TypeError and others on states it cannot take.
             first = str(error).splitlines()[0] if str(error) else type(error).__name__
             raise InputError(
                 f"not a readable checkpoint ({first})", where=str(checkpoint)

@@ -1,9 +1,10 @@
-"""Three actions with their effect, against prices worked out here."""
+"""Three actions with their effect, against the prices that they follow from."""
+
+from dataclasses import replace
 
 import pytest
 
-from leanspike.hardware.price import price
-from leanspike.hardware.workload.workload import Bits
+import made_up_study
 from leanspike.report import actions, report_text
 from leanspike.report.findings.fidelity import fidelity
 from leanspike.study import StudyFile
@@ -12,9 +13,9 @@ from leanspike.study.results.results import Results
 
 @pytest.fixture(scope="module")
 def default(tmp_path_factory):
-    from made_up_study import make
-
-    return Results.load(make(tmp_path_factory.mktemp("default") / "study.db", StudyFile()))
+    return Results.load(
+        made_up_study.make(tmp_path_factory.mktemp("default") / "study.db", StudyFile())
+    )
 
 
 def test_the_effects_are_those_of_the_prices(default):
@@ -28,18 +29,13 @@ def test_the_effects_are_those_of_the_prices(default):
     assert any(energy / base - 1 == pytest.approx(effects[0]) for energy in energies)
 
 
-def test_narrow_membranes_are_priced_again_on_the_same_activity(default):
+def test_narrow_membranes_take_the_energy_that_the_study_found(default):
     action = next(each for each in actions(default) if "membranes" in each.what)
-    setting = action.of.removesuffix(" on eyeriss_snn")
-    result = next(p for p in default.priced if p.point.setting == setting)
-    workload = result.measured.workload
-    assert result.measured.has_own_bits
-    narrow = workload.replace(
-        layers=tuple(x.replace(bits=Bits(**{**dict(x.bits), "state": 8})) for x in workload.layers)
-    )
-    wide, less = (price(w, "eyeriss_snn", formats="RLE").energy_pj for w in (workload, narrow))
-    assert action.effect == pytest.approx(less / wide - 1)
+    assert action.what == "Store membranes at 8 bits"
+    assert action.effect == pytest.approx(made_up_study.NARROW - 1)
     assert "was not tried" in action.note
+    older = replace(default, points=tuple(replace(p, narrow_pj=None) for p in default.points))
+    assert not any("membranes" in each.what for each in actions(older))
 
 
 def test_the_text_starts_with_what_to_ship_and_fits_80_columns(default):

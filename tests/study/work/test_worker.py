@@ -5,12 +5,15 @@ import time
 from pathlib import Path
 
 import pytest
-from killing import kill_until_done, larger, start_workers
+from killing import kill_until_done, larger, lines, results_of, start_workers
 
 import made_up_records as made_up
 from leanspike.errors import InputError
 from leanspike.files import WriteError
+from leanspike.study import grid
+from leanspike.study.plan.tasks import plan
 from leanspike.study.work.progress import PlainProgress
+from leanspike.study.work.store import worker_name
 from leanspike.study.work.worker import POLL_SECONDS, work
 
 
@@ -162,3 +165,53 @@ def test_of_prices_done_together_only_the_wrong_one_fails(tmp_path, study, begin
     outcome = work(store, fake, progress=PlainProgress(io.StringIO()))
     assert outcome.counts["failed"] == 1
     assert [label for label, _ in outcome.failures] == ["price quantize-4b-s1"]
+
+
+def dead_worker():
+    """A worker on this machine that is gone: this process's number, started earlier."""
+    return f"{worker_name().rpartition('-')[0]}-1"
+
+
+def test_a_dead_workers_task_is_taken_before_what_comes_later(store, tasks, bench):
+    store.claim(dead_worker())
+    doing = bench()
+    work(store, doing, progress=quiet())
+    assert doing.ran == [task.key for task in tasks]
+
+
+def test_a_busy_worker_gives_back_what_a_dead_one_left(store, tasks, bench, monkeypatch):
+    monkeypatch.setattr("leanspike.study.work.worker.BEAT_SECONDS", 0.01)
+    doing, waited = bench(), []
+
+    class Busy:
+        def run(self, task, **given):
+            if not waited:
+                before = store.counts()["waiting"]
+                store.claim(dead_worker())
+                end = time.monotonic() + 60  # a hang, not a measure
+                while store.counts()["waiting"] < before:
+                    assert time.monotonic() < end
+                    time.sleep(0.01)
+                waited.append(task)
+            return doing.run(task, **given)
+
+    work(store, Busy(), progress=quiet())
+    assert doing.ran == [task.key for task in tasks]
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
+def test_a_thousand_points_are_shared_by_four_workers(tmp_path, study, begin):
+    pruning = tuple(i / 50 for i in range(1, 42))
+    study = larger(study)
+    compression = study.compression.model_copy(update={"pruning": pruning})
+    study = study.model_copy(update={"compression": compression})
+    assert len(grid(study)) >= 1000
+    store = begin(tmp_path / "study.db", study)
+    for process in start_workers(store.where, tmp_path / "log", count=4):
+        assert process.wait(timeout=1500) == 0
+    wanted = plan(study, fingerprint="f" * 64)
+    assert sorted(lines(tmp_path / "log")) == sorted(task.key for task in wanted)
+    assert results_of(store) == {
+        task.key: {"key": task.key, "given": task.needs} for task in wanted
+    }

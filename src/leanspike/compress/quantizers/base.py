@@ -66,14 +66,11 @@ class Quantizer(nn.Module):
         Widths that make sense for the kind.
     reach
         Name of its own initializer; None where the kind starts by a rule of its own.
-    takes_reach
-        Whether another initializer can be chosen.
     """
 
     fewest_bits = 2
     most_bits = 16
     reach: str | None = "max"
-    takes_reach = True
 
     def __init__(self, grid: Grid) -> None:
         super().__init__()

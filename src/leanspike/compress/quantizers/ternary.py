@@ -40,7 +40,6 @@ class TWN(Quantizer):
 
     most_bits = 2
     reach = None
-    takes_reach = False
 
     def begin(self, rows: Tensor, reach: Tensor | None) -> None:
         """Nothing to set: the scale follows the weights."""
@@ -79,7 +78,6 @@ class XNOR(Quantizer):
 
     fewest_bits = most_bits = 1
     reach = None
-    takes_reach = False
 
     def begin(self, rows: Tensor, reach: Tensor | None) -> None:
         """Nothing to set: the scale follows the weights."""

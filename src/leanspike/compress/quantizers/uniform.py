@@ -55,7 +55,6 @@ class Affine(Quantizer):
 
     fewest_bits = 1
     reach = None
-    takes_reach = False
     step: Tensor
     zero: Tensor
 

@@ -5,18 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from statistics import fmean
 
-from leanspike.errors import InputError
-from leanspike.hardware.architecture.architecture import Architecture
-from leanspike.hardware.price import Job, price_all
-from leanspike.hardware.semantics import Semantics
-from leanspike.hardware.workload.layer import Bits
-from leanspike.hardware.workload.workload import Workload
 from leanspike.report.findings.across import on_every_hardware
 from leanspike.report.findings.finding import Reader, named
 from leanspike.study import Results, Setting
+from leanspike.study.records import NARROW_MEMBRANE_BITS
 
-#: Width of membranes that is tried where they are wider.
-MEMBRANE_BITS = 8
 #: An action that saves less is not worth naming.
 LEAST = 0.01
 MOST = 3
@@ -52,8 +45,8 @@ class Action:
 def actions(results: Results) -> tuple[Action, ...]:
     """Return what saves the most energy, the largest effect first; all of it without loss.
 
-    Effects come from the study's own prices; that of narrower membranes, which the study did not
-    try, from pricing the same activity again.
+    Effects come from the study's own prices, among them that of narrower membranes on the same
+    activity.
     """
     study = Reader(results)
     best = study.frugal(study.lossless(study.compressed))
@@ -94,44 +87,15 @@ def _format(study: Reader, best: Setting) -> Action | None:
 
 
 def _membranes(study: Reader, best: Setting) -> Action | None:
-    hardware = study.results.file.hardware
-    jobs = []
-    try:
-        chip = Architecture.load(study.main.architecture)
-        rules = Semantics.preset(hardware.semantics)
-    except InputError:
-        return None  # the architecture's file is gone: what was priced on it stays readable
-    format_ = {"none": "U", "own": None}.get(study.main.format, study.main.format)
-    for result in best.results:
-        workload = result.measured.workload
-        if not result.measured.has_own_bits:
-            workload = workload.with_weight_bits(hardware.unquantized_bits)
-        if all(layer.bits.state <= MEMBRANE_BITS for layer in workload.layers):
-            return None
-        statistic = hardware.statistics[0]
-        jobs += [
-            Job(each, chip, rules, format_, statistic)
-            for each in (workload, _narrow(workload, MEMBRANE_BITS))
-        ]
-    try:
-        energies = [one.cost.energy_pj for one in price_all(jobs, hardware.objective)]
-    except InputError:
-        return None  # the file has changed since, and takes this network no more
-    effect = fmean(energies[1::2]) / fmean(energies[::2]) - 1
+    narrow = [result.narrow_pj for result in best.results if result.narrow_pj is not None]
+    if len(narrow) < len(best.results):
+        return None
     return Action(
-        f"Store membranes at {MEMBRANE_BITS} bits",
-        effect,
+        f"Store membranes at {NARROW_MEMBRANE_BITS} bits",
+        fmean(narrow) / study.energy(best) - 1,
         f"{best.name} on {_chip(study)}",
-        f"its accuracy was not tried: compression.membrane_bits: {MEMBRANE_BITS} does",
+        f"its accuracy was not tried: compression.membrane_bits: {NARROW_MEMBRANE_BITS} does",
     )
-
-
-def _narrow(workload: Workload, bits: int) -> Workload:
-    layers = (
-        layer.replace(bits=Bits(**{**dict(layer.bits), "state": min(bits, layer.bits.state)}))
-        for layer in workload.layers
-    )
-    return workload.replace(layers=tuple(layers))
 
 
 def _chip(study: Reader) -> str:

@@ -15,7 +15,7 @@ from typing import Annotated, Any, Literal, get_args
 
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
-from leanspike.compress import Strategy, parse_strategy
+from leanspike.compress.strategy import Strategy, parse_strategy
 from leanspike.errors import InputError
 from leanspike.spec import Spec, read_spec
 

@@ -54,6 +54,8 @@ class PointResult:
         One per reading that has one; empty while the point is not priced.
     refused
         The readings without a cost, with the reason.
+    narrow_pj
+        As in :class:`leanspike.study.records.PriceResult`.
     """
 
     key: str
@@ -62,6 +64,7 @@ class PointResult:
     unquantized_bits: int
     costs: tuple[Cost, ...] = ()
     refused: tuple[Refused, ...] = ()
+    narrow_pj: float | None = None
     seconds: float = 0.0
     classes: int | None = None
 
@@ -91,7 +94,7 @@ class PointResult:
     @property
     def accuracy(self) -> float:
         """Fraction of the test recordings that are right."""
-        return sum(self.right) / len(self.right)
+        return self._right / self.samples
 
     @cached_property
     def broken(self) -> str | None:
@@ -109,14 +112,18 @@ class PointResult:
         if self.measured.answers == 1 and self.classes != 1:
             return "gives one class for every recording"
         guess = max(self.measured.chance or 0, 1 / self.classes if self.classes else 0)
-        if guess and guess < 1 and at_least(sum(self.right), self.samples, guess) > CHANCE:
+        if guess and guess < 1 and at_least(self._right, self.samples, guess) > CHANCE:
             return f"at chance ({100 * self.accuracy:.1f} % right, guessing {100 * guess:.1f} %)"
         return None
 
     @property
     def samples(self) -> int:
         """Number of test recordings."""
-        return len(self.right)
+        return len(self.measured.right)
+
+    @property
+    def _right(self) -> int:
+        return self.measured.right.count("1")
 
     @property
     def sparsity(self) -> float:
@@ -133,8 +140,11 @@ class PointResult:
         self, architecture: str, format_: str, statistic: str, flipped: str | None = None
     ) -> Cost | None:
         """Return the cost in one reading, None where there is none."""
-        wanted = (architecture, format_, statistic, flipped)
-        for cost in self.costs:
-            if (cost.architecture, cost.format, cost.statistic, cost.flipped) == wanted:
-                return cost
-        return None
+        return self._by_reading.get((architecture, format_, statistic, flipped))
+
+    @cached_property
+    def _by_reading(self) -> dict[tuple[str, str, str, str | None], Cost]:
+        return {
+            (cost.architecture, cost.format, cost.statistic, cost.flipped): cost
+            for cost in reversed(self.costs)
+        }

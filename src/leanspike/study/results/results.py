@@ -120,24 +120,34 @@ class Results:
         if "://" not in str(where) and Path(where).is_dir():
             where = Path(where) / "study.db"
         engine = open_database(where)
-        tasks = sa.select(task_table).where(task_table.c.position.is_not(None))
+        place = shown(where)
         try:
             with saying_what_is_wrong(where), engine.connect() as connection:
                 study = connection.execute(sa.select(study_table)).first()
-                rows = connection.execute(tasks.order_by(task_table.c.position)).all()
+                rows = connection.execute(_planned(_column.kind, _column.label, _column.state,
+                                                   _column.error)).all()  # fmt: skip
+                # Row by row, so that what is stored and what is read are not there twice.
+                prices = {
+                    row.needs: read(PriceResult, row.result, where=f"{place}, {row.key}")
+                    for row in connection.execute(_done("price", _column.needs))
+                }
+                measured = [
+                    (
+                        row.key,
+                        read(Point, row.recipe, where=f"{place}, {row.key}"),
+                        read(MeasureResult, row.result, where=f"{place}, {row.key}"),
+                        row.seconds,
+                    )
+                    for row in connection.execute(_done("measure", _column.recipe, _column.seconds))
+                ]
+                proposed = connection.execute(_done("propose")).all()
         finally:
             engine.dispose()
         if study is None:
-            raise InputError("the study in it was never begun", where=shown(where))
-        place = shown(where)
+            raise InputError("the study in it was never begun", where=place)
         file = read(StudyFile, study.file, where=place)
         data = read(StudyData, study.data, where=place)
-        done = [row for row in rows if row.state == "done"]
-        prices = {
-            row.needs: read(PriceResult, row.result, where=f"{place}, {row.key}")
-            for row in done
-            if row.kind == "price"
-        }
+        unpriced = PriceResult(())
         return cls(
             where=str(where),
             file=file,
@@ -145,28 +155,42 @@ class Results:
             provenance=read(Provenance, study.provenance, where=place),
             points=tuple(
                 PointResult(
-                    key=row.key,
-                    point=read(Point, row.recipe, where=f"{place}, {row.key}"),
-                    measured=read(MeasureResult, row.result, where=f"{place}, {row.key}"),
+                    key=key,
+                    point=point,
+                    measured=result,
                     unquantized_bits=file.hardware.unquantized_bits,
-                    costs=prices[row.key].costs if row.key in prices else (),
-                    refused=prices[row.key].refused if row.key in prices else (),
-                    seconds=row.seconds,
+                    costs=(price := prices.get(key, unpriced)).costs,
+                    refused=price.refused,
+                    narrow_pj=price.narrow_pj,
+                    seconds=seconds,
                     classes=data.classes,
                 )
-                for row in done
-                if row.kind == "measure"
+                for key, point, result, seconds in measured
             ),
             planned=sum(row.kind == "measure" for row in rows),
             failures=tuple(
                 (f"{row.kind} {row.label}", str(row.error)) for row in rows if row.state == "failed"
             ),
-            search=_search(file, done, where=place),
+            search=_search(file, proposed, where=place),
         )
 
 
-def _search(file: StudyFile, done: Sequence[sa.Row[Any]], *, where: str) -> SearchRecord | None:
-    proposed = [row for row in done if row.kind == "propose"]
+_column = task_table.c
+
+
+def _planned(*columns: sa.ColumnElement[Any]) -> sa.Select[Any]:
+    """Select columns of the plan's tasks, in its order."""
+    return sa.select(*columns).where(_column.position.is_not(None)).order_by(_column.position)
+
+
+def _done(kind: str, *more: sa.ColumnElement[Any]) -> sa.Select[Any]:
+    """Select key and result of the tasks of a kind that are done, and further columns."""
+    return _planned(_column.key, _column.result, *more).where(
+        _column.kind == kind, _column.state == "done"
+    )
+
+
+def _search(file: StudyFile, proposed: Sequence[sa.Row[Any]], *, where: str) -> SearchRecord | None:
     if not proposed or file.search is None:
         return None
     last = read(Proposal, proposed[-1].result, where=f"{where}, {proposed[-1].key}")

@@ -113,4 +113,5 @@ def accuracy_noise(a: Setting, b: Setting) -> float:
 
 def _right_by_recording(setting: Setting) -> Reals:
     """Fraction of the seeds that are right, for each recording."""
-    return np.mean([result.right for result in setting.results], axis=0, dtype=np.float64)
+    marks = [np.frombuffer(result.measured.right.encode(), np.uint8) for result in setting.results]
+    return np.mean([mark == ord("1") for mark in marks], axis=0, dtype=np.float64)

@@ -10,9 +10,16 @@ from leanspike.hardware.architecture.architecture import Architecture
 from leanspike.hardware.model.cost import WorkloadCost
 from leanspike.hardware.price import Job, Priced, price_many
 from leanspike.hardware.semantics import Semantics
+from leanspike.hardware.workload.layer import Bits
 from leanspike.hardware.workload.workload import Workload
 from leanspike.study.file.study_file import HardwareSection, StatisticName
-from leanspike.study.records import Cost, LayerPrice, PriceResult, Refused
+from leanspike.study.records import (
+    NARROW_MEMBRANE_BITS,
+    Cost,
+    LayerPrice,
+    PriceResult,
+    Refused,
+)
 
 
 @dataclass(frozen=True)
@@ -96,22 +103,38 @@ def price_points(
         When an architecture cannot be used at all.
     """
     asked = readings(section)
-    jobs = [
-        job_of(
-            work if quantized else work.with_weight_bits(section.unquantized_bits), each, section
-        )
+    shapes = [
+        work if quantized else work.with_weight_bits(section.unquantized_bits)
         for work, quantized in workloads
-        for each in asked
     ]
-    priced = iter(price_many(jobs, section.objective))
-    return [_result(asked, priced) for _ in workloads]
+    narrow = [_narrowed(work) for work in shapes]
+    jobs = [job_of(work, each, section) for work in shapes for each in asked]
+    jobs += [job_of(work, asked[0], section) for work in narrow if work is not None]
+    found = price_many(jobs, section.objective)
+    priced, last = iter(found), iter(found[len(asked) * len(workloads) :])
+    return [_result(asked, priced, last if work is not None else None) for work in narrow]
+
+
+def _narrowed(work: Workload) -> Workload | None:
+    """Return a workload with narrow membranes, None where none is wider."""
+    most = NARROW_MEMBRANE_BITS
+    if all(layer.bits.state <= most for layer in work.layers):
+        return None
+    layers = (
+        layer.replace(bits=Bits(**{**dict(layer.bits), "state": min(most, layer.bits.state)}))
+        for layer in work.layers
+    )
+    return work.replace(layers=tuple(layers))
 
 
 def _result(
-    asked: Sequence[Reading], priced: Iterator[Priced | InputError]
+    asked: Sequence[Reading],
+    priced: Iterator[Priced | InputError],
+    narrow: Iterator[Priced | InputError] | None,
 ) -> PriceResult | InputError:
     """Take one network's share of what was priced."""
     mine = [next(priced) for _ in asked]
+    less = next(narrow) if narrow is not None else None
     if isinstance(mine[0], InputError):
         return mine[0]
     costs = [
@@ -124,7 +147,8 @@ def _result(
         for reading, one in zip(asked, mine, strict=True)
         if isinstance(one, InputError)
     ]
-    return PriceResult(tuple(costs), tuple(refused))
+    narrow_pj = less.cost.energy_pj if isinstance(less, Priced) else None
+    return PriceResult(tuple(costs), tuple(refused), narrow_pj)
 
 
 def job_of(workload: Workload, reading: Reading, section: HardwareSection) -> Job:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import math
 import sqlite3
 import threading
 import time
@@ -85,7 +86,11 @@ def work(
     """
     me = worker or worker_name()
     ready = not isinstance(bench, PricingBench)
+    looked = -math.inf
     while True:
+        if time.monotonic() - looked > BEAT_SECONDS:  # not only once nothing else is left
+            store.reclaim()
+            looked = time.monotonic()
         task = store.claim(me, together=isinstance(bench, PricingBench))
         if task is None:
             if store.reclaim() or _others_at_work(store):
@@ -182,7 +187,10 @@ def _release_if_possible(store: Store, keys: Sequence[str], me: str) -> None:
 
 @contextmanager
 def _beating(store: Store, keys: Sequence[str], me: str) -> Iterator[None]:
-    """Tell the store now and then, from a thread, that the task is being worked at."""
+    """Tell the store now and then, from a thread, that the task is being worked at.
+
+    What dead workers left goes back to all at the same time.
+    """
     stop = threading.Event()
 
     def beat() -> None:
@@ -190,6 +198,7 @@ def _beating(store: Store, keys: Sequence[str], me: str) -> Iterator[None]:
             try:
                 for key in keys:
                     store.beat(key, me)
+                store.reclaim()
             except OSError:
                 # The next beat, or the task's own end, meets the same trouble and reports it.
                 continue
