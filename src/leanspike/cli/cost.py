@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
@@ -79,14 +79,12 @@ def cost(
     from leanspike.hardware.workload.workload import left_out_lines
     from leanspike.spec import named
 
-    one_of("objective", objective, ("edp", "energy", "latency"))
-    one_of("statistic", statistic, ("mean", "max"))
     chip, rules = changed(architecture, changes), flipped(semantics or "physical", flips)
-    arguments = {
+    arguments: dict[str, Any] = {
         "semantics": rules,
-        "objective": objective,
+        "objective": one_of("objective", objective, ("edp", "energy", "latency")),
         "formats": formats,
-        "statistic": statistic,
+        "statistic": one_of("statistic", statistic, ("mean", "max")),
         "weight_bits": weight_bits,
     }
     if mapping_from is not None and explain:
@@ -94,10 +92,10 @@ def cost(
     with named(architecture), following(time_limit) as watch:
         given = None
         if mapping_from is not None:
-            given = mappings_from(mapping_from, workload, chip, **arguments)  # type: ignore[arg-type]
-        found = price(workload, chip, watch=watch, mappings=given, **arguments)  # type: ignore[arg-type]
+            given = mappings_from(mapping_from, workload, chip, **arguments)
+        found = price(workload, chip, watch=watch, mappings=given, **arguments)
     with named(architecture):
-        switches = explain_switches(workload, chip, **arguments) if explain else ()  # type: ignore[arg-type]
+        switches = explain_switches(workload, chip, **arguments) if explain else ()
     if as_json:
         data = found.to_dict()
         data["complete"] = not watch.stopped

@@ -8,6 +8,8 @@ from typing import Annotated
 
 import typer
 
+from leanspike.cli.hardware import one_of
+
 
 def data(
     source: Annotated[str, typer.Argument(help="Data set's name, npz archive or folder.")] = (
@@ -27,7 +29,7 @@ def data(
 
     frames = load_data(
         source,
-        frames=FrameConfig(T=steps, by=by),  # type: ignore[arg-type]
+        frames=FrameConfig(T=steps, by=one_of("by", by, ("count", "time"))),
         root=root,
         download=download,
     )

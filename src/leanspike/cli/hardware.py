@@ -7,7 +7,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 import yaml
@@ -118,7 +118,8 @@ def searched(progress: SearchProgress) -> str:
     return text
 
 
-def one_of(name: str, value: str, known: tuple[str, ...]) -> None:
-    """Refuse a value that an option does not know."""
+def one_of(name: str, value: str, known: tuple[str, ...]) -> Any:
+    """Return the value of an option, for a parameter that takes only these; refuse others."""
     if value not in known:
         raise InputError(f"found {value!r}, expected {' or '.join(known)}", where=f"--{name}")
+    return value

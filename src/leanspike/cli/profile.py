@@ -8,6 +8,8 @@ from typing import Annotated
 
 import typer
 
+from leanspike.cli.hardware import one_of
+
 
 def profile(
     model: Annotated[Path, typer.Argument(help="Folder of a trained network.")],
@@ -32,10 +34,8 @@ def profile(
     from leanspike.study.work.model_folder import Model
     from leanspike.study.work.networks import run_once
 
-    if split not in ("train", "validation", "test"):
-        raise InputError(f"found {split!r}, expected train, validation or test", where="--split")
-    if statistic not in ("mean", "max"):
-        raise InputError(f"found {statistic!r}, expected mean or max", where="--statistic")
+    one_of("split", split, ("train", "validation", "test"))
+    densities = one_of("statistic", statistic, ("mean", "max"))
     if out is not None and out.suffix not in (".yaml", ".yml", ".csv"):
         raise InputError("expected a name ending in .yaml or .csv", where=f"--out {out}")
     loaded = Model.load(model, network=network)
@@ -43,7 +43,7 @@ def profile(
     on = "cpu" if loaded.file.training.accelerator == "cpu" else "auto"  # it may come from a GPU
     workload, _ = run_once(loaded.net, frames, accelerator=on, name=model.resolve().name)
     if out is not None and out.suffix == ".csv":
-        workload.to_csv(out, statistic=statistic)  # type: ignore[arg-type]
+        workload.to_csv(out, statistic=densities)
     elif out is not None:
         workload.save(out)
     if as_json:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, cast
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
@@ -26,6 +26,7 @@ from leanspike.errors import InputError
 if TYPE_CHECKING:
     from leanspike.hardware.architecture import Architecture
     from leanspike.hardware.model.case import Case
+    from leanspike.hardware.search.best import Objective
     from leanspike.hardware.search.exhaustive import SearchResult
     from leanspike.hardware.semantics import Semantics
     from leanspike.hardware.sweep import SweepTable
@@ -65,14 +66,15 @@ def search(
     from leanspike.hardware.search.exhaustive import search_cases
     from leanspike.spec import named
 
+    goal = one_of("objective", objective, ("edp", "energy", "latency", "pareto"))
     if timeloop is not None:
-        results = [_search_timeloop(timeloop, semantics or "sparseloop", objective)]
+        results = [_search_timeloop(timeloop, semantics or "sparseloop", goal)]
     else:
         chip, rules = changed(architecture, changes), flipped(semantics or "physical", flips)
         with named(architecture):
             cases = _cases(workload, layer, chip, rules, formats, statistic)
             with following(time_limit) as watch:
-                results = search_cases(cases, cast(Any, objective), watch)
+                results = search_cases(cases, goal, watch)
     if as_json:
         shown = [_record(result) for result in results]
         one = timeloop is not None or layer is not None
@@ -86,11 +88,11 @@ def search(
             console.print(_front(result))
 
 
-def _search_timeloop(path: Path, semantics: str, objective: str) -> SearchResult:
+def _search_timeloop(path: Path, semantics: str, objective: Objective) -> SearchResult:
     from leanspike.hardware.semantics import Semantics
     from leanspike.hardware.timeloop.search import search_timeloop
 
-    return search_timeloop(path, Semantics.preset(semantics), cast(Any, objective))
+    return search_timeloop(path, Semantics.preset(semantics), objective)
 
 
 def _cases(
@@ -103,10 +105,9 @@ def _cases(
 ) -> list[Case]:
     from leanspike.hardware.price import Job
 
-    one_of("statistic", statistic, ("mean", "max"))
     job = Job.load(
         workload, architecture, semantics=semantics, formats=formats,
-        statistic=cast(Any, statistic),
+        statistic=one_of("statistic", statistic, ("mean", "max")),
     )  # fmt: skip
     names = [one.name for one in job.workload.layers]
     if layer is not None and layer not in names:

@@ -159,13 +159,14 @@ class Results:
                     point=point,
                     measured=result,
                     unquantized_bits=file.hardware.unquantized_bits,
-                    costs=(price := prices.get(key, unpriced)).costs,
+                    costs=price.costs,
                     refused=price.refused,
                     narrow_pj=price.narrow_pj,
                     seconds=seconds,
                     classes=data.classes,
                 )
                 for key, point, result, seconds in measured
+                for price in [prices.get(key, unpriced)]
             ),
             planned=sum(row.kind == "measure" for row in rows),
             failures=tuple(

@@ -156,7 +156,7 @@ function drawAssumptions() {
   const dots = (id, values, title, reference) => draw(id, [{
     mode: "markers", x: values, y: names, marker: { size: 10, color: names.map((n) => (n === "(base)" ? color("ink") : PARTS[0])) },
     hovertemplate: "%{y}: %{x:.3f}<extra></extra>" }], {
-    title: { text: title, font: { size: 14 } }, showlegend: false, yaxis: { autorange: "reversed", tickfont: { size: 11 } },
+    title: { text: title, font: { size: 14 } }, showlegend: false, yaxis: { autorange: "reversed", dtick: 1, tickfont: { size: 11 } },
     shapes: [{ type: "line", x0: reference, x1: reference, yref: "paper", y0: 0, y1: 1, line: { color: color("quiet"), dash: "dot", width: 1 } }] });
   const base = energy(one, "(base)");
   dots("assumption-change", names.map((n) => energy(one, n) / base), `Energy of ${one.name}, base = 1`, 1);
