@@ -69,7 +69,7 @@ def main() -> None:
         print(name, json.dumps(figures))
     if arguments.save:
         kept = {
-            "command": "python benchmarks/first_use.py --before SRC --save",
+            "command": " ".join(["python", "benchmarks/first_use.py", *sys.argv[1:]]),
             "date": datetime.now(UTC).strftime("%Y-%m-%d"),
             "versions": {name: version(name) for name in ("leanspike", "numba", "llvmlite")}
             | {"python": platform.python_version()},

@@ -13,30 +13,10 @@ from leanspike.errors import InputError
 from leanspike.hardware.explain import explain_switches
 from leanspike.hardware.price import price
 from leanspike.nn import NetworkConfig, adapt, build_network
+from made_up_networks import Leaky, Stepwise
 
 T, S, F, K = 5, 12, 6, 3
 LABELS = torch.arange(S) % K
-
-
-class Leaky(nn.Module):
-    """A neuron whose state stays in it until it is reset."""
-
-    def reset(self) -> None:
-        self.v: Tensor | float = 0.0
-
-    def forward(self, x: Tensor) -> Tensor:
-        self.v = 0.5 * getattr(self, "v", 0.0) + x
-        spikes = (self.v > 0.3).float()
-        self.v = self.v * (1 - spikes)
-        return spikes
-
-
-class Stepwise(nn.Sequential):
-    """One step a call."""
-
-    def __init__(self) -> None:
-        torch.manual_seed(0)
-        super().__init__(nn.Linear(F, 16), Leaky(), nn.Linear(16, K), Leaky())
 
 
 class BatchFirst(nn.Module):
@@ -44,7 +24,7 @@ class BatchFirst(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.inner = Stepwise()
+        self.inner = Stepwise(F, K)
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         out = torch.stack([self.inner(step) for step in x.unbind(1)], 1)
@@ -88,9 +68,9 @@ def test_the_number_of_labels_tells_the_samples(first: str) -> None:
     batches = loader(x)
     if first == "T":
         batches = [(x.transpose(0, 1), y) for x, y in batches]
-    wanted = profile(Stepwise(), [x.transpose(0, 1)], step_by_step=True)
+    wanted = profile(Stepwise(F, K), [x.transpose(0, 1)], step_by_step=True)
     assert wanted.layers[0].layer.T == T
-    same(profile(Stepwise(), batches), wanted)
+    same(profile(Stepwise(F, K), batches), wanted)
     same(profile(BatchFirst(), batches), profile(BatchFirst(), [x], time_axis=1))
 
 
@@ -101,8 +81,8 @@ def test_our_networks_and_adapted_ones_take_loaders() -> None:
     same(profile(net, loader(x)), wanted)
     same(profile(net, [(x.numpy().astype(np.uint8), LABELS.tolist())], time_axis=1), wanted)
     flat = spikes(S, T, F)
-    foreign = adapt(Stepwise(), flat.transpose(0, 1), classes=K)
-    same(profile(foreign, loader(flat)), profile(Stepwise(), loader(flat)))
+    foreign = adapt(Stepwise(F, K), flat.transpose(0, 1), classes=K)
+    same(profile(foreign, loader(flat)), profile(Stepwise(F, K), loader(flat)))
 
 
 def test_images_without_time_for_networks_that_make_their_own_steps() -> None:
@@ -117,7 +97,7 @@ def test_the_model_is_left_in_its_mode() -> None:
 
 
 def test_what_was_measured_is_priced_as_it_is() -> None:
-    activity = profile(Stepwise(), loader(spikes(S, T, F)))
+    activity = profile(Stepwise(F, K), loader(spikes(S, T, F)))
     cost, again = (price(each, "eyeriss_snn") for each in (activity, activity.workload))
     assert cost.energy_pj == again.energy_pj > 0
     flips, again = (explain_switches(each, "eyeriss_snn") for each in (activity, activity.workload))
@@ -141,7 +121,7 @@ def test_what_was_measured_is_priced_as_it_is() -> None:
 )
 def test_what_a_loader_may_get_wrong(batches: object, message: str) -> None:
     with pytest.raises(InputError, match=message):
-        measure(Stepwise(), batches)  # type: ignore[arg-type]
+        measure(Stepwise(F, K), batches)  # type: ignore[arg-type]
 
 
 def test_labels_contradict_the_axis_that_is_given() -> None:
@@ -150,8 +130,8 @@ def test_labels_contradict_the_axis_that_is_given() -> None:
 
 
 def test_things_without_a_workload_have_no_price() -> None:
-    for thing in (Stepwise(), [1], None):
+    for thing in (Stepwise(F, K), [1], None):
         with pytest.raises(InputError, match=f"found a {type(thing).__name__}, expected a Work"):
             price(thing, "eyeriss_snn")  # type: ignore[arg-type]
     with pytest.raises(InputError, match="found a Stepwise, expected an Architecture"):
-        price("published", Stepwise())  # type: ignore[arg-type]
+        price("published", Stepwise(F, K))  # type: ignore[arg-type]

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import copy
+from functools import partial
 
 import pytest
 import torch
@@ -9,31 +10,9 @@ from torch import Tensor, nn
 from leanspike.compress import CompressionConfig, prepare, summary
 from leanspike.errors import InputError
 from leanspike.nn import ForeignNetwork, adapt
+from made_up_networks import Stepwise
 
 T, N, F, K = 5, 3, 6, 4
-
-
-class Leaky(nn.Module):
-    """A neuron whose state stays in it until it is reset."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.v: Tensor | None = None
-
-    def reset(self) -> None:
-        self.v = None
-
-    def forward(self, x: Tensor) -> Tensor:
-        self.v = x if self.v is None else 0.5 * self.v + x
-        spikes = (self.v > 0.3).float()
-        self.v = self.v * (1 - spikes)
-        return spikes
-
-
-class Stepwise(nn.Sequential):
-    def __init__(self) -> None:
-        torch.manual_seed(0)
-        super().__init__(nn.Linear(F, 16), Leaky(), nn.Linear(16, K), Leaky())
 
 
 class TimeFirst(nn.Module):
@@ -43,7 +22,7 @@ class TimeFirst(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.inner = Stepwise()
+        self.inner = Stepwise(F, K)
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         if self.batch_first:
@@ -80,7 +59,7 @@ class MakesSteps(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.inner = Stepwise()
+        self.inner = Stepwise(F, K)
 
     def forward(self, x: Tensor) -> Tensor:
         self.inner[1].reset()
@@ -94,7 +73,7 @@ def trains() -> Tensor:
 
 def by_hand(x: Tensor) -> Tensor:
     """Rates of the stepwise network, one sample at a time."""
-    net = Stepwise()
+    net = Stepwise(F, K)
     rates = []
     for sample in x.unbind(1):
         net[1].reset()
@@ -106,7 +85,7 @@ def by_hand(x: Tensor) -> Tensor:
 @pytest.mark.parametrize(
     ("build", "takes", "axes", "output"),
     [
-        (Stepwise, "step", "NK", None),
+        (partial(Stepwise, F, K), "step", "NK", None),
         (TimeFirst, "all", "TNK", 1),
         (BatchFirst, "batch-first", "NTK", 1),
     ],
@@ -151,11 +130,11 @@ def test_what_is_given_is_not_found_out() -> None:
     membranes, _ = TimeFirst()(trains())
     torch.testing.assert_close(foreign(trains()), membranes[-1])
     with pytest.raises(InputError, match="takes: found 'all at once', expected one of all"):
-        adapt(Stepwise(), trains(), classes=K, takes="all at once")
+        adapt(Stepwise(F, K), trains(), classes=K, takes="all at once")
 
 
 def test_names_weights_and_modes_are_the_networks_own() -> None:
-    net = Stepwise()
+    net = Stepwise(F, K)
     foreign = adapt(net, trains(), classes=K)
     assert list(foreign.state_dict()) == list(net.state_dict())
     prepare(foreign, CompressionConfig(weight_bits=2, sparsity=0.5))
@@ -182,7 +161,7 @@ def test_a_layer_alone() -> None:
 
 def test_outputs_of_the_wrong_width_say_what_was_found() -> None:
     with pytest.raises(InputError, match=r"gives 7 scores a sample: .*output \[\d, 4\]"):
-        adapt(Stepwise(), trains(), classes=7)
+        adapt(Stepwise(F, K), trains(), classes=7)
 
 
 def test_a_state_that_outlives_the_reset_is_refused() -> None:
