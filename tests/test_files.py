@@ -16,7 +16,7 @@ import pytest
 
 from leanspike import files
 from leanspike.errors import InputError
-from leanspike.files import WriteError, replacing, write_whole
+from leanspike.files import WriteError, remove_unfinished, replacing, write_whole
 
 WRITER = """
 import sys
@@ -82,6 +82,21 @@ def test_a_full_disk_names_the_file_and_keeps_the_old_one(tmp_path: Path) -> Non
     assert caught.value.errno == errno.EFBIG
     assert path.read_bytes() == b"old"
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_what_a_killed_process_left_is_removed_and_nothing_else(tmp_path: Path) -> None:
+    kept = [tmp_path / name for name in ("a.ckpt", ".hidden", ".0123.ckpt", "0123456789abcdef")]
+    for each in kept:
+        each.touch()
+    for name in ("weights.safetensors", "plain"):
+        with replacing(tmp_path / name) as unfinished:
+            unfinished.touch()
+            left = unfinished.with_name(f".{'0123456789abcdef'}{unfinished.suffix}")
+            left.touch()
+    remove_unfinished(tmp_path)
+    assert sorted(tmp_path.iterdir()) == sorted(
+        [*kept, tmp_path / "weights.safetensors", tmp_path / "plain"]
+    )
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, ValueError])

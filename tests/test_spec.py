@@ -68,3 +68,19 @@ def test_not_text_and_not_there(tmp_path: Path) -> None:
         load_yaml(path)
     with pytest.raises(InputError, match="cannot be read"):
         load_yaml(tmp_path)
+
+
+def test_a_key_that_is_no_text_is_named_wherever_it_stands(tmp_path):
+    class Inner(Spec):
+        depth: int
+
+    class Outer(Spec):
+        inner: dict[str, Inner]
+
+    path = tmp_path / "a.yaml"
+    path.write_text("inner: {a: {depth: 1, 3: 4}}")
+    with pytest.raises(InputError, match=r"a\.yaml, inner\.a: found the key 3, expected a name"):
+        read_spec(Outer, path)
+    path.write_text("3: 4")
+    with pytest.raises(InputError, match=r"a\.yaml: found the key 3, expected a name"):
+        read_spec(Outer, path)

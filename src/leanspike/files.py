@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import secrets
 from collections.abc import Iterator
 from pathlib import Path
@@ -36,6 +37,14 @@ def write_whole(path: Path, content: bytes | str, *, parents: bool = False) -> N
     """Write a file (text as UTF-8) so that a failure leaves what was there; see `replacing`."""
     with replacing(path, parents=parents) as unfinished:
         unfinished.write_bytes(content.encode() if isinstance(content, str) else content)
+
+
+def remove_unfinished(folder: Path) -> None:
+    """Remove what killed processes were writing in a folder, in which nobody writes now."""
+    for path in folder.glob(".*"):
+        if re.fullmatch(r"\.[0-9a-f]{16}", path.name.removesuffix(path.suffix)):
+            with contextlib.suppress(OSError):
+                path.unlink()
 
 
 @contextlib.contextmanager

@@ -106,14 +106,27 @@ def parse_spec(model: type[S], data: object, *, where: str) -> S:
             f"found {_shown(data)}, expected keys and values", where=where,
             remedy=f"Keys of {model.__name__}: {', '.join(model.model_fields)}",
         )  # fmt: skip
-    odd = [key for key in data if not isinstance(key, str)]
-    if odd:
-        raise InputError(f"found the key {_shown(odd[0])}, expected a name", where=where)
+    _check_keys(data, where, ())
     try:
         return model(**data)
     except InputError as error:
         place = f"{where}, {error.where}" if error.where else where
         raise InputError(error.what, where=place, remedy=error.remedy) from None
+
+
+def _check_keys(data: object, where: str, place: tuple[int | str, ...]) -> None:
+    """Refuse keys that are no names, wherever they stand."""
+    if isinstance(data, Mapping):
+        for key, value in data.items():
+            if not isinstance(key, str):
+                raise InputError(
+                    f"found the key {_shown(key)}, expected a name",
+                    where=f"{where}, {key_path(place)}" if place else where,
+                )
+            _check_keys(value, where, (*place, key))
+    elif isinstance(data, list | tuple):
+        for i, each in enumerate(data):
+            _check_keys(each, where, (*place, i))
 
 
 @contextmanager

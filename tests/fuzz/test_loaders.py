@@ -34,7 +34,12 @@ def test_damaged_files_end_in_one_error(name: str) -> None:
 
 @pytest.mark.parametrize(
     ("name", "number"),
-    [("timeloop", 1167), ("study", 4452)],  # a search for a divisor of 10**18; a layer renamed
+    [
+        ("timeloop", 1167),  # a search for a divisor of 10**18
+        ("study", 4452),  # a layer renamed
+        ("sweep", 3677),  # a mapping's name that is no text
+        ("sweep", 4478),  # a number as the key of a range
+    ],
 )
 def test_what_was_found_by_the_thousands(name: str, number: int) -> None:
     hunted(name, 1, first=number)

@@ -23,7 +23,7 @@ from torch import nn
 from leanspike.compress import Ramp, RegrowthConfig, load_state
 from leanspike.errors import InputError
 from leanspike.events import FrameData, frames_of
-from leanspike.files import WriteError, write_whole
+from leanspike.files import WriteError, remove_unfinished, write_whole
 from leanspike.training.config import TrainingConfig
 from leanspike.training.evaluate import suited
 from leanspike.training.loop import BEST, RESUME, TrainingLoop
@@ -165,6 +165,7 @@ def fit(
         records = [dataclasses.asdict(record) for record in loop.history]
         write_whole(out / DONE, json.dumps({"run": run, "history": records}))
         (out / RESUME).unlink(missing_ok=True)
+        remove_unfinished(out)
     return FitResult.of(tuple(loop.history), out / BEST)
 
 

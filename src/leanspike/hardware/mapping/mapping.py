@@ -43,7 +43,7 @@ def read_mappings(path: str | Path) -> dict[str, tuple[str, ...]]:
         data = {
             one["name"]: one["mapping"]
             for one in layers
-            if isinstance(one, dict) and {"name", "mapping"} <= set(one)
+            if isinstance(one, dict) and isinstance(one.get("name"), str) and "mapping" in one
         }
     if not isinstance(data, dict) or not data:
         raise InputError("no mapping by layer", where=str(path), remedy=_FORMS)
